@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+enum vkh_status vkh_file_open(const char *path, const struct vkh_log *log, struct vkh_file *file)
+{
+    *file = (struct vkh_file){0};
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return vkh_fail(log, VKH_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
+    enum vkh_status status = VKH_OK;
+    struct stat info;
+    if (fstat(fd, &info) != 0) {
+        status = vkh_fail(log, VKH_ERR_IO, "%s: cannot stat: %s", path, strerror(errno));
+    } else if (!S_ISREG(info.st_mode)) {
+        status = vkh_fail(log, VKH_ERR_IO, "%s: not a regular file", path);
+    } else if (info.st_size > 0) {
+        void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED)
+            status = vkh_fail(log, VKH_ERR_IO, "%s: cannot map: %s", path, strerror(errno));
+        else
+            *file = (struct vkh_file){data, (uint64_t)info.st_size};
+    }
+    close(fd);
+    return status;
+}
+
+void vkh_file_close(struct vkh_file *file)
+{
+    if (file->data)
+        munmap((void *)(uintptr_t)file->data, (size_t)file->size);
+    *file = (struct vkh_file){0};
+}
+
+static void forget(struct vkh_output *output)
+{
+    free(output->path);
+    free(output->temporary);
+    *output = (struct vkh_output){0};
+}
+
+// mkstemp makes the file private; give it the mode that creating it plainly would have given.
+static void widen_mode(int fd)
+{
+    const mode_t mask = umask(0);
+    umask(mask);
+    (void)!fchmod(fd, 0666 & ~mask);
+}
+
+enum vkh_status vkh_output_open(const char *path, const struct vkh_log *log,
+                                struct vkh_output *output)
+{
+    *output = (struct vkh_output){0};
+    if (strcmp(path, "-") == 0) {
+        output->stream = stdout;
+        return VKH_OK;
+    }
+    const size_t length = strlen(path);
+    output->path = strdup(path);
+    output->temporary = malloc(length + sizeof(".XXXXXX"));
+    if (!output->path || !output->temporary) {
+        forget(output);
+        return vkh_fail(log, VKH_ERR_MEMORY, "%s: out of memory", path);
+    }
+    memcpy(output->temporary, path, length);
+    memcpy(output->temporary + length, ".XXXXXX", sizeof(".XXXXXX"));
+    const int fd = mkstemp(output->temporary);
+    if (fd >= 0) {
+        widen_mode(fd);
+        output->stream = fdopen(fd, "wb");
+    }
+    if (!output->stream) {
+        const int error = errno;
+        if (fd >= 0) {
+            close(fd);
+            unlink(output->temporary);
+        }
+        forget(output);
+        return vkh_fail(log, VKH_ERR_IO, "%s: cannot create: %s", path, strerror(error));
+    }
+    return VKH_OK;
+}
+
+enum vkh_status vkh_output_commit(struct vkh_output *output, const struct vkh_log *log)
+{
+    const int failed = fflush(output->stream) != 0 || ferror(output->stream);
+    if (!output->path) {
+        *output = (struct vkh_output){0};
+        return failed ? vkh_fail(log, VKH_ERR_IO, "standard output: cannot write") : VKH_OK;
+    }
+    const int closed = fclose(output->stream);
+    output->stream = NULL;
+    enum vkh_status status = VKH_OK;
+    if (failed || closed != 0)
+        status = vkh_fail(log, VKH_ERR_IO, "%s: cannot write: %s", output->path, strerror(errno));
+    else if (rename(output->temporary, output->path) != 0)
+        status = vkh_fail(log, VKH_ERR_IO, "%s: cannot rename: %s", output->path, strerror(errno));
+    if (status != VKH_OK)
+        unlink(output->temporary);
+    forget(output);
+    return status;
+}
+
+void vkh_output_discard(struct vkh_output *output)
+{
+    if (output->path) {
+        if (output->stream)
+            fclose(output->stream);
+        unlink(output->temporary);
+    }
+    forget(output);
+}
