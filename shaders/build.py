@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Compiles one shader variant to SPIR-V, validates it, and writes it as a C array.
+
+build.py shader COMPILER VALIDATOR SOURCE NAME OUT.c OUT.d [-DDEFINE ...]
+build.py table OUT.h NAME ...
+"""
+import pathlib
+import subprocess
+import sys
+
+
+def run(*command):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        sys.exit(f'{" ".join(command)}\n{done.stdout}')
+
+
+def shader(compiler, validator, source, name, out, depfile, *defines):
+    spirv = pathlib.Path(out).with_suffix('.spv')
+    if 'glslc' in pathlib.Path(compiler).name:
+        run(compiler, '-O', '--target-env=vulkan1.2', '-MD', '-MF', depfile, *defines,
+            '-o', str(spirv), source)
+    else:
+        run(compiler, '-V', '--target-env', 'vulkan1.2', '--quiet', '--depfile', depfile, *defines,
+            '-o', str(spirv), source)
+    run(validator, '--target-env', 'vulkan1.2', str(spirv))
+    # Ninja knows the output as the C file.
+    text = pathlib.Path(depfile).read_text(encoding='utf-8')
+    pathlib.Path(depfile).write_text(f'{out}:{text.split(":", 1)[1]}', encoding='utf-8')
+    data = spirv.read_bytes()
+    words = [f'0x{int.from_bytes(data[i:i + 4], "little"):08x}' for i in range(0, len(data), 4)]
+    rows = ',\n'.join('    ' + ', '.join(words[i:i + 8]) for i in range(0, len(words), 8))
+    pathlib.Path(out).write_text(
+        f'#include "shaders/table.h"\n\nstatic const uint32_t words[] = {{\n{rows},\n}};\n\n'
+        f'const struct vkh_shader vkh_shader_{name} = {{"{name}", words, sizeof(words)}};\n',
+        encoding='utf-8')
+
+
+def table(out, *names):
+    rows = '\n'.join(f'extern const struct vkh_shader vkh_shader_{name};' for name in names)
+    pathlib.Path(out).write_text(
+        f'#ifndef VKH_SHADERS_TABLE_H\n#define VKH_SHADERS_TABLE_H\n\n#include "gpu/pipeline.h"\n\n'
+        f'{rows}\n\n#endif\n', encoding='utf-8')
+
+
+if __name__ == '__main__':
+    {'shader': shader, 'table': table}[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/variant.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "gpu/device.h"
+
+bool vkh_variant_supported(const struct vkh_device *device, const struct vkh_variant *variant)
+{
+    return (variant->needs & ~vkh_device_caps(device)->bits) == 0;
+}
+
+// The value of `op` in "op=name,op=name", with its length; NULL when the list does not name it.
+static const char *name_by_hand(const char *list, const char *op, size_t *length)
+{
+    const size_t op_length = strlen(op);
+    while (list && *list) {
+        const size_t entry = strcspn(list, ",");
+        if (entry > op_length && list[op_length] == '=' && memcmp(list, op, op_length) == 0) {
+            *length = entry - op_length - 1;
+            return list + op_length + 1;
+        }
+        list += entry + (list[entry] == ',');
+    }
+    return NULL;
+}
+
+enum vkh_status vkh_variant_choose(const struct vkh_device *device, const char *op,
+                                   const struct vkh_variant *variants, uint32_t n_variants,
+                                   const struct vkh_variant **chosen)
+{
+    size_t length = 0;
+    const char *name = name_by_hand(vkh_device_variants(device), op, &length);
+    *chosen = NULL;
+    for (uint32_t i = 0; i < n_variants; i++) {
+        if (name && (strlen(variants[i].name) != length || memcmp(variants[i].name, name, length)))
+            continue;
+        if (vkh_variant_supported(device, &variants[i]))
+            *chosen = &variants[i];
+        else if (name)
+            return vkh_fail(vkh_device_log(device), VKH_ERR_ARGUMENT,
+                            "variant %s=%.*s: the device does not support it", op, (int)length,
+                            name);
+    }
+    if (!*chosen)
+        return vkh_fail(vkh_device_log(device), VKH_ERR_ARGUMENT, "variant %s=%.*s: no such variant",
+                        op, (int)length, name ? name : "");
+    return VKH_OK;
+}
