@@ -31,7 +31,7 @@ struct vkh_stream_times {
 struct vkh_stream_times vkh_stream_times(const struct vkh_stream *stream);
 
 // Host memory to a buffer and back, through staging where the buffer is not mapped; the stream is
-// finished when they return. For weights use vkh_upload.
+// finished when they return.
 enum vkh_status vkh_stream_write(struct vkh_stream *stream, struct vkh_range to, const void *from);
 enum vkh_status vkh_stream_read(struct vkh_stream *stream, void *to, struct vkh_range from);
 

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+#include "gpu/buffer.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/size.h"
+#include "gpu/internal.h"
+
+// Property flags in order of preference for each kind, ended by 0.
+static const VkMemoryPropertyFlags preferences[][3] = {
+    [VKH_MEMORY_DEVICE] = {VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT},
+    [VKH_MEMORY_UPLOAD] = {VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
+                           VK_MEMORY_PROPERTY_HOST_COHERENT_BIT},
+    [VKH_MEMORY_READBACK] = {VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
+                                 VK_MEMORY_PROPERTY_HOST_COHERENT_BIT |
+                                 VK_MEMORY_PROPERTY_HOST_CACHED_BIT,
+                             VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
+                                 VK_MEMORY_PROPERTY_HOST_COHERENT_BIT},
+};
+
+static uint32_t find_memory_type(const struct vkh_device *device, uint32_t allowed,
+                                 enum vkh_memory kind)
+{
+    for (const VkMemoryPropertyFlags *want = preferences[kind]; *want; want++) {
+        for (uint32_t i = 0; i < device->memory.memoryTypeCount; i++) {
+            const VkMemoryPropertyFlags flags = device->memory.memoryTypes[i].propertyFlags;
+            if ((allowed >> i & 1) && (flags & *want) == *want)
+                return i;
+        }
+    }
+    return UINT32_MAX;
+}
+
+static void count(struct vkh_device *device, enum vkh_memory kind, uint64_t size, bool add)
+{
+    struct vkh_memory_use *use = &device->memory_use;
+    const bool local = kind == VKH_MEMORY_DEVICE;
+    uint64_t *now = local ? &use->device_now : &use->host_now;
+    uint64_t *peak = local ? &use->device_peak : &use->host_peak;
+    *now = add ? *now + size : *now - size;
+    *peak = vkh_max_size(*peak, *now);
+}
+
+// Memory for the buffer's handle, bound to it and mapped where the kind says so.
+static VkResult back_with_memory(struct vkh_buffer *buffer)
+{
+    struct vkh_device *device = buffer->device;
+    VkMemoryRequirements needs;
+    device->vk.vkGetBufferMemoryRequirements(device->handle, buffer->handle, &needs);
+    const VkMemoryAllocateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+        .allocationSize = needs.size,
+        .memoryTypeIndex = find_memory_type(device, needs.memoryTypeBits, buffer->kind),
+    };
+    if (info.memoryTypeIndex == UINT32_MAX)
+        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    VkResult result = device->vk.vkAllocateMemory(device->handle, &info, NULL, &buffer->memory);
+    if (result == VK_SUCCESS)
+        result = device->vk.vkBindBufferMemory(device->handle, buffer->handle, buffer->memory, 0);
+    if (result == VK_SUCCESS && buffer->kind != VKH_MEMORY_DEVICE)
+        result = device->vk.vkMapMemory(device->handle, buffer->memory, 0, VK_WHOLE_SIZE, 0,
+                                        &buffer->mapped);
+    return result;
+}
+
+static void release(struct vkh_buffer *buffer)
+{
+    struct vkh_device *device = buffer->device;
+    device->vk.vkDestroyBuffer(device->handle, buffer->handle, NULL);
+    device->vk.vkFreeMemory(device->handle, buffer->memory, NULL);
+    free(buffer);
+}
+
+enum vkh_status vkh_buffer_create(struct vkh_device *device, const char *name, uint64_t size,
+                                  enum vkh_memory memory, struct vkh_buffer **out)
+{
+    *out = NULL;
+    if (size == 0)
+        return vkh_fail(&device->log, VKH_ERR_ARGUMENT, "buffer \"%s\": size is 0", name);
+    if (size > device->caps.max_allocation)
+        return vkh_fail(&device->log, VKH_ERR_DEVICE_MEMORY,
+                        "buffer \"%s\": %llu bytes, the device allocates at most %llu at once",
+                        name, (unsigned long long)size,
+                        (unsigned long long)device->caps.max_allocation);
+    struct vkh_buffer *buffer = calloc(1, sizeof(*buffer));
+    if (!buffer)
+        return vkh_fail(&device->log, VKH_ERR_MEMORY, "buffer \"%s\": out of host memory", name);
+    buffer->device = device;
+    buffer->kind = memory;
+    buffer->size = size;
+    const VkBufferCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+        .size = size,
+        .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
+                 VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+        .sharingMode = VK_SHARING_MODE_EXCLUSIVE,
+    };
+    VkResult result = device->vk.vkCreateBuffer(device->handle, &info, NULL, &buffer->handle);
+    if (result == VK_SUCCESS)
+        result = back_with_memory(buffer);
+    if (result != VK_SUCCESS) {
+        release(buffer);
+        if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY)
+            return vkh_fail(&device->log, VKH_ERR_DEVICE_MEMORY,
+                            "buffer \"%s\": %llu bytes do not fit in device memory", name,
+                            (unsigned long long)size);
+        return vkh_vk_status(&device->log, result, name);
+    }
+    count(device, memory, size, true);
+    *out = buffer;
+    return VKH_OK;
+}
+
+void vkh_buffer_destroy(struct vkh_buffer **pointer)
+{
+    if (!pointer || !*pointer)
+        return;
+    count((*pointer)->device, (*pointer)->kind, (*pointer)->size, false);
+    release(*pointer);
+    *pointer = NULL;
+}
+
+uint64_t vkh_buffer_size(const struct vkh_buffer *buffer)
+{
+    return buffer->size;
+}
+
+void *vkh_buffer_map(const struct vkh_buffer *buffer)
+{
+    return buffer->mapped;
+}
+
+struct vkh_range vkh_range_all(const struct vkh_buffer *buffer)
+{
+    return vkh_range(buffer, 0, buffer->size);
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// The recorder behind struct vkh_cmd, shared by cmd.c and stream.c.
+#ifndef VKH_GPU_RECORDER_H
+#define VKH_GPU_RECORDER_H
+
+#include "gpu/cmd.h"
+#include "gpu/internal.h"
+
+// An access since the last barrier.
+struct vkh_access {
+    VkBuffer buffer;
+    uint64_t begin, end;
+    bool write;
+};
+
+enum { VKH_MAX_ACCESSES = 128, VKH_SETS_PER_POOL = 256 };
+
+// Descriptor pools of one command buffer, grown as needed and reset with it.
+struct vkh_pools {
+    VkDescriptorPool *pools;
+    uint32_t n_pools, current;
+};
+
+struct vkh_cmd {
+    struct vkh_device *device;
+    VkCommandBuffer handle;
+    struct vkh_pools *pools;
+    enum vkh_status status; // the first failure
+    struct vkh_access accesses[VKH_MAX_ACCESSES];
+    uint32_t n_accesses;
+    double cost; // of what this command buffer holds
+    uint32_t n_commands;
+    // Called before each command; a stream submits here when enough is recorded. NULL: never.
+    void (*before_command)(struct vkh_cmd *cmd, double cost, void *user);
+    void *user;
+};
+
+#endif
