@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// A model's files in, one plain description out.
+#ifndef VKH_MODEL_MODEL_H
+#define VKH_MODEL_MODEL_H
+
+#include <stdint.h>
+#include <vkhrope/status.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "model/config.h"
+#include "model/tensor.h"
+
+// Matrices are [out][in]: a row makes one output.
+struct vkh_layer {
+    const struct vkh_tensor *attn_norm; // [hidden]
+    const struct vkh_tensor *q;         // [n_heads * head_dim][hidden]
+    const struct vkh_tensor *k, *v;     // [n_kv_heads * head_dim][hidden]
+    const struct vkh_tensor *o;         // [hidden][n_heads * head_dim]
+    const struct vkh_tensor *ffn_norm;  // [hidden]
+    const struct vkh_tensor *gate, *up; // [ffn][hidden]
+    const struct vkh_tensor *down;      // [hidden][ffn]
+};
+
+// Read-only after open, so threads may share it. Each tensor has a type of its own.
+struct vkh_model {
+    struct vkh_config config;
+    const struct vkh_tensor *embed;       // [vocab][hidden]
+    const struct vkh_tensor *output_norm; // [hidden]
+    const struct vkh_tensor *output;      // [vocab][hidden]; == embed when tied
+    struct vkh_layer *layers;             // [config.n_layers]
+    uint64_t parameters;                  // elements of the tensors above, a tied one once
+    uint64_t weight_bytes;                // their bytes in the files
+
+    // Private.
+    struct vkh_arena arena;
+    struct vkh_file *files;
+    uint32_t n_files;
+};
+
+// `path` is a GGUF file, or a directory with config.json and model.safetensors or
+// model.safetensors.index.json and its shards. The files stay mapped until close.
+//   VKH_ERR_IO           a file is missing or unreadable
+//   VKH_ERR_FORMAT       malformed, truncated, or contradicting itself
+//   VKH_ERR_UNSUPPORTED  an architecture, a type, or a field that changes the numbers, unknown here
+// The log line names the file and the field. On failure *model is NULL.
+enum vkh_status vkh_model_open(const char *path, const struct vkh_log *log,
+                               struct vkh_model **model);
+void vkh_model_close(struct vkh_model **model);
+
+#endif
