@@ -9,7 +9,7 @@
 const char *vkh_cap_name(unsigned bit)
 {
     static const char *const names[] = {"storage16",     "float16",    "storage8", "int8", "subgroup",
-                                        "subgroup-size", "shared-32k", "group-256"};
+                                        "subgroup-size", "shared-32k", "group-256",  "cpu"};
     return bit < VKH_COUNTOF(names) ? names[bit] : NULL;
 }
 
@@ -135,7 +135,8 @@ static void copy_limits(const VkPhysicalDeviceProperties *p, struct vkh_caps *ca
     for (int i = 0; i < 3; i++)
         caps->max_group_count[i] = p->limits.maxComputeWorkGroupCount[i];
     caps->bits |= (caps->max_shared >= 32768 ? VKH_CAP_SHARED_32K : 0u) |
-                  (caps->max_invocations >= 256 ? VKH_CAP_GROUP_256 : 0u);
+                  (caps->max_invocations >= 256 ? VKH_CAP_GROUP_256 : 0u) |
+                  (caps->is_cpu ? VKH_CAP_CPU : 0u);
 }
 
 enum vkh_status vkh_caps_query(VkPhysicalDevice physical, uint32_t caps_mask,
@@ -185,7 +186,7 @@ enum vkh_status vkh_caps_query(VkPhysicalDevice physical, uint32_t caps_mask,
 // Vulkan 1.2 specification, "Required Limits".
 void vkh_caps_to_minimum(struct vkh_caps *caps)
 {
-    caps->bits = 0;
+    caps->bits &= VKH_CAP_CPU;
     caps->max_storage_range = vkh_min_size(caps->max_storage_range, 1u << 27);
     caps->max_allocation = vkh_min_size(caps->max_allocation, 1u << 30);
     caps->storage_alignment = 256;

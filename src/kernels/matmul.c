@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/matmul.h"
+
+#include "base/log.h"
+#include "base/size.h"
+#include "gpu/cmd.h"
+#include "gpu/device.h"
+#include "shaders/table.h"
+
+struct push {
+    uint32_t n_tokens, n_rows, cols, row_words;
+    uint32_t first_row, out_stride, accumulate;
+};
+
+#define VARIANTS(type)                                                                             \
+    {                                                                                              \
+        {"floor", 0, &vkh_shader_matmul_##type},                                                   \
+            {"direct", VKH_CAP_CPU, &vkh_shader_matmul_direct_##type},                             \
+    }
+
+static const struct vkh_variant variants[VKH_N_DTYPES][2] = {
+    [VKH_F32] = VARIANTS(f32),
+    [VKH_F16] = VARIANTS(f16),
+    [VKH_BF16] = VARIANTS(bf16),
+    [VKH_Q8_0] = VARIANTS(q8_0),
+};
+
+const struct vkh_variant *vkh_matmul_variants(enum vkh_dtype type, uint32_t *n)
+{
+    *n = VKH_COUNTOF(variants[type]);
+    return variants[type];
+}
+
+enum vkh_status vkh_matmul_create(struct vkh_device *device, enum vkh_dtype type,
+                                  const struct vkh_variant *variant, struct vkh_matmul *matmul)
+{
+    *matmul = (struct vkh_matmul){.device = device, .variant = variant};
+    if (!variant) {
+        const enum vkh_status status = vkh_variant_choose(
+            device, "matmul", variants[type], VKH_COUNTOF(variants[type]), &matmul->variant);
+        if (status != VKH_OK)
+            return status;
+    }
+    const bool direct = matmul->variant == &variants[type][1];
+    matmul->tile_tokens = direct ? 16 : 64;
+    matmul->tile_rows = 64;
+    const struct vkh_pipeline_desc desc = {
+        .shader = matmul->variant->shader,
+        .n_bindings = 3,
+        .push_bytes = sizeof(struct push),
+    };
+    return vkh_pipeline_get(device, &desc, &matmul->pipeline);
+}
+
+void vkh_matmul_record(const struct vkh_matmul *matmul, struct vkh_cmd *cmd,
+                       const struct vkh_matmul_args *args)
+{
+    const struct vkh_weight *weight = args->weight;
+    for (uint32_t i = 0; i < weight->n_slices; i++) {
+        const struct vkh_weight_slice *slice = &weight->slices[i];
+        const struct push push = {
+            .n_tokens = args->n_tokens,
+            .n_rows = (uint32_t)slice->n,
+            .cols = (uint32_t)weight->cols,
+            .row_words = weight->row_words,
+            .first_row = (uint32_t)slice->first,
+            .out_stride = (uint32_t)weight->rows,
+            .accumulate = args->accumulate,
+        };
+        vkh_cmd_dispatch(
+            cmd, &(struct vkh_dispatch){
+                     .pipeline = matmul->pipeline,
+                     .bindings = {args->x, vkh_range_all(slice->buffer), args->out},
+                     .writes = 1 << 2,
+                     .push = &push,
+                     .groups = {(uint32_t)vkh_div_up(slice->n, matmul->tile_rows),
+                                (uint32_t)vkh_div_up(args->n_tokens, matmul->tile_tokens), 1},
+                     .cost = (double)args->n_tokens * (double)slice->n * (double)weight->cols,
+                 });
+    }
+}

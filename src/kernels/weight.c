@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/weight.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/size.h"
+#include "gpu/device.h"
+#include "gpu/stream.h"
+
+enum {
+    ROW_ALIGN_WORDS = 4,  // rows start at 16 bytes
+    SLICE_ALIGN_ROWS = 64,
+    STAGING_BYTES = 8 << 20, // each of two
+};
+static const uint64_t MAX_SLICE_BYTES = (uint64_t)1 << 30;
+
+static uint64_t row_words_of(enum vkh_dtype type, uint64_t cols)
+{
+    uint64_t words = 0;
+    switch (type) {
+    case VKH_F32:
+        words = cols;
+        break;
+    case VKH_F16:
+    case VKH_BF16:
+        words = vkh_div_up(cols, 2);
+        break;
+    case VKH_Q8_0:
+        words = cols / 4 + vkh_div_up(cols / 32, 2);
+        break;
+    }
+    return vkh_round_up(words, ROW_ALIGN_WORDS);
+}
+
+uint64_t vkh_weight_bytes(enum vkh_dtype type, uint64_t rows, uint64_t cols)
+{
+    return rows * row_words_of(type, cols) * 4;
+}
+
+// One row from the file's layout to the device's. `to` is zeroed.
+static void pack_row(enum vkh_dtype type, const uint8_t *from, uint8_t *to, uint64_t cols)
+{
+    const struct vkh_dtype_info *info = vkh_dtype_info(type);
+    if (type != VKH_Q8_0) {
+        memcpy(to, from, cols * info->block_bytes);
+        return;
+    }
+    for (uint64_t block = 0; block < cols / 32; block++, from += 34) {
+        memcpy(to + cols + 2 * block, from, 2);
+        memcpy(to + 32 * block, from + 2, 32);
+    }
+}
+
+// Where row `index` of the stacked parts lies.
+static const uint8_t *find_row(const struct vkh_weight_part *parts, uint64_t index,
+                               uint64_t file_row_bytes)
+{
+    while (index >= parts->rows)
+        index -= parts++->rows;
+    return (const uint8_t *)parts->data + index * file_row_bytes;
+}
+
+// A pair of staging buffers, filled in turn while the other is copied.
+struct staging {
+    struct vkh_stream *stream;
+    struct vkh_buffer *buffers[2];
+    uint64_t tickets[2];
+    uint32_t next;
+};
+
+static enum vkh_status upload_slice(struct staging *staging, const struct vkh_weight *weight,
+                                    const struct vkh_weight_slice *slice,
+                                    const struct vkh_weight_part *parts)
+{
+    const struct vkh_dtype_info *info = vkh_dtype_info(weight->type);
+    const uint64_t file_row_bytes = weight->cols / info->block_elements * info->block_bytes;
+    const uint64_t row_bytes = (uint64_t)weight->row_words * 4;
+    const uint64_t rows_at_once = vkh_buffer_size(staging->buffers[0]) / row_bytes;
+    for (uint64_t row = 0; row < slice->n; row += rows_at_once) {
+        const uint64_t n = vkh_min_size(rows_at_once, slice->n - row);
+        const uint32_t half = staging->next;
+        enum vkh_status status = vkh_stream_wait(staging->stream, staging->tickets[half]);
+        if (status != VKH_OK)
+            return status;
+        uint8_t *to = vkh_buffer_map(staging->buffers[half]);
+        memset(to, 0, n * row_bytes);
+        for (uint64_t i = 0; i < n; i++)
+            pack_row(weight->type, find_row(parts, slice->first + row + i, file_row_bytes),
+                     to + i * row_bytes, weight->cols);
+        vkh_cmd_copy(vkh_stream_cmd(staging->stream),
+                     vkh_range(staging->buffers[half], 0, n * row_bytes),
+                     vkh_range(slice->buffer, row * row_bytes, n * row_bytes));
+        status = vkh_stream_submit(staging->stream, &staging->tickets[half]);
+        if (status != VKH_OK)
+            return status;
+        staging->next = 1 - half;
+    }
+    return VKH_OK;
+}
+
+static enum vkh_status create_slices(struct vkh_device *device, const char *name,
+                                     uint64_t slice_limit, struct vkh_weight *weight)
+{
+    const struct vkh_caps *caps = vkh_device_caps(device);
+    uint64_t limit = vkh_min_size(vkh_min_size(caps->max_storage_range, caps->max_allocation),
+                                  MAX_SLICE_BYTES);
+    if (slice_limit)
+        limit = vkh_min_size(limit, slice_limit);
+    const uint64_t row_bytes = (uint64_t)weight->row_words * 4;
+    const uint64_t rows_fitting = limit / row_bytes / SLICE_ALIGN_ROWS * SLICE_ALIGN_ROWS;
+    if (rows_fitting == 0)
+        return vkh_fail(vkh_device_log(device), VKH_ERR_UNSUPPORTED,
+                        "%s: rows of %llu bytes are too long for the device", name,
+                        (unsigned long long)row_bytes);
+    const uint64_t n_slices = vkh_div_up(weight->rows, rows_fitting);
+    weight->slices = calloc(n_slices, sizeof(*weight->slices));
+    if (!weight->slices)
+        return vkh_fail(vkh_device_log(device), VKH_ERR_MEMORY, "%s: out of host memory", name);
+    for (uint64_t first = 0; first < weight->rows; first += rows_fitting) {
+        struct vkh_weight_slice *slice = &weight->slices[weight->n_slices];
+        slice->first = first;
+        slice->n = vkh_min_size(rows_fitting, weight->rows - first);
+        const enum vkh_status status =
+            vkh_buffer_create(device, name, slice->n * row_bytes, VKH_MEMORY_DEVICE, &slice->buffer);
+        if (status != VKH_OK)
+            return status;
+        weight->n_slices++;
+    }
+    return VKH_OK;
+}
+
+// Rows are counted in 32 bits on the device, and a word index inside a slice as well.
+static bool is_addressable(enum vkh_dtype type, uint64_t rows, uint64_t cols)
+{
+    return rows > 0 && cols > 0 && rows <= INT32_MAX && cols <= INT32_MAX &&
+           cols % vkh_dtype_info(type)->block_elements == 0 && cols % 4 == 0;
+}
+
+enum vkh_status vkh_weight_create(struct vkh_device *device, struct vkh_stream *stream,
+                                  const char *name, enum vkh_dtype type, uint64_t cols,
+                                  const struct vkh_weight_part *parts, uint32_t n_parts,
+                                  uint64_t slice_limit, struct vkh_weight *weight)
+{
+    *weight = (struct vkh_weight){.type = type, .cols = cols};
+    for (uint32_t i = 0; i < n_parts; i++)
+        weight->rows += parts[i].rows;
+    if (!is_addressable(type, weight->rows, cols))
+        return vkh_fail(vkh_device_log(device), VKH_ERR_UNSUPPORTED,
+                        "%s: shape [%llu][%llu] is not supported in %s (columns in fours)", name,
+                        (unsigned long long)weight->rows, (unsigned long long)cols,
+                        vkh_dtype_info(type)->name);
+    weight->row_words = (uint32_t)row_words_of(type, cols);
+    struct staging staging = {.stream = stream};
+    const uint64_t row_bytes = (uint64_t)weight->row_words * 4;
+    const uint64_t bytes =
+        vkh_max_size(row_bytes, vkh_min_size(STAGING_BYTES, weight->rows * row_bytes));
+    enum vkh_status status = create_slices(device, name, slice_limit, weight);
+    for (int i = 0; i < 2 && status == VKH_OK; i++)
+        status = vkh_buffer_create(device, "staging", bytes, VKH_MEMORY_UPLOAD, &staging.buffers[i]);
+    for (uint32_t i = 0; i < weight->n_slices && status == VKH_OK; i++)
+        status = upload_slice(&staging, weight, &weight->slices[i], parts);
+    const enum vkh_status finished = vkh_stream_finish(stream);
+    if (status == VKH_OK)
+        status = finished;
+    for (int i = 0; i < 2; i++)
+        vkh_buffer_destroy(&staging.buffers[i]);
+    if (status != VKH_OK)
+        vkh_weight_destroy(weight);
+    return status;
+}
+
+void vkh_weight_destroy(struct vkh_weight *weight)
+{
+    for (uint32_t i = 0; i < weight->n_slices; i++)
+        vkh_buffer_destroy(&weight->slices[i].buffer);
+    free(weight->slices);
+    *weight = (struct vkh_weight){0};
+}
