@@ -9,7 +9,7 @@ layout(binding = 1) readonly buffer W { uint weight_words[]; };
 layout(binding = 2) buffer Out { float outs[]; };
 layout(push_constant) uniform Push {
     uint n_tokens, n_rows, cols, row_words;
-    uint first_row, out_stride, accumulate;
+    uint out_first, out_stride, accumulate;
 };
 
 #include "common/weights.glsl"
@@ -58,7 +58,7 @@ void main()
         const uint token = token0 + 8 * gl_LocalInvocationID.y + i;
         for (uint j = 0; j < 4; j++) {
             if (token < n_tokens && row + j < n_rows) {
-                const uint at = token * out_stride + first_row + row + j;
+                const uint at = token * out_stride + out_first + row + j;
                 outs[at] = accumulate != 0 ? outs[at] + sums[i][j] : sums[i][j];
             }
         }

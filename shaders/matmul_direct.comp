@@ -10,7 +10,7 @@ layout(binding = 1) readonly buffer W { uint weight_words[]; };
 layout(binding = 2) buffer Out { float outs[]; };
 layout(push_constant) uniform Push {
     uint n_tokens, n_rows, cols, row_words;
-    uint first_row, out_stride, accumulate;
+    uint out_first, out_stride, accumulate;
 };
 
 #include "common/weights.glsl"
@@ -43,7 +43,7 @@ void main()
         }
     }
     for (uint i = 0; i < TOKENS; i++) {
-        const uint at = (token0 + i) * out_stride + first_row;
+        const uint at = (token0 + i) * out_stride + out_first;
         if (token0 + i < n_tokens && row0 < n_rows)
             outs[at + row0] = accumulate != 0 ? outs[at + row0] + sums0[i] : sums0[i];
         if (token0 + i < n_tokens && row1 < n_rows)

@@ -9,7 +9,7 @@
 
 struct push {
     uint32_t n_tokens, n_rows, cols, row_words;
-    uint32_t first_row, out_stride, accumulate;
+    uint32_t out_first, out_stride, accumulate;
 };
 
 #define VARIANTS(type)                                                                             \
@@ -63,8 +63,8 @@ void vkh_matmul_record(const struct vkh_matmul *matmul, struct vkh_cmd *cmd,
             .n_rows = (uint32_t)slice->n,
             .cols = (uint32_t)weight->cols,
             .row_words = weight->row_words,
-            .first_row = (uint32_t)slice->first,
-            .out_stride = (uint32_t)weight->rows,
+            .out_first = args->out_first + (uint32_t)slice->first,
+            .out_stride = args->out_stride,
             .accumulate = args->accumulate,
         };
         vkh_cmd_dispatch(

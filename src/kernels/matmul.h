@@ -32,7 +32,8 @@ enum vkh_status vkh_matmul_create(struct vkh_device *device, enum vkh_dtype type
 struct vkh_matmul_args {
     struct vkh_range x; // fp32 [n_tokens][weight->cols]
     const struct vkh_weight *weight;
-    struct vkh_range out; // fp32 [n_tokens][weight->rows]
+    struct vkh_range out; // fp32 [n_tokens][out_stride], written at columns out_first …
+    uint32_t out_stride, out_first;
     uint32_t n_tokens;
     bool accumulate; // adds to out: the residual connection
 };

@@ -14,16 +14,6 @@ struct vkh_cmd;
 struct vkh_device;
 struct vkh_pipeline;
 
-// A position: whole tokens and a fraction in units of 2^-32.
-struct vkh_rope_position {
-    uint32_t whole, fraction;
-};
-
-// A frequency: turns per token in units of 2^-64.
-struct vkh_rope_frequency {
-    uint32_t low, high;
-};
-
 struct vkh_rope_shape {
     uint32_t n_heads, n_kv_heads, head_dim;
     uint32_t rotary_dim;  // even, at most head_dim; the rest of a head passes through
@@ -42,8 +32,8 @@ enum vkh_status vkh_rope_create(struct vkh_device *device, const struct vkh_rope
 
 struct vkh_rope_args {
     struct vkh_range qkv; // fp32 [n_tokens][n_heads + 2 n_kv_heads][head_dim]
-    struct vkh_range positions;   // struct vkh_rope_position [n_tokens]
-    struct vkh_range frequencies; // struct vkh_rope_frequency [rotary_dim / 2]
+    struct vkh_range positions;   // uint64 [n_tokens], in units of 2^-32 tokens
+    struct vkh_range frequencies; // uint64 [rotary_dim / 2], in 2^-64 turns per token
     struct vkh_kv_segment kv;     // token t goes to slot first_slot + t
     uint32_t first_slot;
     uint32_t n_tokens;
@@ -56,8 +46,8 @@ void vkh_rope_record(const struct vkh_rope *rope, struct vkh_cmd *cmd,
 // The scalar truth, on the host. `kv` has the device layout as fp32, whatever shape.half says
 // (rounded to fp16 when it is set).
 void vkh_rope_ref(const struct vkh_rope_shape *shape, float *qkv,
-                  const struct vkh_rope_position *positions,
-                  const struct vkh_rope_frequency *frequencies, float *kv, uint32_t capacity,
+                  const uint64_t *positions,
+                  const uint64_t *frequencies, float *kv, uint32_t capacity,
                   uint32_t first_slot, uint32_t n_tokens, float attention_scale);
 
 #endif

@@ -33,7 +33,8 @@ static void bench(struct gpu_test *test, enum vkh_dtype type, uint32_t m, uint32
                             &(struct vkh_weight_part){w, n}, 1, 0, &weight) == VKH_OK);
     struct vkh_buffer *xb = gpu_test_buffer(test, x, (uint64_t)m * k * 4);
     struct vkh_buffer *out = gpu_test_buffer(test, NULL, (uint64_t)m * n * 4);
-    const struct vkh_matmul_args args = {vkh_range_all(xb), &weight, vkh_range_all(out), m, false};
+    const struct vkh_matmul_args args = {vkh_range_all(xb), &weight, vkh_range_all(out),
+                                        n, 0, m, false};
     uint32_t n_variants;
     const struct vkh_variant *variants = vkh_matmul_variants(type, &n_variants);
     for (uint32_t i = 0; i < n_variants; i++) {
