@@ -29,4 +29,8 @@ struct vkh_embed_args {
 void vkh_embed_record(const struct vkh_embed *embed, struct vkh_cmd *cmd,
                       const struct vkh_embed_args *args);
 
+// `table` as in the file.
+void vkh_embed_ref(const int32_t *ids, enum vkh_dtype type, const void *table, float *out,
+                   uint64_t n_tokens, uint64_t cols);
+
 #endif

@@ -10,11 +10,13 @@
 #include "gpu/stream.h"
 
 enum {
-    ROW_ALIGN_WORDS = 4,  // rows start at 16 bytes
-    SLICE_ALIGN_ROWS = 64,
+    ROW_ALIGN_WORDS = 4,     // rows start at 16 bytes
+    SLICE_ALIGN_ROWS = 256,  // head_nll counts in these
     STAGING_BYTES = 8 << 20, // each of two
 };
 static const uint64_t MAX_SLICE_BYTES = (uint64_t)1 << 30;
+// Kernels have a workgroup for every 64 rows.
+static const uint64_t MAX_SLICE_ROWS = (uint64_t)1 << 21;
 
 static uint64_t row_words_of(enum vkh_dtype type, uint64_t cols)
 {
@@ -104,12 +106,13 @@ static enum vkh_status create_slices(struct vkh_device *device, const char *name
                                      uint64_t slice_limit, struct vkh_weight *weight)
 {
     const struct vkh_caps *caps = vkh_device_caps(device);
-    uint64_t limit = vkh_min_size(vkh_min_size(caps->max_storage_range, caps->max_allocation),
-                                  MAX_SLICE_BYTES);
+    uint64_t limit =
+        vkh_min_size(vkh_min_size(caps->max_storage_range, caps->max_allocation), MAX_SLICE_BYTES);
     if (slice_limit)
         limit = vkh_min_size(limit, slice_limit);
     const uint64_t row_bytes = (uint64_t)weight->row_words * 4;
-    const uint64_t rows_fitting = limit / row_bytes / SLICE_ALIGN_ROWS * SLICE_ALIGN_ROWS;
+    const uint64_t rows_fitting =
+        vkh_min_size(limit / row_bytes / SLICE_ALIGN_ROWS * SLICE_ALIGN_ROWS, MAX_SLICE_ROWS);
     if (rows_fitting == 0)
         return vkh_fail(vkh_device_log(device), VKH_ERR_UNSUPPORTED,
                         "%s: rows of %llu bytes are too long for the device", name,
@@ -122,8 +125,8 @@ static enum vkh_status create_slices(struct vkh_device *device, const char *name
         struct vkh_weight_slice *slice = &weight->slices[weight->n_slices];
         slice->first = first;
         slice->n = vkh_min_size(rows_fitting, weight->rows - first);
-        const enum vkh_status status =
-            vkh_buffer_create(device, name, slice->n * row_bytes, VKH_MEMORY_DEVICE, &slice->buffer);
+        const enum vkh_status status = vkh_buffer_create(device, name, slice->n * row_bytes,
+                                                         VKH_MEMORY_DEVICE, &slice->buffer);
         if (status != VKH_OK)
             return status;
         weight->n_slices++;
@@ -158,7 +161,8 @@ enum vkh_status vkh_weight_create(struct vkh_device *device, struct vkh_stream *
         vkh_max_size(row_bytes, vkh_min_size(STAGING_BYTES, weight->rows * row_bytes));
     enum vkh_status status = create_slices(device, name, slice_limit, weight);
     for (int i = 0; i < 2 && status == VKH_OK; i++)
-        status = vkh_buffer_create(device, "staging", bytes, VKH_MEMORY_UPLOAD, &staging.buffers[i]);
+        status =
+            vkh_buffer_create(device, "staging", bytes, VKH_MEMORY_UPLOAD, &staging.buffers[i]);
     for (uint32_t i = 0; i < weight->n_slices && status == VKH_OK; i++)
         status = upload_slice(&staging, weight, &weight->slices[i], parts);
     const enum vkh_status finished = vkh_stream_finish(stream);

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// Random weight matrices in the layout of model files, for tests of the kernels that read them.
+#ifndef VKH_TESTS_WEIGHT_TEST_H
+#define VKH_TESTS_WEIGHT_TEST_H
+
+#include "base/half.h"
+#include "gpu_test.h"
+#include "kernels/weight.h"
+
+static inline uint64_t test_weight_row_bytes(enum vkh_dtype type, uint64_t cols)
+{
+    const struct vkh_dtype_info *info = vkh_dtype_info(type);
+    return cols / info->block_elements * info->block_bytes;
+}
+
+static inline void test_weight_block(uint64_t *state, enum vkh_dtype type, uint8_t *to, float scale)
+{
+    const float value = scale * test_uniform(state);
+    const uint16_t half = vkh_to_half(value), bf16 = (uint16_t)(vkh_float_bits(value) >> 16);
+    const uint16_t q8_scale = vkh_to_half(value / 127.0f);
+    switch (type) {
+    case VKH_F32:
+        memcpy(to, &value, 4);
+        break;
+    case VKH_F16:
+        memcpy(to, &half, 2);
+        break;
+    case VKH_BF16:
+        memcpy(to, &bf16, 2);
+        break;
+    case VKH_Q8_0:
+        memcpy(to, &q8_scale, 2);
+        for (int i = 2; i < 34; i++)
+            to[i] = (uint8_t)(test_random(state) >> 56);
+        break;
+    }
+}
+
+// Elements of about scale * uniform, -128 quants among them; the caller frees them.
+static inline void *test_weight_data(uint64_t *state, enum vkh_dtype type, uint64_t rows,
+                                     uint64_t cols, float scale)
+{
+    const uint64_t bytes = rows * test_weight_row_bytes(type, cols);
+    const uint32_t block_bytes = vkh_dtype_info(type)->block_bytes;
+    uint8_t *data = malloc(bytes);
+    if (!data)
+        exit(1);
+    for (uint64_t at = 0; at < bytes; at += block_bytes)
+        test_weight_block(state, type, data + at, scale);
+    return data;
+}
+
+// The matrix on the device, handed over in two parts when there are rows enough. Exits when it
+// cannot.
+static inline struct vkh_weight test_weight(struct gpu_test *test, enum vkh_dtype type,
+                                            const void *data, uint64_t rows, uint64_t cols,
+                                            uint64_t slice_limit)
+{
+    const uint64_t head = rows / 3;
+    const struct vkh_weight_part parts[] = {
+        {data, head},
+        {(const char *)data + head * test_weight_row_bytes(type, cols), rows - head},
+    };
+    struct vkh_weight weight;
+    if (vkh_weight_create(test->device, test->stream, "test", type, cols, head ? parts : parts + 1,
+                          head ? 2 : 1, slice_limit, &weight) != VKH_OK)
+        exit(1);
+    return weight;
+}
+
+#endif
