@@ -16,7 +16,7 @@ struct vkh_pipeline;
 
 struct vkh_attention_shape {
     uint32_t n_heads, n_kv_heads; // n_heads is a multiple of n_kv_heads
-    uint32_t head_dim;            // a multiple of 8, at most 256
+    uint32_t head_dim;            // a multiple of 4, at most 256
     uint32_t row_elements;        // of one token in the query buffer
     bool half_kv;
     float scale; // 1 / sqrt(head_dim) as a rule

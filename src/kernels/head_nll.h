@@ -28,11 +28,11 @@ enum vkh_status vkh_head_nll_create(struct vkh_device *device, enum vkh_dtype ty
 uint64_t vkh_head_nll_scratch_bytes(uint64_t vocab, uint32_t n_tokens);
 
 struct vkh_head_nll_args {
-    struct vkh_range x; // fp32 [n_tokens][weight->cols]
+    struct vkh_range x;              // fp32 [n_tokens][weight->cols]
     const struct vkh_weight *weight; // [vocab][hidden]
-    struct vkh_range targets; // int32 [n_tokens]; -1: not scored, nll 0
-    struct vkh_range scratch; // vkh_head_nll_scratch_bytes
-    struct vkh_range nll;     // fp32 [n_tokens]
+    struct vkh_range targets;        // int32 [n_tokens]; -1: not scored, nll 0
+    struct vkh_range scratch;        // vkh_head_nll_scratch_bytes
+    struct vkh_range nll;            // fp32 [n_tokens]
     uint32_t n_tokens;
 };
 

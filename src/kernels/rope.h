@@ -16,9 +16,9 @@ struct vkh_pipeline;
 
 struct vkh_rope_shape {
     uint32_t n_heads, n_kv_heads, head_dim;
-    uint32_t rotary_dim;  // even, at most head_dim; the rest of a head passes through
-    bool interleaved;     // pairs (2i, 2i+1); else (i, i + rotary_dim/2)
-    bool half_kv;         // fp16 cache, rounded to nearest even
+    uint32_t rotary_dim; // a multiple of 4, at most head_dim; the rest of a head passes through
+    bool interleaved;    // pairs (2i, 2i+1); else (i, i + rotary_dim/2)
+    bool half_kv;        // fp16 cache, rounded to nearest even
 };
 
 struct vkh_rope {
@@ -31,7 +31,7 @@ enum vkh_status vkh_rope_create(struct vkh_device *device, const struct vkh_rope
                                 struct vkh_rope *rope);
 
 struct vkh_rope_args {
-    struct vkh_range qkv; // fp32 [n_tokens][n_heads + 2 n_kv_heads][head_dim]
+    struct vkh_range qkv;         // fp32 [n_tokens][n_heads + 2 n_kv_heads][head_dim]
     struct vkh_range positions;   // uint64 [n_tokens], in units of 2^-32 tokens
     struct vkh_range frequencies; // uint64 [rotary_dim / 2], in 2^-64 turns per token
     struct vkh_kv_segment kv;     // token t goes to slot first_slot + t
@@ -45,9 +45,8 @@ void vkh_rope_record(const struct vkh_rope *rope, struct vkh_cmd *cmd,
 
 // The scalar truth, on the host. `kv` has the device layout as fp32, whatever shape.half says
 // (rounded to fp16 when it is set).
-void vkh_rope_ref(const struct vkh_rope_shape *shape, float *qkv,
-                  const uint64_t *positions,
-                  const uint64_t *frequencies, float *kv, uint32_t capacity,
-                  uint32_t first_slot, uint32_t n_tokens, float attention_scale);
+void vkh_rope_ref(const struct vkh_rope_shape *shape, float *qkv, const uint64_t *positions,
+                  const uint64_t *frequencies, float *kv, uint32_t capacity, uint32_t first_slot,
+                  uint32_t n_tokens, float attention_scale);
 
 #endif

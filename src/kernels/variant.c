@@ -45,7 +45,7 @@ enum vkh_status vkh_variant_choose(const struct vkh_device *device, const char *
                             name);
     }
     if (!*chosen)
-        return vkh_fail(vkh_device_log(device), VKH_ERR_ARGUMENT, "variant %s=%.*s: no such variant",
-                        op, (int)length, name ? name : "");
+        return vkh_fail(vkh_device_log(device), VKH_ERR_ARGUMENT,
+                        "variant %s=%.*s: no such variant", op, (int)length, name ? name : "");
     return VKH_OK;
 }

@@ -11,7 +11,7 @@
 
 enum {
     ROW_ALIGN_WORDS = 4,     // rows start at 16 bytes
-    SLICE_ALIGN_ROWS = 256,  // head_nll counts in these
+    SLICE_ALIGN_ROWS = 512,  // head_nll counts in these
     STAGING_BYTES = 8 << 20, // each of two
 };
 static const uint64_t MAX_SLICE_BYTES = (uint64_t)1 << 30;

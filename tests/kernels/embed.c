@@ -45,7 +45,7 @@ int main(void)
         const enum vkh_dtype type = (enum vkh_dtype)i;
         test_embed(&test, type, 1000, 96, 77, 0, 1);
         test_embed(&test, type, 1, 32, 1, 0, 1);
-        test_embed(&test, type, 700, 1024 + 32, 130, vkh_weight_bytes(type, 300, 1056), 3);
+        test_embed(&test, type, 1100, 1024 + 32, 130, vkh_weight_bytes(type, 600, 1056), 3);
     }
     test_embed(&test, VKH_F32, 50, 4, 70000, 0, 1); // more tokens than workgroups
     return gpu_test_close(&test);

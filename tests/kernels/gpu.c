@@ -23,15 +23,15 @@ static void record(struct gpu_test *test, const struct vkh_buffer *in, const str
     CHECK(vkh_pipeline_get(test->device, &desc, &pipeline) == VKH_OK);
     CHECK(vkh_pipeline_get(test->device, &desc, &again) == VKH_OK && again == pipeline);
     const struct push push = {n, a};
-    vkh_cmd_dispatch(vkh_stream_cmd(test->stream), &(struct vkh_dispatch){
-                                                       .pipeline = pipeline,
-                                                       .bindings = {vkh_range_all(in),
-                                                                    vkh_range_all(out)},
-                                                       .writes = 2,
-                                                       .push = &push,
-                                                       .groups = {(n + 63) / 64, 1, 1},
-                                                       .cost = n,
-                                                   });
+    vkh_cmd_dispatch(vkh_stream_cmd(test->stream),
+                     &(struct vkh_dispatch){
+                         .pipeline = pipeline,
+                         .bindings = {vkh_range_all(in), vkh_range_all(out)},
+                         .writes = 2,
+                         .push = &push,
+                         .groups = {(n + 63) / 64, 1, 1},
+                         .cost = n,
+                     });
 }
 
 static void test_transfers(struct gpu_test *test)

@@ -143,8 +143,8 @@ static void test_variant(struct gpu_test *test, enum vkh_dtype type,
     test_against_ref(test, type, variant, (struct shape){65, 129, 96}, 1.0f, 0);
     test_against_ref(test, type, variant, (struct shape){64, 128, 704}, 100.0f, 0);
     test_against_ref(test, type, variant, (struct shape){31, 64, 7 * block}, 1e-3f, 0);
-    test_against_ref(test, type, variant, (struct shape){19, 600, 2 * block}, 1.0f,
-                     vkh_weight_bytes(type, 256, 2 * block));
+    test_against_ref(test, type, variant, (struct shape){19, 1100, 2 * block}, 1.0f,
+                     vkh_weight_bytes(type, 512, 2 * block));
     test_splits(test, type, variant);
 }
 

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/head_nll.h"
+
+#include "base/size.h"
+#include "gpu/cmd.h"
+#include "gpu/device.h"
+#include "shaders/table.h"
+
+enum { PART = 512, TILE_TOKENS = 64, REDUCE_TOKENS = 64 };
+
+struct push {
+    uint32_t n_tokens, n_rows, cols, row_words;
+    uint32_t first_row, first_part, n_parts;
+};
+
+struct reduce_push {
+    uint32_t n_tokens, n_parts;
+};
+
+#define VARIANTS(type)                                                                             \
+    {                                                                                              \
+        {                                                                                          \
+            "floor", 0, &vkh_shader_head_nll_##type                                                \
+        }                                                                                          \
+    }
+
+static const struct vkh_variant variants[VKH_N_DTYPES][1] = {
+    [VKH_F32] = VARIANTS(f32),
+    [VKH_F16] = VARIANTS(f16),
+    [VKH_BF16] = VARIANTS(bf16),
+    [VKH_Q8_0] = VARIANTS(q8_0),
+};
+
+const struct vkh_variant *vkh_head_nll_variants(enum vkh_dtype type, uint32_t *n)
+{
+    *n = VKH_COUNTOF(variants[type]);
+    return variants[type];
+}
+
+enum vkh_status vkh_head_nll_create(struct vkh_device *device, enum vkh_dtype type,
+                                    const struct vkh_variant *variant, struct vkh_head_nll *head)
+{
+    *head = (struct vkh_head_nll){.device = device, .variant = variant};
+    enum vkh_status status = VKH_OK;
+    if (!variant)
+        status = vkh_variant_choose(device, "head", variants[type], VKH_COUNTOF(variants[type]),
+                                    &head->variant);
+    if (status != VKH_OK)
+        return status;
+    const struct vkh_pipeline_desc partial = {
+        .shader = head->variant->shader,
+        .n_bindings = 4,
+        .push_bytes = sizeof(struct push),
+    };
+    const struct vkh_pipeline_desc reduce = {
+        .shader = &vkh_shader_nll_reduce,
+        .n_bindings = 3,
+        .push_bytes = sizeof(struct reduce_push),
+    };
+    status = vkh_pipeline_get(device, &partial, &head->partial);
+    return status == VKH_OK ? vkh_pipeline_get(device, &reduce, &head->reduce) : status;
+}
+
+uint64_t vkh_head_nll_scratch_bytes(uint64_t vocab, uint32_t n_tokens)
+{
+    return (2 * vkh_div_up(vocab, PART) + 1) * n_tokens * sizeof(float);
+}
+
+void vkh_head_nll_record(const struct vkh_head_nll *head, struct vkh_cmd *cmd,
+                         const struct vkh_head_nll_args *args)
+{
+    const struct vkh_weight *weight = args->weight;
+    const uint32_t n_parts = (uint32_t)vkh_div_up(weight->rows, PART);
+    for (uint32_t i = 0; i < weight->n_slices; i++) {
+        const struct vkh_weight_slice *slice = &weight->slices[i];
+        const struct push push = {
+            .n_tokens = args->n_tokens,
+            .n_rows = (uint32_t)slice->n,
+            .cols = (uint32_t)weight->cols,
+            .row_words = weight->row_words,
+            .first_row = (uint32_t)slice->first,
+            .first_part = (uint32_t)(slice->first / PART),
+            .n_parts = n_parts,
+        };
+        vkh_cmd_dispatch(
+            cmd,
+            &(struct vkh_dispatch){
+                .pipeline = head->partial,
+                .bindings = {args->x, vkh_range_all(slice->buffer), args->targets, args->scratch},
+                .writes = 1 << 3,
+                .push = &push,
+                .groups = {(uint32_t)vkh_div_up(slice->n, PART),
+                           (uint32_t)vkh_div_up(args->n_tokens, TILE_TOKENS), 1},
+                .cost = (double)args->n_tokens * (double)slice->n * (double)weight->cols,
+            });
+    }
+    const struct reduce_push push = {args->n_tokens, n_parts};
+    vkh_cmd_dispatch(cmd, &(struct vkh_dispatch){
+                              .pipeline = head->reduce,
+                              .bindings = {args->scratch, args->targets, args->nll},
+                              .writes = 1 << 2,
+                              .push = &push,
+                              .groups = {(uint32_t)vkh_div_up(args->n_tokens, REDUCE_TOKENS), 1, 1},
+                              .cost = 16.0 * args->n_tokens * n_parts,
+                          });
+}

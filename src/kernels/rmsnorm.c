@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/rmsnorm.h"
+
+#include "base/size.h"
+#include "gpu/cmd.h"
+#include "gpu/device.h"
+#include "shaders/table.h"
+
+struct push {
+    uint32_t n_tokens, width;
+    float eps;
+};
+
+enum vkh_status vkh_rmsnorm_create(struct vkh_device *device, struct vkh_rmsnorm *norm)
+{
+    *norm = (struct vkh_rmsnorm){.device = device};
+    const struct vkh_pipeline_desc desc = {
+        .shader = &vkh_shader_rmsnorm,
+        .n_bindings = 3,
+        .push_bytes = sizeof(struct push),
+    };
+    return vkh_pipeline_get(device, &desc, &norm->pipeline);
+}
+
+void vkh_rmsnorm_record(const struct vkh_rmsnorm *norm, struct vkh_cmd *cmd,
+                        const struct vkh_rmsnorm_args *args)
+{
+    const uint64_t most = vkh_device_caps(norm->device)->max_group_count[0];
+    const struct push push = {args->n_tokens, args->width, args->eps};
+    vkh_cmd_dispatch(cmd, &(struct vkh_dispatch){
+                              .pipeline = norm->pipeline,
+                              .bindings = {args->x, args->weight, args->out},
+                              .writes = 1 << 2,
+                              .push = &push,
+                              .groups = {(uint32_t)vkh_min_size(args->n_tokens, most), 1, 1},
+                              .cost = 4.0 * args->n_tokens * args->width,
+                          });
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/rmsnorm.h"
+
+#include "gpu_test.h"
+
+static void test_rmsnorm(struct gpu_test *test, uint32_t n_tokens, uint32_t width, float scale,
+                         float eps)
+{
+    uint64_t state = 3 + width;
+    const uint64_t n = (uint64_t)n_tokens * width;
+    float *x = test_floats(&state, n, scale), *weight = test_floats(&state, width, 2.0f);
+    memset(x, 0, width * sizeof(*x)); // a token of zeros
+    struct vkh_buffer *x_buffer = gpu_test_buffer(test, x, n * 4);
+    struct vkh_buffer *weight_buffer = gpu_test_buffer(test, weight, (uint64_t)width * 4);
+    struct vkh_buffer *out = gpu_test_buffer(test, NULL, n * 4);
+    struct vkh_rmsnorm norm;
+    CHECK(vkh_rmsnorm_create(test->device, &norm) == VKH_OK);
+    vkh_rmsnorm_record(&norm, vkh_stream_cmd(test->stream),
+                       &(struct vkh_rmsnorm_args){vkh_range_all(x_buffer),
+                                                  vkh_range_all(weight_buffer), vkh_range_all(out),
+                                                  n_tokens, width, eps});
+    float *got = gpu_test_read(test, out), *want = malloc(n * sizeof(*want));
+    vkh_rmsnorm_ref(x, weight, want, n_tokens, width, eps);
+    check_close("rmsnorm", got, want, n, 0.0, 2e-6);
+    vkh_buffer_destroy(&x_buffer);
+    vkh_buffer_destroy(&weight_buffer);
+    vkh_buffer_destroy(&out);
+    free(got);
+    free(want);
+    free(weight);
+    free(x);
+}
+
+int main(void)
+{
+    struct gpu_test test = gpu_test_open();
+    test_rmsnorm(&test, 2, 1, 1.0f, 1e-5f);
+    test_rmsnorm(&test, 3, 100, 1.0f, 1e-5f);
+    test_rmsnorm(&test, 17, 2052, 1000.0f, 1e-6f);
+    test_rmsnorm(&test, 5, 300, 1e-4f, 1e-5f);
+    test_rmsnorm(&test, 70000, 4, 1.0f, 1e-5f); // more tokens than workgroups
+    return gpu_test_close(&test);
+}
