@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: MIT
+#include "graph/graph.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/size.h"
+#include "gpu/device.h"
+#include "gpu/stream.h"
+#include "graph/weights.h"
+#include "kernels/attention.h"
+#include "kernels/embed.h"
+#include "kernels/head_nll.h"
+#include "kernels/matmul.h"
+#include "kernels/rmsnorm.h"
+#include "kernels/rope.h"
+#include "kernels/swiglu.h"
+#include "model/model.h"
+
+struct kernels {
+    struct vkh_embed embed;
+    struct vkh_rmsnorm norm;
+    struct vkh_matmul matmul[VKH_N_DTYPES]; // by weight type; made for the types in use
+    struct vkh_rope rope;
+    struct vkh_attention attention;
+    struct vkh_swiglu swiglu;
+    struct vkh_head_nll head;
+};
+
+// fp32, one row a token of the chunk.
+struct activations {
+    struct vkh_buffer *residual; // [hidden]
+    struct vkh_buffer *normed;   // [hidden]
+    struct vkh_buffer *qkv;      // [n_heads + 2 n_kv_heads][head_dim]
+    struct vkh_buffer *attended; // [n_heads][head_dim]
+    struct vkh_buffer *gate_up;  // [2][ffn]
+    struct vkh_buffer *gated;    // [ffn]
+    struct vkh_buffer *scratch;  // of the head
+};
+
+struct vkh_graph {
+    struct vkh_device *device;
+    struct vkh_config config;
+    struct vkh_graph_plan plan;
+    struct vkh_weights weights;
+    struct kernels kernels;
+    struct activations act;
+    char variants[160];
+};
+
+static uint32_t qkv_width(const struct vkh_config *c)
+{
+    return (c->n_heads + 2 * c->n_kv_heads) * c->head_dim;
+}
+
+// The widest activation of a token, in elements.
+static uint64_t widest(const struct vkh_config *c)
+{
+    return vkh_max_size(vkh_max_size(qkv_width(c), 2 * (uint64_t)c->ffn), c->hidden);
+}
+
+static uint32_t fitting_chunk(const struct vkh_caps *caps, const struct vkh_model *model,
+                              uint32_t wanted)
+{
+    enum { CPU_CHUNK = 512, GPU_CHUNK = 2048 };
+    uint64_t chunk = wanted ? wanted : caps->is_cpu ? CPU_CHUNK : GPU_CHUNK;
+    const uint64_t limit = vkh_min_size(caps->max_storage_range, caps->max_allocation);
+    chunk = vkh_min_size(chunk, limit / (widest(&model->config) * 4));
+    while (chunk > VKH_KEY_TILE &&
+           vkh_head_nll_scratch_bytes(model->config.vocab, (uint32_t)chunk) > limit)
+        chunk /= 2;
+    return (uint32_t)vkh_max_size(chunk / VKH_KEY_TILE, 1) * VKH_KEY_TILE;
+}
+
+struct vkh_graph_plan vkh_graph_plan(const struct vkh_device *device, const struct vkh_model *model,
+                                     uint32_t wanted)
+{
+    const struct vkh_config *c = &model->config;
+    const uint32_t chunk = fitting_chunk(vkh_device_caps(device), model, wanted);
+    const uint64_t width = 2 * (uint64_t)c->hidden + qkv_width(c) +
+                           (uint64_t)c->n_heads * c->head_dim + 3 * (uint64_t)c->ffn;
+    return (struct vkh_graph_plan){
+        .weights = vkh_weights_plan(model),
+        .activations = chunk * width * 4 + vkh_head_nll_scratch_bytes(c->vocab, chunk),
+        .chunk = chunk,
+        .kv = {.n_kv_heads = c->n_kv_heads,
+               .head_dim = c->head_dim,
+               .half = !vkh_weights_are_full(model)},
+    };
+}
+
+// The matmul for a type, made once.
+static enum vkh_status need_matmul(struct vkh_graph *graph, const struct vkh_stack *stack)
+{
+    for (uint32_t i = 0; i < stack->n; i++) {
+        const enum vkh_dtype type = stack->weights[i].type;
+        if (graph->kernels.matmul[type].pipeline)
+            continue;
+        const enum vkh_status status =
+            vkh_matmul_create(graph->device, type, NULL, &graph->kernels.matmul[type]);
+        if (status != VKH_OK)
+            return status;
+    }
+    return VKH_OK;
+}
+
+static enum vkh_status create_matmuls(struct vkh_graph *graph)
+{
+    enum vkh_status status = VKH_OK;
+    for (uint32_t i = 0; i < graph->weights.n_layers && status == VKH_OK; i++) {
+        const struct vkh_layer_weights *layer = &graph->weights.layers[i];
+        const struct vkh_stack *stacks[] = {&layer->qkv, &layer->o, &layer->gate_up, &layer->down};
+        for (uint32_t j = 0; j < VKH_COUNTOF(stacks) && status == VKH_OK; j++)
+            status = need_matmul(graph, stacks[j]);
+    }
+    return status;
+}
+
+static enum vkh_status create_kernels(struct vkh_graph *graph)
+{
+    const struct vkh_config *c = &graph->config;
+    struct kernels *k = &graph->kernels;
+    const bool half = graph->plan.kv.half;
+    const struct vkh_rope_shape rope = {
+        .n_heads = c->n_heads,
+        .n_kv_heads = c->n_kv_heads,
+        .head_dim = c->head_dim,
+        .rotary_dim = c->rotary_dim,
+        .interleaved = c->rope_layout == VKH_ROPE_INTERLEAVED,
+        .half_kv = half,
+    };
+    const struct vkh_attention_shape attention = {
+        .n_heads = c->n_heads,
+        .n_kv_heads = c->n_kv_heads,
+        .head_dim = c->head_dim,
+        .row_elements = qkv_width(c),
+        .half_kv = half,
+        .scale = (float)(1.0 / sqrt((double)c->head_dim)),
+    };
+    struct vkh_device *device = graph->device;
+    enum vkh_status status = create_matmuls(graph);
+    if (status == VKH_OK)
+        status = vkh_embed_create(device, graph->weights.embed.weights[0].type, &k->embed);
+    if (status == VKH_OK)
+        status = vkh_rmsnorm_create(device, &k->norm);
+    if (status == VKH_OK)
+        status = vkh_rope_create(device, &rope, &k->rope);
+    if (status == VKH_OK)
+        status = vkh_attention_create(device, &attention, NULL, &k->attention);
+    if (status == VKH_OK)
+        status = vkh_swiglu_create(device, &k->swiglu);
+    if (status == VKH_OK)
+        status =
+            vkh_head_nll_create(device, vkh_weights_head(&graph->weights)->type, NULL, &k->head);
+    return status;
+}
+
+static enum vkh_status create_activations(struct vkh_graph *graph)
+{
+    const struct vkh_config *c = &graph->config;
+    struct activations *act = &graph->act;
+    const struct {
+        const char *name;
+        uint64_t width;
+        struct vkh_buffer **buffer;
+    } rows[] = {
+        {"residual stream", c->hidden, &act->residual},
+        {"normed activations", c->hidden, &act->normed},
+        {"queries, keys, values", qkv_width(c), &act->qkv},
+        {"attention output", (uint64_t)c->n_heads * c->head_dim, &act->attended},
+        {"gate and up", 2 * (uint64_t)c->ffn, &act->gate_up},
+        {"gated activations", c->ffn, &act->gated},
+    };
+    for (uint32_t i = 0; i < VKH_COUNTOF(rows); i++) {
+        const enum vkh_status status =
+            vkh_buffer_create(graph->device, rows[i].name, graph->plan.chunk * rows[i].width * 4,
+                              VKH_MEMORY_DEVICE, rows[i].buffer);
+        if (status != VKH_OK)
+            return status;
+    }
+    return vkh_buffer_create(graph->device, "head scratch",
+                             vkh_head_nll_scratch_bytes(c->vocab, graph->plan.chunk),
+                             VKH_MEMORY_DEVICE, &act->scratch);
+}
+
+// Names the matmul of the widest use: that of the layers' first weight type.
+static void describe_variants(struct vkh_graph *graph)
+{
+    const enum vkh_dtype type = graph->weights.layers[0].qkv.weights[0].type;
+    snprintf(graph->variants, sizeof(graph->variants), "matmul=%s,attention=%s,head=%s",
+             graph->kernels.matmul[type].variant->name, graph->kernels.attention.variant->name,
+             graph->kernels.head.variant->name);
+}
+
+enum vkh_status vkh_graph_create(struct vkh_device *device, struct vkh_stream *stream,
+                                 const struct vkh_model *model, uint32_t chunk,
+                                 struct vkh_graph **out)
+{
+    *out = NULL;
+    struct vkh_graph *graph = calloc(1, sizeof(*graph));
+    if (!graph)
+        return vkh_fail(vkh_device_log(device), VKH_ERR_MEMORY, "forward pass: out of host memory");
+    graph->device = device;
+    graph->config = model->config;
+    graph->plan = vkh_graph_plan(device, model, chunk);
+    enum vkh_status status = create_activations(graph);
+    if (status == VKH_OK)
+        status = vkh_weights_create(device, stream, model, &graph->weights);
+    if (status == VKH_OK)
+        status = create_kernels(graph);
+    if (status != VKH_OK) {
+        vkh_graph_destroy(&graph);
+        return status;
+    }
+    describe_variants(graph);
+    *out = graph;
+    return VKH_OK;
+}
+
+void vkh_graph_destroy(struct vkh_graph **pointer)
+{
+    struct vkh_graph *graph = pointer ? *pointer : NULL;
+    if (!graph)
+        return;
+    vkh_weights_destroy(&graph->weights);
+    struct vkh_buffer **buffers[] = {&graph->act.residual, &graph->act.normed,  &graph->act.qkv,
+                                     &graph->act.attended, &graph->act.gate_up, &graph->act.gated,
+                                     &graph->act.scratch};
+    for (uint32_t i = 0; i < VKH_COUNTOF(buffers); i++)
+        vkh_buffer_destroy(buffers[i]);
+    free(graph);
+    *pointer = NULL;
+}
+
+const struct vkh_graph_plan *vkh_graph_get_plan(const struct vkh_graph *graph)
+{
+    return &graph->plan;
+}
+
+const char *vkh_graph_variants(const struct vkh_graph *graph)
+{
+    return graph->variants;
+}
+
+// out = x @ stack^T, or added to it.
+static void project(const struct vkh_graph *graph, struct vkh_cmd *cmd,
+                    const struct vkh_stack *stack, struct vkh_buffer *x, struct vkh_buffer *out,
+                    uint32_t n, bool accumulate)
+{
+    uint32_t first = 0;
+    for (uint32_t i = 0; i < stack->n; i++) {
+        const struct vkh_weight *weight = &stack->weights[i];
+        vkh_matmul_record(&graph->kernels.matmul[weight->type], cmd,
+                          &(struct vkh_matmul_args){
+                              .x = vkh_range(x, 0, n * weight->cols * 4),
+                              .weight = weight,
+                              .out = vkh_range(out, 0, n * stack->rows * 4),
+                              .out_stride = (uint32_t)stack->rows,
+                              .out_first = first,
+                              .n_tokens = n,
+                              .accumulate = accumulate,
+                          });
+        first += (uint32_t)weight->rows;
+    }
+}
+
+static void normalise(const struct vkh_graph *graph, struct vkh_cmd *cmd,
+                      const struct vkh_buffer *weight, uint32_t n)
+{
+    const uint64_t bytes = (uint64_t)n * graph->config.hidden * 4;
+    vkh_rmsnorm_record(&graph->kernels.norm, cmd,
+                       &(struct vkh_rmsnorm_args){
+                           .x = vkh_range(graph->act.residual, 0, bytes),
+                           .weight = vkh_range_all(weight),
+                           .out = vkh_range(graph->act.normed, 0, bytes),
+                           .n_tokens = n,
+                           .width = graph->config.hidden,
+                           .eps = (float)graph->config.norm_eps,
+                       });
+}
+
+static void record_attention(const struct vkh_graph *graph, struct vkh_cmd *cmd, uint32_t layer,
+                             const struct vkh_pass *prefix, const struct vkh_pass *pass,
+                             uint32_t from, uint32_t n)
+{
+    const struct vkh_config *c = &graph->config;
+    const struct activations *act = &graph->act;
+    const struct vkh_range qkv = vkh_range(act->qkv, 0, (uint64_t)n * qkv_width(c) * 4);
+    const struct vkh_kv_segment own = vkh_pass_segment(pass, layer);
+    vkh_rope_record(
+        &graph->kernels.rope, cmd,
+        &(struct vkh_rope_args){
+            .qkv = qkv,
+            .positions = vkh_range(pass->positions, (uint64_t)from * 8, (uint64_t)n * 8),
+            .frequencies = vkh_range_all(pass->frequencies),
+            .kv = own,
+            .first_slot = from,
+            .n_tokens = n,
+            .attention_scale = pass->attention_scale,
+        });
+    vkh_attention_record(
+        &graph->kernels.attention, cmd,
+        &(struct vkh_attention_args){
+            .q = qkv,
+            .prefix = prefix ? vkh_pass_segment(prefix, layer) : (struct vkh_kv_segment){0},
+            .own = own,
+            .prefix_tokens = pass->first_token,
+            .first_token = pass->first_token + from,
+            .n_tokens = n,
+            .out = vkh_range(act->attended, 0, (uint64_t)n * c->n_heads * c->head_dim * 4),
+        });
+}
+
+static void record_layer(const struct vkh_graph *graph, struct vkh_cmd *cmd, uint32_t index,
+                         const struct vkh_pass *prefix, const struct vkh_pass *pass, uint32_t from,
+                         uint32_t n)
+{
+    const struct vkh_layer_weights *layer = &graph->weights.layers[index];
+    const struct activations *act = &graph->act;
+    const uint32_t ffn = graph->config.ffn;
+    normalise(graph, cmd, layer->attn_norm, n);
+    project(graph, cmd, &layer->qkv, act->normed, act->qkv, n, false);
+    record_attention(graph, cmd, index, prefix, pass, from, n);
+    project(graph, cmd, &layer->o, act->attended, act->residual, n, true);
+
+    normalise(graph, cmd, layer->ffn_norm, n);
+    project(graph, cmd, &layer->gate_up, act->normed, act->gate_up, n, false);
+    vkh_swiglu_record(&graph->kernels.swiglu, cmd,
+                      &(struct vkh_swiglu_args){
+                          .gate_up = vkh_range(act->gate_up, 0, (uint64_t)n * 2 * ffn * 4),
+                          .out = vkh_range(act->gated, 0, (uint64_t)n * ffn * 4),
+                          .n_tokens = n,
+                          .width = ffn,
+                      });
+    project(graph, cmd, &layer->down, act->gated, act->residual, n, true);
+}
+
+void vkh_graph_record(struct vkh_graph *graph, struct vkh_stream *stream,
+                      const struct vkh_pass *prefix, const struct vkh_pass *pass, uint32_t from,
+                      uint32_t n)
+{
+    struct vkh_cmd *cmd = vkh_stream_cmd(stream);
+    const uint64_t bytes = (uint64_t)n * graph->config.hidden * 4;
+    const uint64_t words_at = (uint64_t)from * 4, words = (uint64_t)n * 4;
+    vkh_embed_record(&graph->kernels.embed, cmd,
+                     &(struct vkh_embed_args){
+                         .ids = vkh_range(pass->ids, words_at, words),
+                         .table = &graph->weights.embed.weights[0],
+                         .out = vkh_range(graph->act.residual, 0, bytes),
+                         .n_tokens = n,
+                     });
+    for (uint32_t i = 0; i < graph->config.n_layers; i++)
+        record_layer(graph, cmd, i, prefix, pass, from, n);
+    normalise(graph, cmd, graph->weights.output_norm, n);
+    vkh_head_nll_record(&graph->kernels.head, cmd,
+                        &(struct vkh_head_nll_args){
+                            .x = vkh_range(graph->act.normed, 0, bytes),
+                            .weight = vkh_weights_head(&graph->weights),
+                            .targets = vkh_range(pass->targets, words_at, words),
+                            .scratch = vkh_range_all(graph->act.scratch),
+                            .nll = vkh_range(pass->nll, words_at, words),
+                            .n_tokens = n,
+                        });
+}

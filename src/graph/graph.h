@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// The forward pass: a model's weights, the kernels chosen for the device, the activations of one
+// chunk, and the walk over the layers.
+#ifndef VKH_GRAPH_GRAPH_H
+#define VKH_GRAPH_GRAPH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <vkhrope/status.h>
+
+#include "graph/pass.h"
+
+struct vkh_device;
+struct vkh_graph;
+struct vkh_model;
+struct vkh_stream;
+
+struct vkh_graph_plan {
+    uint64_t weights, activations; // device bytes
+    uint32_t chunk;                // tokens at once, a multiple of VKH_KEY_TILE
+    struct vkh_kv_shape kv;        // capacity 0: per pass
+};
+
+// chunk 0: chosen for the device.
+struct vkh_graph_plan vkh_graph_plan(const struct vkh_device *device, const struct vkh_model *model,
+                                     uint32_t chunk);
+
+// Uploads the weights. The model must outlive the graph.
+enum vkh_status vkh_graph_create(struct vkh_device *device, struct vkh_stream *stream,
+                                 const struct vkh_model *model, uint32_t chunk,
+                                 struct vkh_graph **graph);
+void vkh_graph_destroy(struct vkh_graph **graph);
+
+const struct vkh_graph_plan *vkh_graph_get_plan(const struct vkh_graph *graph);
+
+// "matmul=floor,attention=floor,…": the variants in use. Lives as long as the graph.
+const char *vkh_graph_variants(const struct vkh_graph *graph);
+
+// Records the pass's tokens [from, from + n) (offsets in the pass; from a multiple of the chunk,
+// n at most the chunk): their keys and values, and their NLL. Everything before them, the prefix
+// included, has been recorded. prefix NULL: the pass starts at token 0.
+void vkh_graph_record(struct vkh_graph *graph, struct vkh_stream *stream,
+                      const struct vkh_pass *prefix, const struct vkh_pass *pass, uint32_t from,
+                      uint32_t n);
+
+#endif

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+#include "graph/pass.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "gpu/device.h"
+#include "gpu/stream.h"
+
+static struct vkh_kv_shape shape_for(const struct vkh_kv_shape *shape, uint32_t n_tokens)
+{
+    struct vkh_kv_shape sized = *shape;
+    sized.capacity = (uint32_t)vkh_round_up(n_tokens, VKH_KEY_TILE);
+    return sized;
+}
+
+struct vkh_pass_plan vkh_pass_plan(const struct vkh_kv_shape *shape, uint32_t n_layers,
+                                   uint32_t n_tokens)
+{
+    const struct vkh_kv_shape sized = shape_for(shape, n_tokens);
+    return (struct vkh_pass_plan){
+        .kv = n_layers * vkh_kv_bytes(&sized),
+        .other = (uint64_t)n_tokens * (4 + 4 + 8 + 4),
+    };
+}
+
+static enum vkh_status upload(struct vkh_device *device, struct vkh_stream *stream,
+                              const char *name, const void *data, uint64_t bytes,
+                              struct vkh_buffer **buffer)
+{
+    const enum vkh_status status =
+        vkh_buffer_create(device, name, bytes, VKH_MEMORY_DEVICE, buffer);
+    return status == VKH_OK ? vkh_stream_write(stream, vkh_range_all(*buffer), data) : status;
+}
+
+static enum vkh_status upload_inputs(struct vkh_device *device, struct vkh_stream *stream,
+                                     const struct vkh_pass_inputs *in, struct vkh_pass *pass)
+{
+    const uint64_t n = in->n_tokens;
+    enum vkh_status status = upload(device, stream, "token ids", in->ids, n * 4, &pass->ids);
+    if (status == VKH_OK)
+        status = upload(device, stream, "targets", in->targets, n * 4, &pass->targets);
+    if (status == VKH_OK)
+        status = upload(device, stream, "positions", in->positions, n * 8, &pass->positions);
+    if (status == VKH_OK)
+        status = upload(device, stream, "frequencies", in->frequencies,
+                        (uint64_t)in->n_frequencies * 8, &pass->frequencies);
+    if (status == VKH_OK)
+        status = vkh_buffer_create(device, "NLL", n * 4, VKH_MEMORY_DEVICE, &pass->nll);
+    return status;
+}
+
+static enum vkh_status create_kv(struct vkh_device *device, struct vkh_stream *stream,
+                                 struct vkh_pass *pass)
+{
+    if (vkh_kv_heads_per_binding(&pass->kv_shape, vkh_device_caps(device)->max_storage_range) == 0)
+        return vkh_fail(vkh_device_log(device), VKH_ERR_UNSUPPORTED,
+                        "%u tokens: one head's keys and values (%llu bytes) exceed what the device "
+                        "binds at once",
+                        pass->n_tokens, (unsigned long long)vkh_kv_head_bytes(&pass->kv_shape));
+    for (uint32_t i = 0; i < pass->n_layers; i++) {
+        const enum vkh_status status =
+            vkh_buffer_create(device, "keys and values", vkh_kv_bytes(&pass->kv_shape),
+                              VKH_MEMORY_DEVICE, &pass->kv[i]);
+        if (status != VKH_OK)
+            return status;
+        // Slots past the last token are read under the mask; they must be finite.
+        vkh_cmd_fill(vkh_stream_cmd(stream), vkh_range_all(pass->kv[i]), 0);
+    }
+    return vkh_stream_finish(stream);
+}
+
+enum vkh_status vkh_pass_create(struct vkh_device *device, struct vkh_stream *stream,
+                                const struct vkh_kv_shape *kv_shape, uint32_t n_layers,
+                                const struct vkh_pass_inputs *inputs, struct vkh_pass *pass)
+{
+    *pass = (struct vkh_pass){
+        .first_token = inputs->first_token,
+        .n_tokens = inputs->n_tokens,
+        .attention_scale = inputs->attention_scale,
+        .kv_shape = shape_for(kv_shape, inputs->n_tokens),
+        .n_layers = n_layers,
+        .kv = calloc(n_layers, sizeof(*pass->kv)),
+    };
+    enum vkh_status status = pass->kv ? upload_inputs(device, stream, inputs, pass)
+                                      : vkh_fail(vkh_device_log(device), VKH_ERR_MEMORY,
+                                                 "keys and values: out of memory");
+    if (status == VKH_OK)
+        status = create_kv(device, stream, pass);
+    if (status != VKH_OK)
+        vkh_pass_destroy(pass);
+    return status;
+}
+
+void vkh_pass_destroy(struct vkh_pass *pass)
+{
+    vkh_buffer_destroy(&pass->ids);
+    vkh_buffer_destroy(&pass->targets);
+    vkh_buffer_destroy(&pass->positions);
+    vkh_buffer_destroy(&pass->frequencies);
+    vkh_buffer_destroy(&pass->nll);
+    for (uint32_t i = 0; pass->kv && i < pass->n_layers; i++)
+        vkh_buffer_destroy(&pass->kv[i]);
+    free(pass->kv);
+    *pass = (struct vkh_pass){0};
+}
+
+enum vkh_status vkh_pass_read(const struct vkh_pass *pass, struct vkh_stream *stream, float *nll)
+{
+    return vkh_stream_read(stream, nll, vkh_range_all(pass->nll));
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// One walk of one method over a text: its inputs, its keys and values, its results, all on the
+// device.
+#ifndef VKH_GRAPH_PASS_H
+#define VKH_GRAPH_PASS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <vkhrope/status.h>
+
+#include "kernels/kv.h"
+
+struct vkh_device;
+struct vkh_stream;
+
+// The tokens a pass covers, and how they are placed.
+struct vkh_pass_inputs {
+    // Covers tokens [first_token, first_token + n_tokens) of the text. first_token is a multiple of
+    // VKH_KEY_TILE; the keys before it are those of a shared prefix pass.
+    uint32_t first_token, n_tokens;
+    const int32_t *ids;          // [n_tokens]
+    const int32_t *targets;      // [n_tokens]: the token after; -1: not scored
+    const uint64_t *positions;   // [n_tokens], in units of 2^-32 tokens
+    const uint64_t *frequencies; // [n_frequencies], in 2^-64 turns per token
+    uint32_t n_frequencies;
+    float attention_scale;
+};
+
+struct vkh_pass {
+    uint32_t first_token, n_tokens;
+    float attention_scale;
+    struct vkh_buffer *ids, *targets, *positions, *frequencies;
+    struct vkh_buffer *nll; // fp32 [n_tokens]
+    struct vkh_kv_shape kv_shape;
+    uint32_t n_layers;
+    struct vkh_buffer **kv; // [n_layers]
+};
+
+// Device bytes of a pass, keys and values apart.
+struct vkh_pass_plan {
+    uint64_t kv, other;
+};
+struct vkh_pass_plan vkh_pass_plan(const struct vkh_kv_shape *shape, uint32_t n_layers,
+                                   uint32_t n_tokens);
+
+// kv_shape's capacity is set from n_tokens. The stream is finished when it returns.
+enum vkh_status vkh_pass_create(struct vkh_device *device, struct vkh_stream *stream,
+                                const struct vkh_kv_shape *kv_shape, uint32_t n_layers,
+                                const struct vkh_pass_inputs *inputs, struct vkh_pass *pass);
+void vkh_pass_destroy(struct vkh_pass *pass);
+
+// The NLL of each of the pass's tokens, 0 where not scored. Finishes the stream.
+enum vkh_status vkh_pass_read(const struct vkh_pass *pass, struct vkh_stream *stream, float *nll);
+
+// The segment of one layer.
+static inline struct vkh_kv_segment vkh_pass_segment(const struct vkh_pass *pass, uint32_t layer)
+{
+    return (struct vkh_kv_segment){pass->kv[layer], pass->kv_shape};
+}
+
+#endif

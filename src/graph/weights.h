@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// A model's weights on the device.
+#ifndef VKH_GRAPH_WEIGHTS_H
+#define VKH_GRAPH_WEIGHTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <vkhrope/status.h>
+
+#include "kernels/weight.h"
+
+struct vkh_device;
+struct vkh_model;
+struct vkh_stream;
+struct vkh_tensor;
+
+enum { VKH_MAX_STACK = 3 };
+
+// Matrices that read the same input, their outputs side by side: q, k and v, or gate and up.
+// Neighbours of one type are one matrix.
+struct vkh_stack {
+    struct vkh_weight weights[VKH_MAX_STACK];
+    uint32_t n;
+    uint64_t rows;
+};
+
+struct vkh_layer_weights {
+    struct vkh_buffer *attn_norm, *ffn_norm;
+    struct vkh_stack qkv, o, gate_up, down;
+};
+
+struct vkh_weights {
+    struct vkh_stack embed, output; // output is empty when tied
+    struct vkh_buffer *output_norm;
+    uint32_t n_layers;
+    struct vkh_layer_weights *layers;
+};
+
+// Bytes on the device.
+uint64_t vkh_weights_plan(const struct vkh_model *model);
+
+// Whether every matrix is F32, so that the KV cache is kept in fp32 as well.
+bool vkh_weights_are_full(const struct vkh_model *model);
+
+// The stream is finished when it returns.
+enum vkh_status vkh_weights_create(struct vkh_device *device, struct vkh_stream *stream,
+                                   const struct vkh_model *model, struct vkh_weights *weights);
+void vkh_weights_destroy(struct vkh_weights *weights);
+
+// The matrix of the language model's head.
+static inline const struct vkh_weight *vkh_weights_head(const struct vkh_weights *weights)
+{
+    return weights->output.n ? &weights->output.weights[0] : &weights->embed.weights[0];
+}
+
+#endif
