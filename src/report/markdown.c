@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#include <math.h>
+#include <string.h>
+
+#include "report/format.h"
+#include "report/summary.h"
+
+// A backslash before what Markdown would read as markup (CommonMark allows it before any ASCII
+// punctuation), bars of tables included.
+static void write_escaped(FILE *stream, const char *text)
+{
+    for (; *text; text++) {
+        if (strchr("\\`*_{}[]<>#|~&!", *text))
+            fputc('\\', stream);
+        fputc(*text, stream);
+    }
+}
+
+static void write_facts(FILE *stream, const struct vkh_fact *facts, int count)
+{
+    for (int i = 0; i < count; i++) {
+        fprintf(stream, "- %s: ", facts[i].label);
+        write_escaped(stream, facts[i].text);
+        fputc('\n', stream);
+    }
+}
+
+static void write_rule(FILE *stream, uint32_t n_right, uint32_t n_left)
+{
+    for (uint32_t column = 0; column < n_right; column++)
+        fputs("|---:", stream);
+    for (uint32_t column = 0; column < n_left; column++)
+        fputs("|:---", stream);
+    fputs("|\n", stream);
+}
+
+static void write_grid(FILE *stream, const struct vkh_summary *summary)
+{
+    for (uint32_t row = 0; row < summary->n_rows; row++) {
+        for (uint32_t column = 0; column < summary->n_columns; column++) {
+            const struct vkh_grid_cell *cell =
+                &summary->grid[(uint64_t)row * summary->n_columns + column];
+            fputs("| ", stream);
+            write_escaped(stream, cell->text);
+            fputs(cell->unmoved ? " = " : " ", stream);
+        }
+        fputs("|\n", stream);
+        if (row == 0)
+            write_rule(stream, summary->n_columns - summary->has_best, summary->has_best);
+    }
+}
+
+static void write_cell(FILE *stream, const char *method, const struct vkh_ppl_cell *cell)
+{
+    fputs("| ", stream);
+    write_escaped(stream, method);
+    fprintf(stream, " | %u | %u | %.6f | %.6g | %.3g | %s | ", cell->length, cell->tokens_scored,
+            cell->nll, cell->ppl, cell->standard_error, cell->compression_active ? "yes" : "no");
+    if (!isnan(cell->vs_baseline_percent))
+        fprintf(stream, "%.2f", cell->vs_baseline_percent);
+    fprintf(stream, " | %.3f | %.1f |\n", cell->seconds, cell->tokens_per_second);
+}
+
+enum vkh_status vkh_write_markdown(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                                   FILE *stream)
+{
+    struct vkh_summary summary;
+    if (vkh_summary_make(results, arena, &summary) != VKH_OK)
+        return VKH_ERR_MEMORY;
+    write_facts(stream, summary.head, VKH_SUMMARY_HEAD);
+    fputc('\n', stream);
+    write_grid(stream, &summary);
+    fputc('\n', stream);
+    if (summary.has_unmoved)
+        fprintf(stream, "`=` %s\n\n", summary.unmoved_legend + strlen("= "));
+    for (uint32_t i = 0; i < summary.n_notes; i++) {
+        fputs("Note: ", stream);
+        write_escaped(stream, summary.notes[i]);
+        fputs("\n\n", stream);
+    }
+    write_facts(stream, summary.tail, VKH_SUMMARY_TAIL);
+    fputs("\n| method | length | tokens_scored | nll | ppl | stderr | compression_active "
+          "| vs_baseline_percent | seconds | tokens_per_second |\n|:---",
+          stream);
+    write_rule(stream, 9, 0);
+    for (uint32_t m = 0; m < results->n_methods; m++)
+        for (uint32_t l = 0; l < results->n_lengths; l++)
+            write_cell(stream, results->methods[m], vkh_results_cell(results, m, l));
+    return VKH_OK;
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+#include <vkhrope/report.h>
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/size.h"
+#include "report/format.h"
+#include "report/text.h"
+
+static const struct {
+    const char *name;
+    enum vkh_status (*write)(const struct vkh_ppl_results *, struct vkh_arena *, FILE *);
+} formats[] = {
+    [VKH_REPORT_TABLE] = {"table", vkh_write_table},
+    [VKH_REPORT_MARKDOWN] = {"markdown", vkh_write_markdown},
+    [VKH_REPORT_CSV] = {"csv", vkh_write_csv},
+    [VKH_REPORT_JSON] = {"json", vkh_write_json},
+};
+
+bool vkh_report_format_from_name(const char *name, enum vkh_report_format *format)
+{
+    for (size_t i = 0; i < VKH_COUNTOF(formats); i++) {
+        if (strcmp(name, formats[i].name) == 0) {
+            *format = (enum vkh_report_format)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+enum vkh_status vkh_c_locale_enter(struct vkh_c_locale *scope, const struct vkh_log *log)
+{
+    *scope = (struct vkh_c_locale){.c = newlocale(LC_ALL_MASK, "C", (locale_t)0)};
+    if (!scope->c)
+        return vkh_fail(log, VKH_ERR_MEMORY, "report: cannot make the C locale");
+    scope->before = uselocale(scope->c);
+    return VKH_OK;
+}
+
+void vkh_c_locale_leave(struct vkh_c_locale *scope)
+{
+    uselocale(scope->before);
+    freelocale(scope->c);
+}
+
+static bool cell_is_finite(const struct vkh_ppl_cell *cell)
+{
+    return isfinite(cell->nll) && isfinite(cell->ppl) && cell->ppl > 0 &&
+           isfinite(cell->standard_error) && !isinf(cell->vs_baseline_percent) &&
+           isfinite(cell->seconds) && isfinite(cell->tokens_per_second);
+}
+
+static enum vkh_status check(const struct vkh_ppl_results *results, const struct vkh_log *log)
+{
+    for (uint32_t m = 0; m < results->n_methods; m++)
+        for (uint32_t l = 0; l < results->n_lengths; l++)
+            if (!cell_is_finite(vkh_results_cell(results, m, l)))
+                return vkh_fail(log, VKH_ERR_INTERNAL,
+                                "report: the result of %s at length %u is not a finite number",
+                                results->methods[m], results->lengths[l]);
+    const struct vkh_ppl_memory *memory = &results->memory;
+    const uint64_t sizes[] = {memory->weights,       memory->kv,     memory->activations,
+                              memory->peak,          memory->device, results->tokens_available,
+                              results->device_tokens};
+    for (size_t i = 0; i < VKH_COUNTOF(sizes); i++)
+        if (sizes[i] > INT64_MAX)
+            return vkh_fail(log, VKH_ERR_INTERNAL, "report: a size of %llu is not possible",
+                            (unsigned long long)sizes[i]);
+    if (!isfinite(results->seconds) || !isfinite(results->device_seconds) ||
+        !isfinite(results->longest_submit))
+        return vkh_fail(log, VKH_ERR_INTERNAL, "report: a time is not a finite number");
+    return VKH_OK;
+}
+
+enum vkh_status vkh_results_prepare(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                                    const struct vkh_log *log, struct vkh_ppl_results *clean)
+{
+    const enum vkh_status status = check(results, log);
+    if (status != VKH_OK)
+        return status;
+    *clean = *results;
+    const char **strings[] = {&clean->model,  &clean->architecture, &clean->weight_type,
+                              &clean->device, &clean->driver,       &clean->variants};
+    bool good = true;
+    for (size_t i = 0; i < VKH_COUNTOF(strings); i++)
+        good &= (*strings[i] = vkh_text_clean(arena, *strings[i])) != NULL;
+    clean->methods = vkh_arena_alloc(arena, results->n_methods, sizeof(*clean->methods));
+    good &= clean->methods != NULL;
+    for (uint32_t m = 0; good && m < results->n_methods; m++)
+        good &= (clean->methods[m] = vkh_text_clean(arena, results->methods[m])) != NULL;
+    return good ? VKH_OK : vkh_fail(log, VKH_ERR_MEMORY, "report: out of memory");
+}
+
+// Leaves the check of the stream to the caller, who knows its name.
+static enum vkh_status write_unchecked(const struct vkh_ppl_results *results,
+                                       enum vkh_report_format format, const struct vkh_log *log,
+                                       FILE *stream)
+{
+    if ((size_t)format >= VKH_COUNTOF(formats))
+        return vkh_fail(log, VKH_ERR_ARGUMENT, "report: no format has number %d", (int)format);
+    struct vkh_c_locale locale;
+    enum vkh_status status = vkh_c_locale_enter(&locale, log);
+    if (status != VKH_OK)
+        return status;
+    struct vkh_arena arena = {0};
+    struct vkh_ppl_results clean;
+    status = vkh_results_prepare(results, &arena, log, &clean);
+    if (status == VKH_OK) {
+        status = formats[format].write(&clean, &arena, stream);
+        if (status != VKH_OK)
+            vkh_fail(log, status, "report: out of memory");
+    }
+    vkh_arena_fini(&arena);
+    vkh_c_locale_leave(&locale);
+    return status;
+}
+
+enum vkh_status vkh_report_write(const struct vkh_ppl_results *results,
+                                 enum vkh_report_format format, const struct vkh_log *log,
+                                 FILE *stream)
+{
+    errno = 0;
+    const enum vkh_status status = write_unchecked(results, format, log, stream);
+    if (status == VKH_OK && (fflush(stream) != 0 || ferror(stream)))
+        return vkh_fail(log, VKH_ERR_IO, "cannot write the %s: %s", formats[format].name,
+                        strerror(errno));
+    return status;
+}
+
+enum vkh_status vkh_report_save(const struct vkh_ppl_results *results,
+                                enum vkh_report_format format, const char *path,
+                                const struct vkh_log *log)
+{
+    struct vkh_output output;
+    enum vkh_status status = vkh_output_open(path, log, &output);
+    if (status != VKH_OK)
+        return status;
+    status = write_unchecked(results, format, log, output.stream);
+    if (status == VKH_OK)
+        return vkh_output_commit(&output, log);
+    vkh_output_discard(&output);
+    return status;
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+#include "report/summary.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "report/format.h"
+#include "report/text.h"
+
+static bool is_baseline(const struct vkh_ppl_results *results, uint32_t method)
+{
+    return strcmp(results->methods[method], "baseline") == 0;
+}
+
+static bool has_baseline(const struct vkh_ppl_results *results)
+{
+    for (uint32_t m = 0; m < results->n_methods; m++)
+        if (is_baseline(results, m))
+            return true;
+    return false;
+}
+
+static uint32_t longest(const struct vkh_ppl_results *results)
+{
+    return results->n_lengths > 0 ? results->lengths[results->n_lengths - 1] : 0;
+}
+
+static bool make_head(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                      struct vkh_fact head[VKH_SUMMARY_HEAD])
+{
+    const char *model = vkh_text_printf(arena, "%s (%s), %s weights", results->model,
+                                        results->architecture, results->weight_type);
+    const char *original =
+        vkh_text_printf(arena, "%u, %s", results->original_max_len,
+                        results->original_max_len_from_model ? "the model's own training length"
+                                                             : "given by the user");
+    const char *text =
+        vkh_text_printf(arena, "%llu tokens available, the first %u of them used",
+                        (unsigned long long)results->tokens_available, longest(results));
+    const struct vkh_fact facts[VKH_SUMMARY_HEAD] = {
+        {"model", model},
+        {"device", results->device},
+        {"driver", results->driver},
+        {"original", original},
+        {"text", text},
+        {"regime", VKH_REPORT_REGIME},
+    };
+    memcpy(head, facts, sizeof(facts));
+    return model && original && text;
+}
+
+// Of the methods that moved positions; "-" when none did.
+static const char *best_improvement(const struct vkh_ppl_results *results, uint32_t length,
+                                    struct vkh_arena *arena)
+{
+    const struct vkh_ppl_cell *best = NULL;
+    uint32_t best_method = 0;
+    for (uint32_t m = 0; m < results->n_methods; m++) {
+        const struct vkh_ppl_cell *cell = vkh_results_cell(results, m, length);
+        if (!cell->compression_active || isnan(cell->vs_baseline_percent))
+            continue;
+        if (!best || cell->vs_baseline_percent > best->vs_baseline_percent) {
+            best = cell;
+            best_method = m;
+        }
+    }
+    return best ? vkh_text_printf(arena, "%+.2f %%  %s", best->vs_baseline_percent,
+                                  results->methods[best_method])
+                : "-";
+}
+
+static bool make_row(const struct vkh_ppl_results *results, uint32_t length,
+                     struct vkh_arena *arena, struct vkh_summary *summary)
+{
+    struct vkh_grid_cell *row = &summary->grid[(uint64_t)(length + 1) * summary->n_columns];
+    bool good = (row[0].text = vkh_text_printf(arena, "%u", results->lengths[length])) != NULL;
+    for (uint32_t m = 0; m < results->n_methods; m++) {
+        const struct vkh_ppl_cell *cell = vkh_results_cell(results, m, length);
+        good &= (row[m + 1].text = vkh_text_ppl(arena, cell->ppl)) != NULL;
+        row[m + 1].unmoved = !cell->compression_active && !is_baseline(results, m);
+        summary->has_unmoved |= row[m + 1].unmoved;
+    }
+    if (summary->has_best)
+        good &=
+            (row[results->n_methods + 1].text = best_improvement(results, length, arena)) != NULL;
+    return good;
+}
+
+static bool make_grid(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                      struct vkh_summary *summary)
+{
+    summary->has_best = has_baseline(results) && results->n_methods > 1;
+    summary->n_columns = 1 + results->n_methods + summary->has_best;
+    summary->n_rows = 1 + results->n_lengths;
+    summary->grid = vkh_arena_alloc(arena, (size_t)summary->n_columns * summary->n_rows,
+                                    sizeof(*summary->grid));
+    if (!summary->grid)
+        return false;
+    summary->grid[0].text = "length";
+    for (uint32_t m = 0; m < results->n_methods; m++)
+        summary->grid[m + 1].text = results->methods[m];
+    if (summary->has_best)
+        summary->grid[results->n_methods + 1].text = "best improvement";
+    for (uint32_t l = 0; l < results->n_lengths; l++)
+        if (!make_row(results, l, arena, summary))
+            return false;
+    return true;
+}
+
+// The methods other than the baseline that moved no position at any length, joined by ", ";
+// *all says that there are no others. NULL when out of memory.
+static const char *never_active(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                                bool *all)
+{
+    const char *names = "";
+    *all = true;
+    for (uint32_t m = 0; names && m < results->n_methods; m++) {
+        bool active = is_baseline(results, m);
+        for (uint32_t l = 0; l < results->n_lengths; l++)
+            active |= vkh_results_cell(results, m, l)->compression_active;
+        if (!active)
+            names =
+                vkh_text_printf(arena, "%s%s%s", names, *names ? ", " : "", results->methods[m]);
+        else if (!is_baseline(results, m))
+            *all = false;
+    }
+    return names;
+}
+
+static bool make_notes(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                       struct vkh_summary *summary)
+{
+    const bool compared = has_baseline(results);
+    summary->unmoved_legend = compared
+                                  ? "= no position is moved at this length: the baseline's number"
+                                  : "= no position is moved at this length";
+    bool all;
+    const char *names = never_active(results, arena, &all);
+    if (!names)
+        return false;
+    if (*names) {
+        const char *who = all ? "every method" : names;
+        const char *note =
+            longest(results) <= results->original_max_len
+                ? vkh_text_printf(arena,
+                                  "no length exceeds original_max_len %u: %s equals the "
+                                  "baseline",
+                                  results->original_max_len, who)
+                : vkh_text_printf(arena, "no position is moved: %s equals the baseline", who);
+        summary->notes[summary->n_notes++] = note;
+        if (!note)
+            return false;
+    }
+    if (!compared && results->n_methods > 0)
+        summary->notes[summary->n_notes++] = "baseline is not among the methods: nothing to "
+                                             "compare with";
+    return true;
+}
+
+// The standard error as a share of the PPL, from the smallest to the largest of all cells.
+static const char *error_range(const struct vkh_ppl_results *results, struct vkh_arena *arena)
+{
+    double low = INFINITY, high = 0;
+    for (uint32_t m = 0; m < results->n_methods; m++) {
+        for (uint32_t l = 0; l < results->n_lengths; l++) {
+            const struct vkh_ppl_cell *cell = vkh_results_cell(results, m, l);
+            low = fmin(low, cell->standard_error / cell->ppl * 100);
+            high = fmax(high, cell->standard_error / cell->ppl * 100);
+        }
+    }
+    return isfinite(low) ? vkh_text_printf(arena, "%.2f %% to %.2f %% of the PPL", low, high) : "-";
+}
+
+static const char *memory_line(const struct vkh_ppl_memory *memory, struct vkh_arena *arena)
+{
+    const char *weights = vkh_text_bytes(arena, memory->weights);
+    const char *kv = vkh_text_bytes(arena, memory->kv);
+    const char *activations = vkh_text_bytes(arena, memory->activations);
+    const char *peak = vkh_text_bytes(arena, memory->peak);
+    const char *device = vkh_text_bytes(arena, memory->device);
+    if (!weights || !kv || !activations || !peak || !device)
+        return NULL;
+    return vkh_text_printf(arena, "weights %s, KV cache %s, activations %s, peak %s of %s", weights,
+                           kv, activations, peak, device);
+}
+
+static const char *rate_line(const struct vkh_ppl_results *results, struct vkh_arena *arena)
+{
+    if (!(results->seconds > 0))
+        return "-";
+    return vkh_text_printf(arena,
+                           "%.0f tokens/s: %llu tokens through the layers in %.2f s, the device "
+                           "at work %.0f %% of it, longest submit %.3f s",
+                           (double)results->device_tokens / results->seconds,
+                           (unsigned long long)results->device_tokens, results->seconds,
+                           results->device_seconds / results->seconds * 100,
+                           results->longest_submit);
+}
+
+static bool make_tail(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                      struct vkh_fact tail[VKH_SUMMARY_TAIL])
+{
+    const struct vkh_fact facts[VKH_SUMMARY_TAIL] = {
+        {"standard error", error_range(results, arena)},
+        {"variants", results->variants},
+        {"chunk", vkh_text_printf(arena, "%u tokens", results->chunk)},
+        {"memory", memory_line(&results->memory, arena)},
+        {"rate", rate_line(results, arena)},
+    };
+    memcpy(tail, facts, sizeof(facts));
+    for (int i = 0; i < VKH_SUMMARY_TAIL; i++)
+        if (!facts[i].text)
+            return false;
+    return true;
+}
+
+enum vkh_status vkh_summary_make(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                                 struct vkh_summary *summary)
+{
+    *summary = (struct vkh_summary){0};
+    const bool good = make_head(results, arena, summary->head) &&
+                      make_grid(results, arena, summary) && make_notes(results, arena, summary) &&
+                      make_tail(results, arena, summary->tail);
+    return good ? VKH_OK : VKH_ERR_MEMORY;
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// What the table for people holds, as text, before it is laid out for a terminal or in Markdown.
+#ifndef VKH_REPORT_SUMMARY_H
+#define VKH_REPORT_SUMMARY_H
+
+#include <stdbool.h>
+#include <vkhrope/perplexity.h>
+
+#include "base/arena.h"
+
+struct vkh_fact {
+    const char *label, *text;
+};
+
+struct vkh_grid_cell {
+    const char *text;
+    bool unmoved; // the method moved no position at this length: the baseline's number
+};
+
+enum { VKH_SUMMARY_HEAD = 6, VKH_SUMMARY_TAIL = 5, VKH_SUMMARY_NOTES = 2 };
+
+struct vkh_summary {
+    struct vkh_fact head[VKH_SUMMARY_HEAD]; // model, device, … above the grid
+    uint32_t n_columns, n_rows;             // the first row is the header
+    struct vkh_grid_cell *grid;             // [n_rows][n_columns]
+    bool has_best;                          // the last column is the best improvement
+    bool has_unmoved;                       // some cell is marked
+    const char *unmoved_legend;
+    const char *notes[VKH_SUMMARY_NOTES];
+    uint32_t n_notes;
+    struct vkh_fact tail[VKH_SUMMARY_TAIL]; // variants, memory, rate, … below it
+};
+
+// VKH_OK or VKH_ERR_MEMORY. Everything lives in the arena or in `results`.
+enum vkh_status vkh_summary_make(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                                 struct vkh_summary *summary);
+
+#endif
