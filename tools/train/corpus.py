@@ -169,7 +169,7 @@ def held_out_shingles(work):
 def main():
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument('--work', type=pathlib.Path, required=True)
-    args.add_argument('--package-limit', type=int, default=12 << 20,
+    args.add_argument('--package-limit', type=int, default=10_000_000,
                       help='characters taken from one package at most')
     args = args.parse_args()
     for folder in ('debs', 'root'):
@@ -181,6 +181,7 @@ def main():
             size = count = 0
             for path in files_of(root):
                 text = document(path, held_out, seen) if size < args.package_limit else ''
+                text = text[:args.package_limit - size]
                 if text:
                     out.write(text + '\n\f')
                     size, count = size + len(text), count + 1
