@@ -19,7 +19,7 @@ enum vkh_cap {
     VKH_CAP_FLOAT16 = 1 << 1,       // float16 arithmetic
     VKH_CAP_STORAGE8 = 1 << 2,      // 8-bit types in storage buffers
     VKH_CAP_INT8 = 1 << 3,          // int8 arithmetic
-    VKH_CAP_SUBGROUP = 1 << 4,      // basic, arithmetic and shuffle operations in compute shaders
+    VKH_CAP_SUBGROUP = 1 << 4,      // basic, arithmetic, ballot and shuffle operations in compute
     VKH_CAP_SUBGROUP_SIZE = 1 << 5, // required and full subgroup sizes in compute shaders
     VKH_CAP_SHARED_32K = 1 << 6,    // 32 KiB of shared memory a workgroup
     VKH_CAP_GROUP_256 = 1 << 7,     // 256 invocations a workgroup

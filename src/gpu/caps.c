@@ -98,6 +98,7 @@ static uint32_t feature_bits(const struct vkh_features *f, const VkPhysicalDevic
 {
     const VkSubgroupFeatureFlags wanted = VK_SUBGROUP_FEATURE_BASIC_BIT |
                                           VK_SUBGROUP_FEATURE_ARITHMETIC_BIT |
+                                          VK_SUBGROUP_FEATURE_BALLOT_BIT |
                                           VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
     const bool subgroups = (p->subgroupSupportedOperations & wanted) == wanted &&
                            (p->subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT);

@@ -22,6 +22,7 @@ struct push {
 
 static const struct vkh_variant variants[] = {
     {"floor", 0, &vkh_shader_attention},
+    {"lanes", VKH_CAP_CPU | VKH_CAP_SUBGROUP, &vkh_shader_attention_lanes},
 };
 
 const struct vkh_variant *vkh_attention_variants(uint32_t *n)
@@ -47,13 +48,15 @@ enum vkh_status vkh_attention_create(struct vkh_device *device,
         if (status != VKH_OK)
             return status;
     }
-    const struct vkh_pipeline_desc desc = {
+    struct vkh_pipeline_desc desc = {
         .shader = attention->variant->shader,
         .n_bindings = 4,
         .push_bytes = sizeof(struct push),
-        .n_constants = 2,
-        .constants = {shape->head_dim, shape->half_kv},
     };
+    if (attention->variant == &variants[1])
+        desc.constants[desc.n_constants++] = vkh_device_caps(device)->subgroup_size;
+    desc.constants[desc.n_constants++] = shape->head_dim;
+    desc.constants[desc.n_constants++] = shape->half_kv;
     return vkh_pipeline_get(device, &desc, &attention->pipeline);
 }
 

@@ -6,7 +6,7 @@
 #include "gpu/device.h"
 #include "shaders/table.h"
 
-enum { PART = 512, TILE_TOKENS = 64, REDUCE_TOKENS = 64 };
+enum { PART = 512, REDUCE_TOKENS = 64 };
 
 struct push {
     uint32_t n_tokens, n_rows, cols, row_words;
@@ -17,18 +17,16 @@ struct reduce_push {
     uint32_t n_tokens, n_parts;
 };
 
-#define VARIANTS(type)                                                                             \
-    {                                                                                              \
-        {                                                                                          \
-            "floor", 0, &vkh_shader_head_nll_##type                                                \
-        }                                                                                          \
-    }
+// clang-format off
+#define FLOOR(type) {"floor", 0, &vkh_shader_head_nll_##type}
+#define LANES(type) {"lanes", VKH_CAP_CPU | VKH_CAP_SUBGROUP, &vkh_shader_head_nll_lanes_##type}
+// clang-format on
 
-static const struct vkh_variant variants[VKH_N_DTYPES][1] = {
-    [VKH_F32] = VARIANTS(f32),
-    [VKH_F16] = VARIANTS(f16),
-    [VKH_BF16] = VARIANTS(bf16),
-    [VKH_Q8_0] = VARIANTS(q8_0),
+static const struct vkh_variant variants[VKH_N_DTYPES][2] = {
+    [VKH_F32] = {FLOOR(f32), LANES(f32)},
+    [VKH_F16] = {FLOOR(f16), LANES(f16)},
+    [VKH_BF16] = {FLOOR(bf16), LANES(bf16)},
+    [VKH_Q8_0] = {FLOOR(q8_0), LANES(q8_0)},
 };
 
 const struct vkh_variant *vkh_head_nll_variants(enum vkh_dtype type, uint32_t *n)
@@ -47,10 +45,14 @@ enum vkh_status vkh_head_nll_create(struct vkh_device *device, enum vkh_dtype ty
                                     &head->variant);
     if (status != VKH_OK)
         return status;
+    const bool lanes = head->variant == &variants[type][1];
+    head->tile_tokens = lanes ? 16 : 64;
     const struct vkh_pipeline_desc partial = {
         .shader = head->variant->shader,
         .n_bindings = 4,
         .push_bytes = sizeof(struct push),
+        .n_constants = lanes,
+        .constants = {vkh_device_caps(device)->subgroup_size},
     };
     const struct vkh_pipeline_desc reduce = {
         .shader = &vkh_shader_nll_reduce,
@@ -90,7 +92,7 @@ void vkh_head_nll_record(const struct vkh_head_nll *head, struct vkh_cmd *cmd,
                 .writes = 1 << 3,
                 .push = &push,
                 .groups = {(uint32_t)vkh_div_up(slice->n, PART),
-                           (uint32_t)vkh_div_up(args->n_tokens, TILE_TOKENS), 1},
+                           (uint32_t)vkh_div_up(args->n_tokens, head->tile_tokens), 1},
                 .cost = (double)args->n_tokens * (double)slice->n * (double)weight->cols,
             });
     }

@@ -12,17 +12,16 @@ struct push {
     uint32_t out_first, out_stride, accumulate;
 };
 
-#define VARIANTS(type)                                                                             \
-    {                                                                                              \
-        {"floor", 0, &vkh_shader_matmul_##type},                                                   \
-            {"direct", VKH_CAP_CPU, &vkh_shader_matmul_direct_##type},                             \
-    }
+// clang-format off
+#define FLOOR(type) {"floor", 0, &vkh_shader_matmul_##type}
+#define LANES(type) {"lanes", VKH_CAP_CPU | VKH_CAP_SUBGROUP, &vkh_shader_matmul_lanes_##type}
+// clang-format on
 
 static const struct vkh_variant variants[VKH_N_DTYPES][2] = {
-    [VKH_F32] = VARIANTS(f32),
-    [VKH_F16] = VARIANTS(f16),
-    [VKH_BF16] = VARIANTS(bf16),
-    [VKH_Q8_0] = VARIANTS(q8_0),
+    [VKH_F32] = {FLOOR(f32), LANES(f32)},
+    [VKH_F16] = {FLOOR(f16), LANES(f16)},
+    [VKH_BF16] = {FLOOR(bf16), LANES(bf16)},
+    [VKH_Q8_0] = {FLOOR(q8_0), LANES(q8_0)},
 };
 
 const struct vkh_variant *vkh_matmul_variants(enum vkh_dtype type, uint32_t *n)
@@ -41,13 +40,16 @@ enum vkh_status vkh_matmul_create(struct vkh_device *device, enum vkh_dtype type
         if (status != VKH_OK)
             return status;
     }
-    const bool direct = matmul->variant == &variants[type][1];
-    matmul->tile_tokens = direct ? 16 : 64;
-    matmul->tile_rows = 64;
+    const bool lanes = matmul->variant == &variants[type][1];
+    const uint32_t subgroup = vkh_device_caps(device)->subgroup_size;
+    matmul->tile_tokens = lanes ? 16 : 64;
+    matmul->tile_rows = lanes ? 8 * subgroup : 64;
     const struct vkh_pipeline_desc desc = {
         .shader = matmul->variant->shader,
         .n_bindings = 3,
         .push_bytes = sizeof(struct push),
+        .n_constants = lanes,
+        .constants = {subgroup},
     };
     return vkh_pipeline_get(device, &desc, &matmul->pipeline);
 }

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_KHR_shader_subgroup_arithmetic : require
+#extension GL_KHR_shader_subgroup_ballot : require
+// What head_nll.comp computes, by one subgroup for 16 tokens and a part of the vocabulary.
+layout(binding = 0) readonly buffer X { vec4 x4[]; };
+layout(binding = 1) readonly buffer W { uint weight_words[]; };
+layout(binding = 2) readonly buffer Targets { int targets[]; };
+layout(binding = 3) writeonly buffer Scratch { float scratch[]; };
+layout(push_constant) uniform Push {
+    uint n_tokens, n_rows, cols, row_words;
+    uint first_row, first_part, n_parts; // of the bound rows; parts of the whole vocabulary
+};
+
+#include "common/lanes.glsl"
+
+const uint PART = 512;
+const float LOWEST = -3.402823466e38;
+
+float highest[TOKENS], total[TOKENS];
+
+// Takes in a tile of logits.
+void take(uint token0, uint row0, float logits[TOKENS][ROWS])
+{
+    [[unroll]] for (uint t = 0; t < TOKENS; t++) {
+        const uint token = token0 + t;
+        const uint target = token < n_tokens ? uint(targets[token]) - first_row : ~0u;
+        float most = highest[t];
+        [[unroll]] for (uint r = 0; r < ROWS; r++)
+            most = lane_row(row0, r) < n_rows ? max(most, logits[t][r]) : most;
+        total[t] *= exp(highest[t] - most);
+        highest[t] = most;
+        [[unroll]] for (uint r = 0; r < ROWS; r++) {
+            const uint row = lane_row(row0, r);
+            if (row < n_rows)
+                total[t] += exp(logits[t][r] - most);
+            if (row == target)
+                scratch[2 * n_parts * n_tokens + token] = logits[t][r];
+        }
+    }
+}
+
+void main()
+{
+    const uint token0 = gl_WorkGroupID.y * TOKENS, begin = gl_WorkGroupID.x * PART;
+    [[unroll]] for (uint t = 0; t < TOKENS; t++) {
+        highest[t] = LOWEST;
+        total[t] = 0.0;
+    }
+    for (uint row0 = begin; row0 < min(begin + PART, n_rows); row0 += ROWS * LANES) {
+        float logits[TOKENS][ROWS];
+        multiply_tile(token0, row0, logits);
+        take(token0, row0, logits);
+    }
+    [[unroll]] for (uint t = 0; t < TOKENS; t++) {
+        const float most = subgroupMax(highest[t]);
+        const float sum = subgroupAdd(total[t] * exp(highest[t] - most));
+        if (token0 + t < n_tokens && gl_SubgroupInvocationID == 0) {
+            const uint at = 2 * ((token0 + t) * n_parts + first_part + gl_WorkGroupID.x);
+            scratch[at] = most;
+            scratch[at + 1] = sum;
+        }
+    }
+}
