@@ -89,23 +89,26 @@ static uint64_t strip_behind(const char *text, uint64_t end, uint64_t bytes)
     return end;
 }
 
-const struct vkh_added *vkh_added_find(const struct vkh_added_set *set, const char *text,
-                                       uint64_t bytes, uint64_t *start, uint64_t *end)
+bool vkh_added_next(const struct vkh_added_set *set, const char *text, uint64_t bytes,
+                    struct vkh_added_match *match)
 {
     if (set->count == 0)
-        return NULL;
-    for (uint64_t at = *start; at < bytes; at++) {
+        return false;
+    const uint64_t covered = match->end;
+    for (uint64_t at = match->next; at < bytes; at++) {
         const uint8_t byte = (uint8_t)text[at];
         if (set->first[byte] == set->first[byte + 1])
             continue;
         const struct vkh_added *token = longest(set, text + at, bytes - at);
         if (!token)
             continue;
-        *end = at + token->length;
+        const uint64_t next = at + token->length;
+        *match = (struct vkh_added_match){token, at, next, next};
+        if (token->lstrip && at > covered)
+            match->start = strip_before(text, covered, at);
         if (token->rstrip)
-            *end = strip_behind(text, *end, bytes);
-        *start = token->lstrip ? strip_before(text, *start, at) : at;
-        return token;
+            match->end = strip_behind(text, next, bytes);
+        return true;
     }
-    return NULL;
+    return false;
 }

@@ -26,10 +26,17 @@ struct vkh_added_set {
 // Sorts and indexes; two tokens of one text are VKH_ERR_FORMAT.
 enum vkh_status vkh_added_index(const struct vkh_place *place, struct vkh_added_set *set);
 
-// The leftmost token in text[*start..bytes), the longest of those that begin there, with *start
-// where it does and *end behind it, white space included but none before the original *start. NULL
-// when there is none.
-const struct vkh_added *vkh_added_find(const struct vkh_added_set *set, const char *text,
-                                       uint64_t bytes, uint64_t *start, uint64_t *end);
+// A walk over the tokens in a text. Zero-initialise.
+struct vkh_added_match {
+    const struct vkh_added *token;
+    uint64_t start, end; // with the white space that belongs to it
+    uint64_t next;       // behind the token itself: where the search goes on
+};
+
+// The next token: the leftmost, the longest of those that begin there; false when there is none.
+// White space that a token took may hold a token all the same, which then starts before the end of
+// the last match and ends where it ends itself: so do Hugging Face's tokenizers.
+bool vkh_added_next(const struct vkh_added_set *set, const char *text, uint64_t bytes,
+                    struct vkh_added_match *match);
 
 #endif

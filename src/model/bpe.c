@@ -53,7 +53,7 @@ static struct vkh_merge *find_merge(const struct vkh_bpe *bpe, int32_t left, int
 enum vkh_status vkh_bpe_init(const struct vkh_place *place, struct vkh_arena *arena,
                              const struct vkh_vocab *vocab, uint64_t n_merges, struct vkh_bpe *bpe)
 {
-    *bpe = (struct vkh_bpe){0};
+    *bpe = (struct vkh_bpe){.unknown = -1};
     if (n_merges > INT32_MAX / 2)
         return vkh_fail(place->log, VKH_ERR_FORMAT, "%s: %s: %" PRIu64 " merges are too many",
                         place->path, place->field, n_merges);
@@ -193,6 +193,30 @@ static void merge_all(const struct vkh_bpe *bpe, struct bpe_symbol *symbols, str
     }
 }
 
+// One symbol a byte; returns their number.
+static int32_t begin(const struct vkh_bpe *bpe, const char *word, uint64_t bytes,
+                     struct bpe_symbol *symbols, uint64_t *n_missing)
+{
+    int32_t n = 0;
+    bool after_missing = false;
+    for (uint64_t i = 0; i < bytes; i++) {
+        int32_t id = bpe->byte_ids[(uint8_t)word[i]];
+        const bool missing = id < 0;
+        if (missing) {
+            id = after_missing && bpe->fuse_unknown ? -1 : bpe->unknown;
+            *n_missing += bpe->unknown < 0;
+        }
+        after_missing = missing;
+        if (id >= 0) {
+            symbols[n] = (struct bpe_symbol){id, n - 1, n + 1};
+            n++;
+        }
+    }
+    if (n > 0)
+        symbols[n - 1].next = -1;
+    return n;
+}
+
 enum vkh_status vkh_bpe_encode(const struct vkh_bpe *bpe, struct vkh_bpe_scratch *scratch,
                                const char *word, uint64_t bytes, struct vkh_ids *ids,
                                uint64_t *n_missing)
@@ -200,18 +224,9 @@ enum vkh_status vkh_bpe_encode(const struct vkh_bpe *bpe, struct vkh_bpe_scratch
     if (reserve(scratch, bytes) != VKH_OK || vkh_ids_reserve(ids, bytes) != VKH_OK)
         return VKH_ERR_MEMORY;
     struct bpe_symbol *symbols = scratch->symbols;
-    int32_t n = 0;
-    for (uint64_t i = 0; i < bytes; i++) {
-        const int32_t id = bpe->byte_ids[(uint8_t)word[i]];
-        if (id >= 0) {
-            symbols[n] = (struct bpe_symbol){id, n - 1, n + 1};
-            n++;
-        }
-    }
-    *n_missing += bytes - (uint64_t)n;
+    const int32_t n = begin(bpe, word, bytes, symbols, n_missing);
     if (n == 0)
         return VKH_OK;
-    symbols[n - 1].next = -1;
     struct queue queue = {scratch->heap, 0};
     for (int32_t i = 0; i < n; i++)
         push_pair(bpe, symbols, i, &queue);

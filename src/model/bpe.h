@@ -3,6 +3,7 @@
 #ifndef VKH_MODEL_BPE_H
 #define VKH_MODEL_BPE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <vkhrope/status.h>
 
@@ -28,6 +29,8 @@ struct vkh_bpe {
     uint64_t mask;
     uint32_t n_merges;
     int32_t byte_ids[256]; // -1: the vocabulary has no token for it
+    int32_t unknown;       // takes the place of such a byte; -1: such a byte is left out
+    bool fuse_unknown;     // one for a run of such bytes
 };
 
 // For up to `n_merges` merges over a vocabulary that is complete.
@@ -50,7 +53,7 @@ struct vkh_bpe_scratch {
 void vkh_bpe_scratch_fini(struct vkh_bpe_scratch *scratch);
 
 // Appends the ids of a word of at most INT32_MAX bytes in n log n steps; *n_missing grows by the
-// bytes that have no token. VKH_ERR_MEMORY without a message.
+// bytes left out. VKH_ERR_MEMORY without a message.
 enum vkh_status vkh_bpe_encode(const struct vkh_bpe *bpe, struct vkh_bpe_scratch *scratch,
                                const char *word, uint64_t bytes, struct vkh_ids *ids,
                                uint64_t *n_missing);

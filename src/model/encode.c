@@ -91,25 +91,20 @@ static enum vkh_status take_added(struct encoder *e, const struct vkh_added_set 
                                   enum vkh_status (*between)(struct encoder *, const char *,
                                                              uint64_t, uint64_t))
 {
+    struct vkh_added_match match = {0};
     uint64_t at = 0;
-    while (at < bytes) {
-        uint64_t start = at, end = bytes;
-        const struct vkh_added *token = vkh_added_find(set, text, bytes, &start, &end);
-        if (!token)
-            start = bytes;
-        if (start > at) {
-            const enum vkh_status status = between(e, text + at, start - at, offset + at);
+    while (vkh_added_next(set, text, bytes, &match)) {
+        if (match.start > at) {
+            const enum vkh_status status = between(e, text + at, match.start - at, offset + at);
             if (status != VKH_OK)
                 return status;
         }
-        if (token) {
-            if (vkh_ids_reserve(&e->ids, 1) != VKH_OK)
-                return out_of_memory(e->tokenizer);
-            e->ids.data[e->ids.count++] = token->id;
-        }
-        at = end;
+        if (vkh_ids_reserve(&e->ids, 1) != VKH_OK)
+            return out_of_memory(e->tokenizer);
+        e->ids.data[e->ids.count++] = match.token->id;
+        at = match.end;
     }
-    return VKH_OK;
+    return at < bytes ? between(e, text + at, bytes - at, offset + at) : VKH_OK;
 }
 
 static enum vkh_status take_plain(struct encoder *e, const char *text, uint64_t bytes,

@@ -154,20 +154,21 @@ static enum vkh_status read_merges(const struct vkh_place *outer, const json_t *
     return status;
 }
 
-// A token for unknown characters is used only where the vocabulary lacks a byte.
-static enum vkh_status check_unknown(const struct vkh_place *place, const json_t *model,
-                                     const struct vkh_tokenizer *tokenizer)
+// What stands for a byte that the vocabulary lacks.
+static enum vkh_status read_unknown(const struct vkh_place *place, const json_t *model,
+                                    struct vkh_tokenizer *tokenizer)
 {
+    struct vkh_bpe *bpe = &tokenizer->bpe;
     const json_t *unknown = json_object_get(model, "unk_token");
     if (!unknown || json_is_null(unknown))
         return VKH_OK;
     if (!json_is_string(unknown))
         return malformed(place, "unk_token", "a string");
-    for (unsigned byte = 0; byte < 0xf5; byte++)
-        if (tokenizer->bpe.byte_ids[byte] < 0 && byte != 0xc0 && byte != 0xc1)
-            return unsupported(place, "unk_token",
-                               "not supported in a vocabulary that lacks some of the 256 bytes");
-    return VKH_OK;
+    bpe->unknown =
+        vkh_vocab_find(&tokenizer->vocab, json_string_value(unknown), json_string_length(unknown));
+    if (bpe->unknown < 0)
+        return malformed(place, "unk_token", "in the vocabulary");
+    return vkh_json_bool(place, model, "fuse_unk", &bpe->fuse_unknown);
 }
 
 static enum vkh_status read_model(const struct vkh_place *root, json_t *model, uint64_t n_added,
@@ -188,7 +189,7 @@ static enum vkh_status read_model(const struct vkh_place *root, json_t *model, u
         status = read_vocab(place, json_object_get(model, "vocab"), n_added, tokenizer);
     if (status == VKH_OK)
         status = read_merges(place, model, tokenizer);
-    return status == VKH_OK ? check_unknown(place, model, tokenizer) : status;
+    return status == VKH_OK ? read_unknown(place, model, tokenizer) : status;
 }
 
 // What a token looks like in the text that it is looked for in.

@@ -158,6 +158,8 @@ static enum vkh_status take_template(const struct vkh_place *place, const json_t
 {
     struct json_place inner;
     const struct vkh_place *at = vkh_json_place(place, "single", 0, &inner);
+    if (tokenizer->n_prefix > 0)
+        return unsupported(at, "a template after another", "one is");
     const json_t *single = json_object_get(template, "single");
     size_t last = json_array_size(single);
     if (last == 0 || !json_object_get(json_array_get(single, last - 1), "Sequence"))
