@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// A method applied to a model: where each token of a lane stands, and how fast each pair turns.
+#ifndef VKH_ROPE_SCHEDULE_H
+#define VKH_ROPE_SCHEDULE_H
+
+#include <stdint.h>
+#include <vkhrope/status.h>
+
+#include "base/arena.h"
+#include "rope/method.h"
+
+struct vkh_schedule {
+    struct vkh_method method;
+    struct vkh_rope_setting setting;
+    uint32_t n_frequencies;    // setting.dims / 2
+    const double *frequencies; // radians a token
+    double attention_scale;    // multiplies cos and sin
+};
+
+// theta_i = b^(-2i/d) / factors[i], then the method's terms. Lives in the arena; VKH_ERR_MEMORY.
+enum vkh_status vkh_schedule_init(const struct vkh_method *method,
+                                  const struct vkh_rope_setting *setting, struct vkh_arena *arena,
+                                  const struct vkh_log *log, struct vkh_schedule *schedule);
+
+double vkh_schedule_position(const struct vkh_schedule *schedule, uint64_t token);
+
+// How many of the first `limit` tokens, counted from token 0, both place alike to the last bit:
+// positions, frequencies and scale.
+uint64_t vkh_schedule_common_prefix(const struct vkh_schedule *a, const struct vkh_schedule *b,
+                                    uint64_t limit);
+
+#endif
