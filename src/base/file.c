@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -56,6 +57,37 @@ static void widen_mode(int fd)
     (void)!fchmod(fd, 0666 & ~mask);
 }
 
+static enum vkh_status open_temporary(const char *path, const struct vkh_log *log,
+                                      struct vkh_output *output)
+{
+    if (asprintf(&output->temporary, "%s.XXXXXX", output->path) < 0) {
+        output->temporary = NULL;
+        return vkh_fail(log, VKH_ERR_MEMORY, "%s: out of memory", path);
+    }
+    const int fd = mkstemp(output->temporary);
+    if (fd >= 0) {
+        widen_mode(fd);
+        output->stream = fdopen(fd, "wb");
+    }
+    if (output->stream)
+        return VKH_OK;
+    const int error = errno;
+    if (fd >= 0) {
+        close(fd);
+        unlink(output->temporary);
+    }
+    return vkh_fail(log, VKH_ERR_IO, "%s: cannot create: %s", path, strerror(error));
+}
+
+static enum vkh_status open_in_place(const char *path, const struct vkh_log *log,
+                                     struct vkh_output *output)
+{
+    output->stream = fopen(path, "wbe");
+    return output->stream ? VKH_OK
+                          : vkh_fail(log, VKH_ERR_IO, "%s: cannot open for writing: %s", path,
+                                     strerror(errno));
+}
+
 enum vkh_status vkh_output_open(const char *path, const struct vkh_log *log,
                                 struct vkh_output *output)
 {
@@ -64,47 +96,40 @@ enum vkh_status vkh_output_open(const char *path, const struct vkh_log *log,
         output->stream = stdout;
         return VKH_OK;
     }
-    const size_t length = strlen(path);
-    output->path = strdup(path);
-    output->temporary = malloc(length + sizeof(".XXXXXX"));
-    if (!output->path || !output->temporary) {
+    struct stat info;
+    const bool exists = stat(path, &info) == 0;
+    output->path = exists ? realpath(path, NULL) : strdup(path);
+    if (!output->path)
+        return vkh_fail(log, errno == ENOMEM ? VKH_ERR_MEMORY : VKH_ERR_IO,
+                        "%s: cannot resolve: %s", path, strerror(errno));
+    const enum vkh_status status = exists && !S_ISREG(info.st_mode)
+                                       ? open_in_place(path, log, output)
+                                       : open_temporary(path, log, output);
+    if (status != VKH_OK)
         forget(output);
-        return vkh_fail(log, VKH_ERR_MEMORY, "%s: out of memory", path);
-    }
-    memcpy(output->temporary, path, length);
-    memcpy(output->temporary + length, ".XXXXXX", sizeof(".XXXXXX"));
-    const int fd = mkstemp(output->temporary);
-    if (fd >= 0) {
-        widen_mode(fd);
-        output->stream = fdopen(fd, "wb");
-    }
-    if (!output->stream) {
-        const int error = errno;
-        if (fd >= 0) {
-            close(fd);
-            unlink(output->temporary);
-        }
-        forget(output);
-        return vkh_fail(log, VKH_ERR_IO, "%s: cannot create: %s", path, strerror(error));
-    }
-    return VKH_OK;
+    return status;
 }
 
 enum vkh_status vkh_output_commit(struct vkh_output *output, const struct vkh_log *log)
 {
-    const int failed = fflush(output->stream) != 0 || ferror(output->stream);
+    errno = 0;
+    const bool failed = fflush(output->stream) != 0 || ferror(output->stream);
+    int error = errno;
     if (!output->path) {
         *output = (struct vkh_output){0};
-        return failed ? vkh_fail(log, VKH_ERR_IO, "standard output: cannot write") : VKH_OK;
+        return failed
+                   ? vkh_fail(log, VKH_ERR_IO, "standard output: cannot write: %s", strerror(error))
+                   : VKH_OK;
     }
-    const int closed = fclose(output->stream);
+    const bool closed = fclose(output->stream) == 0;
+    error = failed ? error : errno;
     output->stream = NULL;
     enum vkh_status status = VKH_OK;
-    if (failed || closed != 0)
-        status = vkh_fail(log, VKH_ERR_IO, "%s: cannot write: %s", output->path, strerror(errno));
-    else if (rename(output->temporary, output->path) != 0)
+    if (failed || !closed)
+        status = vkh_fail(log, VKH_ERR_IO, "%s: cannot write: %s", output->path, strerror(error));
+    else if (output->temporary && rename(output->temporary, output->path) != 0)
         status = vkh_fail(log, VKH_ERR_IO, "%s: cannot rename: %s", output->path, strerror(errno));
-    if (status != VKH_OK)
+    if (status != VKH_OK && output->temporary)
         unlink(output->temporary);
     forget(output);
     return status;
@@ -112,10 +137,9 @@ enum vkh_status vkh_output_commit(struct vkh_output *output, const struct vkh_lo
 
 void vkh_output_discard(struct vkh_output *output)
 {
-    if (output->path) {
-        if (output->stream)
-            fclose(output->stream);
+    if (output->path && output->stream)
+        fclose(output->stream);
+    if (output->temporary)
         unlink(output->temporary);
-    }
     forget(output);
 }

@@ -20,7 +20,8 @@ enum vkh_status vkh_file_open(const char *path, const struct vkh_log *log, struc
 void vkh_file_close(struct vkh_file *file);
 
 // An output written to a temporary name beside `path` and renamed over it by commit. The old
-// file stays as it was until then. "-" writes to standard output.
+// file stays as it was until then; a symbolic link stays one. What is no regular file (a pipe, a
+// device) is written in place, and "-" is standard output.
 struct vkh_output {
     FILE *stream;
     char *path, *temporary;

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// The command line of vkhrope-ppl.
+#ifndef VKHROPE_TOOLS_PPL_ARGS_H
+#define VKHROPE_TOOLS_PPL_ARGS_H
+
+#include <vkhrope/report.h>
+
+#include "tool.h"
+
+struct ppl_output {
+    const char *path;
+    enum vkh_report_format format;
+};
+
+// Strings point into argv; lists are of malloc and released by ppl_args_fini.
+struct ppl_args {
+    const char *model, *text, *tokens, *plot, *nll;
+    uint32_t *lengths; // as given; NULL: not given
+    uint32_t n_lengths;
+    const char **methods; // never empty
+    uint32_t n_methods;
+    uint32_t original_max_len, chunk; // 0: not given
+    struct vkh_device_options device;
+    char *variants; // what device.variants points to
+    bool list_devices, memory_plan;
+    struct ppl_output *outputs;
+    uint32_t n_outputs;
+    enum vkh_report_format format; // on standard output
+};
+
+// Ends the process with TOOL_USAGE and a message when an option is wrong, with TOOL_OK after --help
+// and --version.
+void ppl_args_parse(struct tool *tool, int argc, char **argv, struct ppl_args *args);
+void ppl_args_fini(struct ppl_args *args);
+
+#endif
