@@ -5,45 +5,28 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-
-// Bytes of the UTF-8 sequence at `s`; 0 when it is malformed, overlong, a surrogate or beyond
-// U+10FFFF (RFC 3629). The terminator ends any sequence.
-static size_t sequence_length(const unsigned char *s)
-{
-    if (s[0] < 0x80)
-        return 1;
-    const size_t length = s[0] >= 0xc2 && s[0] < 0xe0   ? 2
-                          : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-                          : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
-                                                        : 0;
-    for (size_t i = 1; i < length; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return length;
-}
-
-static bool is_control(const unsigned char *s)
-{
-    return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
-}
+#include <unictype.h>
+#include <unistr.h>
+#include <uniwidth.h>
 
 char *vkh_text_clean(struct vkh_arena *arena, const char *text)
 {
-    const unsigned char *in = (const unsigned char *)(text ? text : "");
-    char *clean = vkh_arena_alloc(arena, strlen((const char *)in) + 1, 3);
+    const uint8_t *in = (const uint8_t *)(text ? text : "");
+    size_t left = strlen((const char *)in);
+    char *clean = vkh_arena_alloc(arena, left + 1, 3);
     if (!clean)
         return NULL;
     char *out = clean;
-    while (*in) {
-        const size_t length = sequence_length(in);
-        const bool keep = length > 0 && !is_control(in);
-        const size_t bytes = keep ? length : 3;
-        memcpy(out, keep ? (const char *)in : "\xef\xbf\xbd", bytes);
-        out += bytes;
-        in += length > 0 ? length : 1;
+    while (left > 0) {
+        ucs4_t point;
+        const int length = u8_mbtoucr(&point, in, left);
+        const bool keep =
+            length > 0 && !uc_is_property_iso_control(point) && !uc_is_property_bidi_control(point);
+        const size_t taken = length > 0 ? (size_t)length : 1, given = keep ? taken : 3;
+        memcpy(out, keep ? (const char *)in : "\xef\xbf\xbd", given);
+        out += given;
+        in += taken;
+        left -= taken;
     }
     return clean;
 }
@@ -64,22 +47,22 @@ char *vkh_text_printf(struct vkh_arena *arena, const char *fmt, ...)
 
 size_t vkh_text_width(const char *text)
 {
-    size_t width = 0;
-    for (; *text; text++)
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
+    return (size_t)u8_strwidth((const uint8_t *)text, "UTF-8");
 }
 
 char *vkh_text_shorten(struct vkh_arena *arena, const char *text, size_t width)
 {
-    const size_t length = strlen(text);
+    const uint8_t *start = (const uint8_t *)text, *end = start, *next;
     if (vkh_text_width(text) <= width)
-        return vkh_arena_strndup(arena, text, length);
-    size_t end = 0;
-    for (size_t seen = 0; end < length; end++)
-        if (((unsigned char)text[end] & 0xc0) != 0x80 && ++seen == width)
+        return vkh_arena_strndup(arena, text, strlen(text));
+    ucs4_t point;
+    for (size_t left = width - 1; (next = u8_next(&point, end)); end = next) {
+        const int columns = uc_width(point, "UTF-8");
+        if (columns > 0 && (size_t)columns > left)
             break;
-    return vkh_text_printf(arena, "%.*s…", (int)end, text);
+        left -= columns > 0 ? (size_t)columns : 0;
+    }
+    return vkh_text_printf(arena, "%.*s…", (int)(end - start), text);
 }
 
 char *vkh_text_ppl(struct vkh_arena *arena, double ppl)

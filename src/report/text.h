@@ -10,15 +10,16 @@
 #include "base/log.h"
 
 // A copy that is safe to print and to store: a byte that is not part of valid UTF-8, and every
-// control character, becomes U+FFFD. Names come from files that strangers wrote. NULL reads as "".
+// control character, those of writing direction too, becomes U+FFFD. Names come from files that strangers wrote. NULL reads as "".
 char *vkh_text_clean(struct vkh_arena *arena, const char *text);
 
 char *vkh_text_printf(struct vkh_arena *arena, const char *fmt, ...) VKH_PRINTF(2, 3);
 
-// At most `width` code points of valid UTF-8, the last an ellipsis when something was left out.
+// At most `width` columns, 1 or more, of valid UTF-8, the last an ellipsis when something was left
+// out.
 char *vkh_text_shorten(struct vkh_arena *arena, const char *text, size_t width);
 
-// Code points of valid UTF-8.
+// Columns that valid UTF-8 takes on a terminal.
 size_t vkh_text_width(const char *text);
 
 // Four significant digits without an exponent below a million: "2.150", "48.50", "1405".
