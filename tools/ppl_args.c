@@ -76,8 +76,8 @@ static const char doc[] =
     "Perplexity of a language model at lengths beyond the one it was trained on, with its rotary "
     "positions compressed, in one pass on a Vulkan device.\v"
     "Example:\n"
-    "  vkhrope-ppl --model model.gguf --text book.txt --lengths 8192,16384,32768 \\\n"
-    "      --method baseline --method hybrid:cf=1.5 --output results.json --plot ppl.svg\n\n"
+    "  vkhrope-ppl --model model.gguf --text book.txt --lengths 8192,16384 \\\n"
+    "      -m baseline -m hybrid:cf=1.5 -o results.json --plot ppl.svg\n\n"
     "PPL at length n is exp(mean NLL of tokens 1 to n-1, each given all before "
     "it).\n\n" TOOL_EXIT_HELP;
 

@@ -33,12 +33,22 @@ enum tool_exit tool_exit_of(enum vkh_status status)
     return TOOL_INTERNAL;
 }
 
-// Names in a line come from files; none of them may steer the terminal or break the line.
+// What comes from files must not steer the terminal or break a line.
+static bool is_control(char c)
+{
+    return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+void tool_print(const char *text)
+{
+    for (; *text; text++)
+        putchar(is_control(*text) ? '?' : *text);
+}
+
 static void print_line(const struct tool *tool, char *line)
 {
     for (char *c = line; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
+        *c = is_control(*c) ? '?' : *c;
     if (tool->before)
         tool->before(tool->user);
     fprintf(stderr, "%s: %s\n", tool->name, line);

@@ -48,6 +48,9 @@ void tool_message(const struct tool *tool, const char *fmt, ...)
 _Noreturn void tool_die(const struct tool *tool, enum tool_exit code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+// A text out of a file on stdout, without control characters.
+void tool_print(const char *text);
+
 // Ends main: what was printed must have gone out, else the code is TOOL_FILE.
 int tool_finish(const struct tool *tool, enum tool_exit code);
 

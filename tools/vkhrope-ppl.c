@@ -14,6 +14,7 @@ struct job {
     struct vkh_model_info info;
     int32_t *ids;
     uint64_t n_ids;
+    bool encoded; // the ids belong to the tokenizer's room, not to malloc
     uint32_t *lengths;
     uint32_t n_lengths;
 };
@@ -27,16 +28,15 @@ static enum vkh_status encode_text(struct tool *tool, const struct ppl_args *arg
         return status;
     const struct vkh_log log = tool_log(tool);
     struct vkh_tokenizer *tokenizer = NULL;
-    int32_t *ids = NULL;
     status = vkh_tokenizer_open(args->model, &log, &tokenizer);
     if (status == VKH_OK) {
         tool->context = args->text;
-        status = vkh_tokenizer_encode(tokenizer, text, bytes, &ids, &job->n_ids);
+        status = vkh_tokenizer_encode(tokenizer, text, bytes, &job->ids, &job->n_ids);
         tool->context = NULL;
     }
     vkh_tokenizer_close(&tokenizer);
     free(text);
-    job->ids = ids;
+    job->encoded = true;
     return status;
 }
 
@@ -101,12 +101,15 @@ static enum vkh_status choose_lengths(const struct tool *tool, uint32_t original
     if (job->n_lengths == 0)
         job->lengths[job->n_lengths++] =
             job->n_ids < UINT32_MAX ? (uint32_t)job->n_ids : UINT32_MAX;
-    if (!tool->quiet)
+    if (tool->quiet)
+        return VKH_OK;
+    if (job->lengths[0] == original)
         tool_message(tool,
-                     "no --lengths given: %u of %u tokens up to %u, from original_max_len %u and "
-                     "the text's %llu tokens",
-                     job->n_lengths, job->lengths[0], job->lengths[job->n_lengths - 1], original,
-                     (unsigned long long)job->n_ids);
+                     "no --lengths given: %u to %u tokens in steps of original_max_len, of the "
+                     "text's %llu",
+                     original, job->lengths[job->n_lengths - 1], (unsigned long long)job->n_ids);
+    else
+        tool_message(tool, "no --lengths given: all %u tokens of the text", job->lengths[0]);
     return VKH_OK;
 }
 
@@ -146,7 +149,9 @@ static enum vkh_status open_job(struct tool *tool, const struct ppl_args *args, 
 static void close_job(struct job *job)
 {
     vkh_model_close(&job->model);
-    vkh_ids_free(&job->ids);
+    if (job->encoded)
+        vkh_ids_free(&job->ids);
+    free(job->ids);
     free(job->lengths);
 }
 

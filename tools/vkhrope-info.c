@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+// vkhrope-info: what the devices offer, which kernel variant each operation would use and why, and
+// what a model's files say.
+#include <argp.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <vkhrope/model.h>
+#include <vkhrope/perplexity.h>
+
+#include "tool.h"
+
+enum { OPT_DEVICE = 256, OPT_VARIANT, OPT_CAPS_MASK, OPT_MODEL, OPT_MINIMUM };
+
+static const struct argp_option options[] = {
+    {"device", OPT_DEVICE, "N|NAME", 0,
+     "the device whose variants are shown, by index or part of its name; default: the best", 0},
+    {"variant", OPT_VARIANT, "OP=NAME", 0, "kernel variant by hand; may be repeated", 0},
+    {"caps-mask", OPT_CAPS_MASK, "LIST", 0, "device capabilities to leave unused, joined by commas",
+     0},
+    {"model", OPT_MODEL, "FILE|DIR", 0, "print what the files of a model say, no devices", 0},
+    {"minimum-limits", OPT_MINIMUM, NULL, OPTION_HIDDEN, NULL, 0},
+    {"quiet", 'q', NULL, 0, "errors only on standard error", 0},
+    {"verbose", 'v', NULL, 0, "tell what the library does, on standard error", 0},
+    {0},
+};
+
+static const char doc[] =
+    "Vulkan devices with their capabilities and limits, the kernel variants that vkhrope would use "
+    "there, and why.\v"
+    "Example:\n"
+    "  vkhrope-info --device 0 --caps-mask float16,storage16\n\n" TOOL_EXIT_HELP;
+
+struct args {
+    struct tool *tool;
+    struct vkh_device_options device;
+    char *variants;
+    const char *model;
+};
+
+static error_t parse_option(int key, char *text, struct argp_state *state)
+{
+    struct args *args = state->input;
+    switch (key) {
+    case OPT_DEVICE:
+        args->device.select = text;
+        return 0;
+    case OPT_VARIANT:
+        tool_option_variant(args->tool, text, &args->variants);
+        return 0;
+    case OPT_CAPS_MASK:
+        args->device.caps_mask |= tool_option_caps(args->tool, text);
+        return 0;
+    case OPT_MODEL:
+        args->model = text;
+        return 0;
+    case OPT_MINIMUM:
+        args->device.minimum_limits = true;
+        return 0;
+    case 'q':
+        args->tool->quiet = true;
+        return 0;
+    case 'v':
+        args->tool->verbose = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        tool_die(args->tool, TOOL_USAGE, "\"%s\": every argument belongs to an option (see --help)",
+                 text);
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void print_caps_bits(uint32_t bits, const char *separator)
+{
+    const char *before = "";
+    for (unsigned bit = 0; vkh_cap_name(bit); bit++) {
+        if (!(bits >> bit & 1))
+            continue;
+        printf("%s%s", before, vkh_cap_name(bit));
+        before = separator;
+    }
+    fputs(bits == 0 ? "none\n" : "\n", stdout);
+}
+
+static void print_limits(const struct vkh_caps *caps)
+{
+    printf("  driver        %s %s, Vulkan %u.%u.%u\n", caps->driver_name, caps->driver_info,
+           caps->api_version >> 22 & 0x7f, caps->api_version >> 12 & 0x3ff,
+           caps->api_version & 0xfff);
+    printf("  kind          %s, vendor %04x, device %04x\n",
+           caps->is_cpu ? "software driver" : "GPU", caps->vendor_id, caps->device_id);
+    printf("  memory        %s heap, %s an allocation, %s a storage buffer range\n",
+           tool_bytes(caps->heap_bytes).text, tool_bytes(caps->max_allocation).text,
+           tool_bytes(caps->max_storage_range).text);
+    printf("  alignment     %" PRIu64 " bytes for storage buffers\n", caps->storage_alignment);
+    printf("  workgroups    %u invocations, %u bytes of shared memory, %u x %u x %u groups\n",
+           caps->max_invocations, caps->max_shared, caps->max_group_count[0],
+           caps->max_group_count[1], caps->max_group_count[2]);
+    printf("  subgroups     %u invocations", caps->subgroup_size);
+    if (caps->max_subgroup_size > 0)
+        printf(", %u to %u on request", caps->min_subgroup_size, caps->max_subgroup_size);
+    fputc('\n', stdout);
+    if (caps->timestamp_ns > 0)
+        printf("  timestamps    %g ns a tick\n", caps->timestamp_ns);
+    else
+        printf("  timestamps    none\n");
+    printf("  capabilities  ");
+    print_caps_bits(caps->bits, ", ");
+}
+
+static void print_device(void *user, uint32_t index, const struct vkh_caps *caps)
+{
+    (void)user;
+    printf("device %u: %s\n", index, caps->device_name);
+    print_limits(caps);
+    fputc('\n', stdout);
+}
+
+struct listing {
+    const char *operation; // the one before; NULL at first
+    const char *by_hand;   // "op=name,op=name"; may be NULL
+};
+
+static bool is_by_hand(const char *list, const char *operation)
+{
+    const size_t n = strlen(operation);
+    for (; list; list = strchr(list, ',') ? strchr(list, ',') + 1 : NULL)
+        if (strncmp(list, operation, n) == 0 && list[n] == '=')
+            return true;
+    return false;
+}
+
+static void print_variant(void *user, const char *operation, const char *variant, bool supported,
+                          bool chosen, uint32_t missing_caps)
+{
+    struct listing *listing = user;
+    const bool same = listing->operation && strcmp(listing->operation, operation) == 0;
+    const bool by_hand = is_by_hand(listing->by_hand, operation);
+    listing->operation = operation;
+    printf("  %-12s %-16s %-4s  ", same ? "" : operation, variant, chosen ? "used" : "");
+    if (chosen)
+        printf("%s\n", by_hand ? "chosen by --variant" : "the last that the device supports");
+    else if (supported)
+        printf("%s\n", by_hand ? "another is chosen by --variant" : "a later one is preferred");
+    else if (missing_caps == 0)
+        printf("not within the device's limits\n");
+    if (supported || missing_caps == 0)
+        return;
+    printf("needs ");
+    print_caps_bits(missing_caps, ", ");
+}
+
+static enum vkh_status print_devices(struct args *args)
+{
+    const struct vkh_log log = tool_log(args->tool);
+    struct vkh_device *device = NULL;
+    args->device.variants = args->variants;
+    enum vkh_status status = tool_open_device(args->tool, args->device, &device);
+    if (status == VKH_OK)
+        status = vkh_device_list(&log, print_device, NULL);
+    if (status != VKH_OK)
+        goto done;
+    const struct vkh_caps *caps = vkh_device_caps(device);
+    printf("kernel variants on %s, worst first\n", caps->device_name);
+    if (args->device.caps_mask || args->device.minimum_limits) {
+        printf("  capabilities left: ");
+        print_caps_bits(caps->bits, ", ");
+    }
+    struct listing listing = {.by_hand = args->variants};
+    status = vkh_ppl_variants(device, print_variant, &listing);
+done:
+    vkh_device_destroy(&device);
+    return status;
+}
+
+static enum vkh_status print_model(struct args *args)
+{
+    const struct vkh_log log = tool_log(args->tool);
+    struct vkh_model *model;
+    const enum vkh_status status = vkh_model_open(args->model, &log, &model);
+    if (status != VKH_OK)
+        return status;
+    const struct vkh_model_info info = vkh_model_get_info(model);
+    printf("name           ");
+    tool_print(info.name);
+    printf("\narchitecture   ");
+    tool_print(info.architecture);
+    fputc('\n', stdout);
+    printf("parameters     %" PRIu64 "\n", info.parameters);
+    printf("weights        %s, %s\n", info.weight_type, tool_bytes(info.weight_bytes).text);
+    printf("trained at     %u tokens\n", info.context_length);
+    printf("layers         %u\n", info.n_layers);
+    printf("hidden size    %u\n", info.hidden);
+    printf("feed-forward   %u\n", info.ffn);
+    printf("heads          %u of %u, %u for keys and values\n", info.n_heads, info.head_dim,
+           info.n_kv_heads);
+    printf("vocabulary     %u\n", info.vocab);
+    vkh_model_close(&model);
+    return VKH_OK;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp parser = {options, parse_option, NULL, doc, NULL, NULL, NULL};
+    struct tool tool = {.name = "vkhrope-info"};
+    struct args args = {.tool = &tool};
+    argp_program_version = "vkhrope-info " VKH_VERSION;
+    argp_err_exit_status = TOOL_USAGE;
+    if (argp_parse(&parser, argc, argv, 0, NULL, &args) != 0)
+        return TOOL_USAGE;
+    const enum vkh_status status = args.model ? print_model(&args) : print_devices(&args);
+    free(args.variants);
+    return tool_finish(&tool, tool_exit_of(status));
+}
