@@ -23,7 +23,8 @@ enum vkh_cap {
     VKH_CAP_SUBGROUP_SIZE = 1 << 5, // required and full subgroup sizes in compute shaders
     VKH_CAP_SHARED_32K = 1 << 6,    // 32 KiB of shared memory a workgroup
     VKH_CAP_GROUP_256 = 1 << 7,     // 256 invocations a workgroup
-    VKH_CAP_CPU = 1 << 8,           // a software driver: no shared memory worth the name
+    VKH_CAP_SUBGROUP_16 = 1 << 8,   // full subgroups of at least 16 invocations can be required
+    VKH_CAP_CPU = 1 << 9,           // a software driver: no shared memory worth the name
 };
 
 // The name of one capability bit as --caps-mask takes it, NULL past the last.

@@ -8,8 +8,9 @@
 
 const char *vkh_cap_name(unsigned bit)
 {
-    static const char *const names[] = {"storage16",     "float16",    "storage8", "int8", "subgroup",
-                                        "subgroup-size", "shared-32k", "group-256",  "cpu"};
+    static const char *const names[] = {
+        "storage16",     "float16",    "storage8",  "int8",        "subgroup",
+        "subgroup-size", "shared-32k", "group-256", "subgroup-16", "cpu"};
     return bit < VKH_COUNTOF(names) ? names[bit] : NULL;
 }
 
@@ -58,8 +59,8 @@ static enum vkh_status list_extensions(VkPhysicalDevice physical, const struct v
 static void query_features(VkPhysicalDevice physical, bool subgroup_size_control,
                            struct vkh_features *f)
 {
-    f->core = (VkPhysicalDeviceFeatures2){
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &f->v11};
+    f->core = (VkPhysicalDeviceFeatures2){.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
+                                          .pNext = &f->v11};
     f->v11 = (VkPhysicalDeviceVulkan11Features){
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES, .pNext = &f->v12};
     f->v12 = (VkPhysicalDeviceVulkan12Features){
@@ -94,16 +95,16 @@ static void keep_features(struct vkh_features *f, uint32_t bits)
         f->v12.pNext = NULL;
 }
 
-static uint32_t feature_bits(const struct vkh_features *f, const VkPhysicalDeviceVulkan11Properties *p)
+static uint32_t feature_bits(const struct vkh_features *f,
+                             const VkPhysicalDeviceVulkan11Properties *p)
 {
-    const VkSubgroupFeatureFlags wanted = VK_SUBGROUP_FEATURE_BASIC_BIT |
-                                          VK_SUBGROUP_FEATURE_ARITHMETIC_BIT |
-                                          VK_SUBGROUP_FEATURE_BALLOT_BIT |
-                                          VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
+    const VkSubgroupFeatureFlags wanted =
+        VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_ARITHMETIC_BIT |
+        VK_SUBGROUP_FEATURE_BALLOT_BIT | VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
     const bool subgroups = (p->subgroupSupportedOperations & wanted) == wanted &&
                            (p->subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT);
-    const bool sizes = f->subgroup_size.subgroupSizeControl &&
-                       f->subgroup_size.computeFullSubgroups;
+    const bool sizes =
+        f->subgroup_size.subgroupSizeControl && f->subgroup_size.computeFullSubgroups;
     return (f->v11.storageBuffer16BitAccess ? VKH_CAP_STORAGE16 : 0u) |
            (f->v12.shaderFloat16 ? VKH_CAP_FLOAT16 : 0u) |
            (f->v12.storageBuffer8BitAccess ? VKH_CAP_STORAGE8 : 0u) |
@@ -176,7 +177,10 @@ enum vkh_status vkh_caps_query(VkPhysicalDevice physical, uint32_t caps_mask,
     caps->subgroup_size = v11.subgroupSize;
     caps->min_subgroup_size = size_control ? sizes.minSubgroupSize : v11.subgroupSize;
     caps->max_subgroup_size = size_control ? sizes.maxSubgroupSize : v11.subgroupSize;
-    caps->bits = (caps->bits | feature_bits(features, &v11)) & ~caps_mask;
+    const bool rows = size_control && sizes.maxSubgroupSize >= 16 &&
+                      (sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT);
+    caps->bits |= feature_bits(features, &v11) | (rows ? VKH_CAP_SUBGROUP_16 : 0u);
+    caps->bits &= ~caps_mask;
     uint32_t timestamp_bits = 0;
     if (vkh_compute_family(physical, &timestamp_bits) != UINT32_MAX && timestamp_bits == 64)
         caps->timestamp_ns = (double)properties.properties.limits.timestampPeriod;

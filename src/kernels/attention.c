@@ -7,7 +7,7 @@
 #include "gpu/device.h"
 #include "shaders/table.h"
 
-enum { MAX_HEAD_DIM = 256, TILE_TOKENS = 16 };
+enum { MAX_HEAD_DIM = 256 };
 // Multiply-adds of one dispatch, so that none runs into a watchdog.
 static const double MAX_COST = 3e10, MAX_COST_CPU = 2e9;
 
@@ -20,14 +20,17 @@ struct push {
     float scale;
 };
 
-static const struct vkh_variant variants[] = {
-    {"floor", 0, &vkh_shader_attention},
-    {"lanes", VKH_CAP_CPU | VKH_CAP_SUBGROUP, &vkh_shader_attention_lanes},
+enum { FLOOR, WIDE, LANES, N_VARIANTS };
+
+static const struct vkh_variant variants[N_VARIANTS] = {
+    {"floor", 0, &vkh_shader_attention, 16},
+    {"wide", VKH_CAP_SHARED_32K | VKH_NEEDS_ROWS, &vkh_shader_attention_wide, 64},
+    {"lanes", VKH_CAP_CPU | VKH_CAP_SUBGROUP, &vkh_shader_attention_lanes, 16},
 };
 
 const struct vkh_variant *vkh_attention_variants(uint32_t *n)
 {
-    *n = VKH_COUNTOF(variants);
+    *n = N_VARIANTS;
     return variants;
 }
 
@@ -36,15 +39,14 @@ enum vkh_status vkh_attention_create(struct vkh_device *device,
                                      const struct vkh_variant *variant,
                                      struct vkh_attention *attention)
 {
-    *attention = (struct vkh_attention){
-        .device = device, .shape = *shape, .variant = variant, .tile_tokens = TILE_TOKENS};
+    *attention = (struct vkh_attention){.device = device, .shape = *shape, .variant = variant};
     if (shape->head_dim % 4 || shape->head_dim > MAX_HEAD_DIM)
         return vkh_fail(vkh_device_log(device), VKH_ERR_UNSUPPORTED,
                         "head size %u: attention takes multiples of 4 up to %d", shape->head_dim,
                         MAX_HEAD_DIM);
     if (!variant) {
-        const enum vkh_status status = vkh_variant_choose(
-            device, "attention", variants, VKH_COUNTOF(variants), &attention->variant);
+        const enum vkh_status status =
+            vkh_variant_choose(device, "attention", variants, N_VARIANTS, &attention->variant);
         if (status != VKH_OK)
             return status;
     }
@@ -53,7 +55,9 @@ enum vkh_status vkh_attention_create(struct vkh_device *device,
         .n_bindings = 4,
         .push_bytes = sizeof(struct push),
     };
-    if (attention->variant == &variants[1])
+    if (attention->variant == &variants[WIDE])
+        desc.subgroup_size = vkh_variant_row_subgroup(device);
+    if (attention->variant == &variants[LANES])
         desc.constants[desc.n_constants++] = vkh_device_caps(device)->subgroup_size;
     desc.constants[desc.n_constants++] = shape->head_dim;
     desc.constants[desc.n_constants++] = shape->half_kv;
@@ -64,7 +68,8 @@ static double cost_of(const struct vkh_attention *attention, const struct vkh_at
                       uint32_t n_heads, uint32_t n_tiles)
 {
     const double keys = (double)args->first_token + args->n_tokens;
-    return 2.0 * attention->shape.head_dim * keys * n_heads * n_tiles * attention->tile_tokens;
+    return 2.0 * attention->shape.head_dim * keys * n_heads * n_tiles *
+           attention->variant->tile_tokens;
 }
 
 // The kv heads [first, first + n) and the query tiles [first_tile, first_tile + n_tiles).
@@ -118,7 +123,8 @@ void vkh_attention_record(const struct vkh_attention *attention, struct vkh_cmd 
     const struct vkh_caps *caps = vkh_device_caps(attention->device);
     const uint32_t n_kv = attention->shape.n_kv_heads, heads = heads_at_once(attention, args);
     const uint32_t group = attention->shape.n_heads / n_kv;
-    const uint32_t all_tiles = (uint32_t)vkh_div_up(args->n_tokens, attention->tile_tokens);
+    const uint32_t all_tiles =
+        (uint32_t)vkh_div_up(args->n_tokens, attention->variant->tile_tokens);
     const double budget = caps->is_cpu ? MAX_COST_CPU : MAX_COST;
     const double fitting = budget / cost_of(attention, args, heads * group, 1);
     const uint32_t tiles = fitting >= all_tiles ? all_tiles : fitting > 1.0 ? (uint32_t)fitting : 1;

@@ -27,7 +27,6 @@ struct vkh_attention {
     struct vkh_attention_shape shape;
     const struct vkh_variant *variant;
     const struct vkh_pipeline *pipeline;
-    uint32_t tile_tokens;
 };
 
 const struct vkh_variant *vkh_attention_variants(uint32_t *n);

@@ -18,20 +18,27 @@ struct reduce_push {
 };
 
 // clang-format off
-#define FLOOR(type) {"floor", 0, &vkh_shader_head_nll_##type}
-#define LANES(type) {"lanes", VKH_CAP_CPU | VKH_CAP_SUBGROUP, &vkh_shader_head_nll_lanes_##type}
+#define VARIANTS(type)                                                                             \
+    {                                                                                              \
+        {"floor", 0, &vkh_shader_head_nll_##type, 64},                                              \
+        {"wide", WIDE_NEEDS, &vkh_shader_head_nll_wide_##type, 128},                                \
+        {"lanes", VKH_CAP_CPU | VKH_CAP_SUBGROUP, &vkh_shader_head_nll_lanes_##type, 16},           \
+    }
 // clang-format on
 
-static const struct vkh_variant variants[VKH_N_DTYPES][2] = {
-    [VKH_F32] = {FLOOR(f32), LANES(f32)},
-    [VKH_F16] = {FLOOR(f16), LANES(f16)},
-    [VKH_BF16] = {FLOOR(bf16), LANES(bf16)},
-    [VKH_Q8_0] = {FLOOR(q8_0), LANES(q8_0)},
+enum { FLOOR, WIDE, LANES, N_VARIANTS };
+enum { WIDE_NEEDS = VKH_CAP_SHARED_32K | VKH_CAP_GROUP_256 | VKH_NEEDS_ROWS };
+
+static const struct vkh_variant variants[VKH_N_DTYPES][N_VARIANTS] = {
+    [VKH_F32] = VARIANTS(f32),
+    [VKH_F16] = VARIANTS(f16),
+    [VKH_BF16] = VARIANTS(bf16),
+    [VKH_Q8_0] = VARIANTS(q8_0),
 };
 
 const struct vkh_variant *vkh_head_nll_variants(enum vkh_dtype type, uint32_t *n)
 {
-    *n = VKH_COUNTOF(variants[type]);
+    *n = N_VARIANTS;
     return variants[type];
 }
 
@@ -41,18 +48,18 @@ enum vkh_status vkh_head_nll_create(struct vkh_device *device, enum vkh_dtype ty
     *head = (struct vkh_head_nll){.device = device, .variant = variant};
     enum vkh_status status = VKH_OK;
     if (!variant)
-        status = vkh_variant_choose(device, "head", variants[type], VKH_COUNTOF(variants[type]),
-                                    &head->variant);
+        status = vkh_variant_choose(device, "head", variants[type], N_VARIANTS, &head->variant);
     if (status != VKH_OK)
         return status;
-    const bool lanes = head->variant == &variants[type][1];
-    head->tile_tokens = lanes ? 16 : 64;
+    const bool lanes = head->variant == &variants[type][LANES];
+    const bool wide = head->variant == &variants[type][WIDE];
     const struct vkh_pipeline_desc partial = {
         .shader = head->variant->shader,
         .n_bindings = 4,
         .push_bytes = sizeof(struct push),
         .n_constants = lanes,
         .constants = {vkh_device_caps(device)->subgroup_size},
+        .subgroup_size = wide ? vkh_variant_row_subgroup(device) : 0,
     };
     const struct vkh_pipeline_desc reduce = {
         .shader = &vkh_shader_nll_reduce,
@@ -92,7 +99,7 @@ void vkh_head_nll_record(const struct vkh_head_nll *head, struct vkh_cmd *cmd,
                 .writes = 1 << 3,
                 .push = &push,
                 .groups = {(uint32_t)vkh_div_up(slice->n, PART),
-                           (uint32_t)vkh_div_up(args->n_tokens, head->tile_tokens), 1},
+                           (uint32_t)vkh_div_up(args->n_tokens, head->variant->tile_tokens), 1},
                 .cost = (double)args->n_tokens * (double)slice->n * (double)weight->cols,
             });
     }

@@ -17,7 +17,6 @@ struct vkh_head_nll {
     const struct vkh_variant *variant;
     const struct vkh_pipeline *partial; // per token and slice of the vocabulary: maximum, sum
     const struct vkh_pipeline *reduce;
-    uint32_t tile_tokens;
 };
 
 const struct vkh_variant *vkh_head_nll_variants(enum vkh_dtype type, uint32_t *n);

@@ -13,20 +13,27 @@ struct push {
 };
 
 // clang-format off
-#define FLOOR(type) {"floor", 0, &vkh_shader_matmul_##type}
-#define LANES(type) {"lanes", VKH_CAP_CPU | VKH_CAP_SUBGROUP, &vkh_shader_matmul_lanes_##type}
+#define VARIANTS(type)                                                                             \
+    {                                                                                              \
+        {"floor", 0, &vkh_shader_matmul_##type, 64},                                              \
+        {"wide", WIDE_NEEDS, &vkh_shader_matmul_wide_##type, 128},                                \
+        {"lanes", VKH_CAP_CPU | VKH_CAP_SUBGROUP, &vkh_shader_matmul_lanes_##type, 16},           \
+    }
 // clang-format on
 
-static const struct vkh_variant variants[VKH_N_DTYPES][2] = {
-    [VKH_F32] = {FLOOR(f32), LANES(f32)},
-    [VKH_F16] = {FLOOR(f16), LANES(f16)},
-    [VKH_BF16] = {FLOOR(bf16), LANES(bf16)},
-    [VKH_Q8_0] = {FLOOR(q8_0), LANES(q8_0)},
+enum { FLOOR, WIDE, LANES, N_VARIANTS };
+enum { WIDE_NEEDS = VKH_CAP_SHARED_32K | VKH_CAP_GROUP_256 };
+
+static const struct vkh_variant variants[VKH_N_DTYPES][N_VARIANTS] = {
+    [VKH_F32] = VARIANTS(f32),
+    [VKH_F16] = VARIANTS(f16),
+    [VKH_BF16] = VARIANTS(bf16),
+    [VKH_Q8_0] = VARIANTS(q8_0),
 };
 
 const struct vkh_variant *vkh_matmul_variants(enum vkh_dtype type, uint32_t *n)
 {
-    *n = VKH_COUNTOF(variants[type]);
+    *n = N_VARIANTS;
     return variants[type];
 }
 
@@ -35,15 +42,14 @@ enum vkh_status vkh_matmul_create(struct vkh_device *device, enum vkh_dtype type
 {
     *matmul = (struct vkh_matmul){.device = device, .variant = variant};
     if (!variant) {
-        const enum vkh_status status = vkh_variant_choose(
-            device, "matmul", variants[type], VKH_COUNTOF(variants[type]), &matmul->variant);
+        const enum vkh_status status =
+            vkh_variant_choose(device, "matmul", variants[type], N_VARIANTS, &matmul->variant);
         if (status != VKH_OK)
             return status;
     }
-    const bool lanes = matmul->variant == &variants[type][1];
+    const bool lanes = matmul->variant == &variants[type][LANES];
     const uint32_t subgroup = vkh_device_caps(device)->subgroup_size;
-    matmul->tile_tokens = lanes ? 16 : 64;
-    matmul->tile_rows = lanes ? 8 * subgroup : 64;
+    matmul->tile_rows = lanes ? 8 * subgroup : matmul->variant->tile_tokens;
     const struct vkh_pipeline_desc desc = {
         .shader = matmul->variant->shader,
         .n_bindings = 3,
@@ -70,14 +76,15 @@ void vkh_matmul_record(const struct vkh_matmul *matmul, struct vkh_cmd *cmd,
             .accumulate = args->accumulate,
         };
         vkh_cmd_dispatch(
-            cmd, &(struct vkh_dispatch){
-                     .pipeline = matmul->pipeline,
-                     .bindings = {args->x, vkh_range_all(slice->buffer), args->out},
-                     .writes = 1 << 2,
-                     .push = &push,
-                     .groups = {(uint32_t)vkh_div_up(slice->n, matmul->tile_rows),
-                                (uint32_t)vkh_div_up(args->n_tokens, matmul->tile_tokens), 1},
-                     .cost = (double)args->n_tokens * (double)slice->n * (double)weight->cols,
-                 });
+            cmd,
+            &(struct vkh_dispatch){
+                .pipeline = matmul->pipeline,
+                .bindings = {args->x, vkh_range_all(slice->buffer), args->out},
+                .writes = 1 << 2,
+                .push = &push,
+                .groups = {(uint32_t)vkh_div_up(slice->n, matmul->tile_rows),
+                           (uint32_t)vkh_div_up(args->n_tokens, matmul->variant->tile_tokens), 1},
+                .cost = (double)args->n_tokens * (double)slice->n * (double)weight->cols,
+            });
     }
 }

@@ -19,7 +19,7 @@ struct vkh_matmul {
     struct vkh_device *device;
     const struct vkh_variant *variant;
     const struct vkh_pipeline *pipeline;
-    uint32_t tile_tokens, tile_rows;
+    uint32_t tile_rows;
 };
 
 // The variants for one weight type, floor tier first.

@@ -5,16 +5,22 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <vkhrope/status.h>
+#include <vkhrope/device.h>
 
-struct vkh_device;
 struct vkh_shader;
 
 struct vkh_variant {
     const char *name;
     uint32_t needs; // bits of enum vkh_cap
     const struct vkh_shader *shader;
+    uint32_t tile_tokens;
 };
+
+// What the variants that work with rows of 16 invocations need.
+enum { VKH_NEEDS_ROWS = VKH_CAP_SUBGROUP | VKH_CAP_SUBGROUP_SIZE | VKH_CAP_SUBGROUP_16 };
+
+// The subgroup size that they require: 32 where the device has it.
+uint32_t vkh_variant_row_subgroup(const struct vkh_device *device);
 
 bool vkh_variant_supported(const struct vkh_device *device, const struct vkh_variant *variant);
 
