@@ -293,10 +293,12 @@ void ppl_args_parse(struct tool *tool, int argc, char **argv, struct ppl_args *a
 {
     static const struct argp parser = {options, parse_option, NULL, doc, NULL, NULL, NULL};
     static const char *const defaults[] = {"baseline", "hybrid:cf=1.5", "hybrid:cf=2"};
+    static char program[] = "vkhrope-ppl";
     *args = (struct ppl_args){0};
     struct parse parse = {.tool = tool, .args = args};
     argp_program_version = "vkhrope-ppl " VKH_VERSION;
     argp_err_exit_status = TOOL_USAGE;
+    argv[0] = program; // what argp's own messages begin with
     if (argp_parse(&parser, argc, argv, 0, NULL, &parse) != 0)
         tool_die(tool, TOOL_USAGE, "cannot read the command line");
     if (args->n_methods == 0)

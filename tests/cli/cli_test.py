@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of the command-line tools share: running a tool, counting checks."""
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+SKIPPED = 77
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+DATA = SOURCE / 'tests/golden/data'
+
+
+class Tests:
+    """`program` with the arguments of each run; counts what holds and what does not."""
+
+    def __init__(self, program):
+        self.program = str(pathlib.Path(program).resolve())
+        self.name = pathlib.Path(program).name
+        self.count = self.failures = 0
+        self.folder_keeper = tempfile.TemporaryDirectory(prefix='vkhrope-cli-')
+        self.folder = pathlib.Path(self.folder_keeper.name)
+
+    def check(self, condition, message):
+        self.count += 1
+        if not condition:
+            self.failures += 1
+            print('FAILED:', message, file=sys.stderr)
+
+    def has_device(self):
+        """Whether the tool finds a Vulkan device."""
+        probe = [self.program, '--device', '0'] if 'info' in self.name else [
+            self.program, '--list-devices']
+        return subprocess.run(probe, capture_output=True, timeout=60).returncode != 3
+
+    def run(self, *arguments, code=0, env=None, **options):
+        """Checks the exit code; returns the finished process with text in stdout and stderr."""
+        environment = dict(os.environ, **(env or {}))
+        done = subprocess.run([self.program, *map(str, arguments)], capture_output=True,
+                              cwd=self.folder, env=environment, timeout=120, **options)
+        done.stdout = done.stdout.decode('utf-8', 'backslashreplace')
+        done.stderr = done.stderr.decode('utf-8', 'backslashreplace')
+        self.check(done.returncode == code,
+                   f'{arguments}: exit code {done.returncode}, want {code}; said {done.stderr!r}')
+        return done
+
+    def fails(self, code, *arguments, says=(), **options):
+        """The tool ends with the code, one line on stderr that holds every string, no stdout."""
+        done = self.run(*arguments, code=code, **options)
+        lines = done.stderr.splitlines()
+        self.check(len(lines) == 1, f'{arguments}: not one line: {done.stderr!r}')
+        self.check(lines and lines[-1].startswith(self.name + ': '),
+                   f'{arguments}: does not begin with the tool: {done.stderr!r}')
+        for text in [says] if isinstance(says, str) else says:
+            self.check(text in done.stderr, f'{arguments}: {text!r} is not in {done.stderr!r}')
+        self.check(done.stdout == '', f'{arguments}: also wrote to stdout: {done.stdout!r}')
+        return done
+
+    def write(self, name, content):
+        path = self.folder / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def result(self):
+        print(f'{self.count} checks, {self.failures} failed', file=sys.stderr)
+        self.folder_keeper.cleanup()
+        return 1 if self.failures or not self.count else 0
