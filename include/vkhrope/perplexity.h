@@ -45,10 +45,12 @@ struct vkh_ppl_cell {
     uint32_t tokens_scored;     // length - 1
     double nll;                 // mean, in nats
     double ppl;                 // exp(nll)
-    double standard_error;      // of ppl: ppl * standard deviation of the NLL / sqrt(tokens_scored)
-    bool compression_active;    // the method moved a position below `length`
+    double standard_error;      // of ppl: ppl * deviation of the NLL / sqrt(tokens_scored)
+    bool compression_active;    // some token below `length` has other angles than without a method
     double vs_baseline_percent; // (baseline - ppl) / baseline * 100; NaN without a baseline
-    double seconds;           // wall time of this method up to this length, shared prefix included
+    // Wall time of this method up to this length, shared prefix included; interpolated inside a
+    // chunk.
+    double seconds;
     double tokens_per_second; // length / seconds
 };
 
@@ -97,8 +99,8 @@ enum vkh_status vkh_ppl_run(struct vkh_device *device, const struct vkh_model *m
                             struct vkh_ppl_results **results);
 void vkh_ppl_results_destroy(struct vkh_ppl_results **results);
 
-// The kernel variants that the forward pass of a model whose weights have one type would use on a
-// device. Calls `visit` for each operation and variant, in the order of preference, worst first.
+// The kernel variants that the forward pass of a model with F16 weights would use on a device.
+// Calls `visit` for each operation and variant, in the order of preference, worst first.
 enum vkh_status vkh_ppl_variants(struct vkh_device *device,
                                  void (*visit)(void *user, const char *operation,
                                                const char *variant, bool supported, bool chosen,

@@ -12,7 +12,7 @@ MAY_USE = {
     'gpu': {'base'},
     'kernels': {'gpu', 'base'},
     'graph': {'kernels', 'model', 'rope', 'gpu', 'base'},
-    'eval': {'graph', 'rope', 'base'},
+    'eval': {'graph', 'gpu', 'rope', 'base'},
     'report': {'base'},
     'api': {'base', 'rope', 'model', 'gpu', 'kernels', 'graph', 'eval', 'report'},
 }

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <vkhrope/perplexity.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "eval/cells.h"
+#include "eval/memory.h"
+#include "eval/walk.h"
+#include "gpu/stream.h"
+#include "model/model.h"
+
+// Results with the memory that everything in them lies in.
+struct owned_results {
+    struct vkh_ppl_results results; // first: what the caller holds
+    struct vkh_arena arena;
+};
+
+struct evaluation {
+    struct vkh_device *device;
+    const struct vkh_model *model;
+    const struct vkh_ppl_options *options;
+    const struct vkh_log *log;
+    struct vkh_eval eval;
+    struct vkh_stream *stream;
+    struct vkh_graph *graph;
+};
+
+// Lays the evaluation out and sizes it.
+static enum vkh_status plan(struct evaluation *e, struct vkh_arena *arena,
+                            struct vkh_ppl_memory *memory)
+{
+    const struct vkh_config *c = &e->model->config;
+    const struct vkh_rope_setting rope = {
+        .base = c->rope_base,
+        .dims = c->rotary_dim,
+        .factors = c->rope_factors,
+        .original_max_len = c->context_length,
+    };
+    const enum vkh_status status =
+        vkh_eval_init(e->options, &rope, c->vocab, arena, e->log, &e->eval);
+    if (status != VKH_OK)
+        return status;
+    const struct vkh_graph_plan graph = vkh_graph_plan(e->device, e->model, e->options->chunk);
+    *memory =
+        vkh_eval_memory(&e->eval, &graph, c->n_layers, vkh_device_caps(e->device)->heap_bytes);
+    return VKH_OK;
+}
+
+enum vkh_status vkh_ppl_plan(struct vkh_device *device, const struct vkh_model *model,
+                             const struct vkh_ppl_options *options, const struct vkh_log *log,
+                             struct vkh_ppl_memory *memory)
+{
+    struct vkh_arena arena = {0};
+    struct evaluation e = {.device = device, .model = model, .options = options, .log = log};
+    const enum vkh_status status = plan(&e, &arena, memory);
+    vkh_arena_fini(&arena);
+    return status;
+}
+
+// The weights go through a stream of their own, so that the evaluation's times are its own.
+static enum vkh_status create_graph(struct evaluation *e)
+{
+    struct vkh_stream *upload;
+    enum vkh_status status = vkh_stream_create(e->device, &upload);
+    if (status == VKH_OK)
+        status = vkh_graph_create(e->device, upload, e->model, e->options->chunk, &e->graph);
+    vkh_stream_destroy(&upload);
+    return status;
+}
+
+static char *copy(struct vkh_arena *arena, const char *text)
+{
+    return vkh_arena_strndup(arena, text, strlen(text));
+}
+
+static enum vkh_status describe(const struct evaluation *e, struct owned_results *owned)
+{
+    const struct vkh_caps *caps = vkh_device_caps(e->device);
+    const struct vkh_model_info info = vkh_model_get_info(e->model);
+    struct vkh_ppl_results *r = &owned->results;
+    struct vkh_arena *arena = &owned->arena;
+    char driver[sizeof(caps->driver_name) + sizeof(caps->driver_info)];
+    snprintf(driver, sizeof(driver), "%s%s%s", caps->driver_name, *caps->driver_info ? " " : "",
+             caps->driver_info);
+    r->model = copy(arena, info.name);
+    r->architecture = copy(arena, info.architecture);
+    r->weight_type = info.weight_type;
+    r->device = copy(arena, caps->device_name);
+    r->driver = copy(arena, driver);
+    r->variants = copy(arena, vkh_graph_variants(e->graph));
+    r->original_max_len_from_model = e->options->original_max_len == 0;
+    r->original_max_len =
+        e->options->original_max_len ? e->options->original_max_len : info.context_length;
+    r->tokens_available = e->options->n_ids;
+    r->chunk = vkh_graph_get_plan(e->graph)->chunk;
+    r->n_methods = e->eval.n_lanes;
+    r->n_lengths = e->eval.n_lengths;
+    r->methods = e->eval.names;
+    r->lengths = e->eval.lengths;
+    r->device_tokens = e->eval.device_tokens;
+    if (!r->model || !r->architecture || !r->device || !r->driver || !r->variants)
+        return vkh_fail(e->log, VKH_ERR_MEMORY, "results: out of host memory");
+    return VKH_OK;
+}
+
+static enum vkh_status walk(struct evaluation *e, struct vkh_ppl_results *results)
+{
+    const struct vkh_walk_target target = {e->device, e->stream, e->graph,
+                                           e->model->config.n_layers, e->log};
+    const double began = vkh_clock();
+    const enum vkh_status status = vkh_eval_walk(&e->eval, &target);
+    const struct vkh_stream_times times = vkh_stream_times(e->stream);
+    results->seconds = vkh_clock() - began;
+    results->device_seconds = times.busy;
+    results->longest_submit = times.longest;
+    return status;
+}
+
+static enum vkh_status tabulate(const struct evaluation *e, struct owned_results *owned)
+{
+    const struct vkh_eval *eval = &e->eval;
+    struct vkh_ppl_results *r = &owned->results;
+    r->cells =
+        vkh_arena_alloc(&owned->arena, eval->n_lanes, (size_t)eval->n_lengths * sizeof(*r->cells));
+    if (e->options->keep_nll)
+        r->nll = vkh_arena_alloc(&owned->arena, eval->n_lanes, sizeof(*r->nll));
+    if (!r->cells || (e->options->keep_nll && !r->nll))
+        return vkh_fail(e->log, VKH_ERR_MEMORY, "results: out of host memory");
+    for (uint32_t lane = 0; r->nll && lane < eval->n_lanes; lane++)
+        r->nll[lane] = vkh_eval_track(eval, lane, eval->n_lengths - 1)->nll;
+    return vkh_eval_cells(eval, e->log, r->cells);
+}
+
+static enum vkh_status evaluate(struct evaluation *e, struct owned_results *owned)
+{
+    struct vkh_ppl_memory *memory = &owned->results.memory;
+    enum vkh_status status = plan(e, &owned->arena, memory);
+    if (status == VKH_OK && !memory->fits)
+        status = vkh_fail(e->log, VKH_ERR_DEVICE_MEMORY,
+                          "the run needs %llu bytes of device memory; %s has %llu",
+                          (unsigned long long)memory->peak, vkh_device_caps(e->device)->device_name,
+                          (unsigned long long)memory->device);
+    if (status == VKH_OK)
+        status = create_graph(e);
+    if (status == VKH_OK)
+        status = vkh_stream_create(e->device, &e->stream);
+    if (status == VKH_OK)
+        status =
+            vkh_eval_prepare(&e->eval, vkh_graph_get_plan(e->graph)->chunk, &owned->arena, e->log);
+    if (status == VKH_OK)
+        status = walk(e, &owned->results);
+    if (status == VKH_OK)
+        status = describe(e, owned);
+    if (status == VKH_OK)
+        status = tabulate(e, owned);
+    vkh_stream_destroy(&e->stream);
+    vkh_graph_destroy(&e->graph);
+    return status;
+}
+
+enum vkh_status vkh_ppl_run(struct vkh_device *device, const struct vkh_model *model,
+                            const struct vkh_ppl_options *options, const struct vkh_log *log,
+                            struct vkh_ppl_results **results)
+{
+    *results = NULL;
+    struct owned_results *owned = calloc(1, sizeof(*owned));
+    if (!owned)
+        return vkh_fail(log, VKH_ERR_MEMORY, "results: out of host memory");
+    struct evaluation e = {.device = device, .model = model, .options = options, .log = log};
+    const enum vkh_status status = evaluate(&e, owned);
+    struct vkh_ppl_results *made = &owned->results;
+    if (status != VKH_OK)
+        vkh_ppl_results_destroy(&made);
+    *results = made;
+    return status;
+}
+
+void vkh_ppl_results_destroy(struct vkh_ppl_results **results)
+{
+    struct owned_results *owned = results ? (struct owned_results *)*results : NULL;
+    if (!owned)
+        return;
+    vkh_arena_fini(&owned->arena);
+    free(owned);
+    *results = NULL;
+}

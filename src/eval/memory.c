@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#include "eval/memory.h"
+
+#include "base/size.h"
+
+struct vkh_ppl_memory vkh_eval_memory(const struct vkh_eval *eval,
+                                      const struct vkh_graph_plan *plan, uint32_t n_layers,
+                                      uint64_t heap_bytes)
+{
+    struct vkh_pass_plan worst = {0};
+    for (uint32_t i = 0; i < eval->n_groups; i++) {
+        const struct vkh_group *group = &eval->groups[i];
+        const uint32_t shared = group->prefix_tokens;
+        const struct vkh_pass_plan prefix = vkh_pass_plan(&plan->kv, n_layers, shared);
+        const struct vkh_pass_plan own =
+            vkh_pass_plan(&plan->kv, n_layers, group->longest - shared);
+        worst.kv = vkh_max_size(worst.kv, prefix.kv + own.kv);
+        worst.other = vkh_max_size(worst.other, prefix.other + own.other);
+    }
+    struct vkh_ppl_memory memory = {
+        .weights = plan->weights,
+        .kv = worst.kv,
+        .activations = plan->activations + worst.other,
+        .device = heap_bytes,
+    };
+    memory.peak = memory.weights + memory.kv + memory.activations;
+    memory.fits = memory.peak <= heap_bytes;
+    return memory;
+}

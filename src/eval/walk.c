@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+#include "eval/walk.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/size.h"
+#include "gpu/stream.h"
+#include "rope/fixed.h"
+
+enum { QUEUED_CHUNKS = 2 }; // that the host runs ahead of the device
+
+struct walk {
+    struct vkh_eval *eval;
+    const struct vkh_walk_target *target;
+    const struct vkh_graph_plan *plan;
+    uint64_t done; // tokens
+};
+
+// Tokens [first, first + n) of a track, the last of them predicting token first + n unless that is
+// `end`.
+struct span {
+    const struct vkh_track *track;
+    uint32_t first, n, end;
+};
+
+// Host copies of a pass's inputs, in one allocation.
+struct inputs {
+    uint64_t *positions, *frequencies;
+    int32_t *targets;
+};
+
+static bool fill_inputs(const struct vkh_eval *eval, const struct span *span, struct inputs *in)
+{
+    const struct vkh_schedule *schedule = &span->track->schedule;
+    const size_t n = span->n, n_frequencies = schedule->n_frequencies;
+    in->positions = malloc((n + n_frequencies) * sizeof(uint64_t) + n * sizeof(int32_t));
+    if (!in->positions)
+        return false;
+    in->frequencies = in->positions + n;
+    in->targets = (int32_t *)(in->frequencies + n_frequencies);
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t token = span->first + i;
+        vkh_fixed_position(vkh_schedule_position(schedule, token), &in->positions[i]);
+        in->targets[i] = token + 1 < span->end ? eval->options->ids[token + 1] : -1;
+    }
+    for (size_t i = 0; i < n_frequencies; i++)
+        vkh_fixed_frequency(schedule->frequencies[i], &in->frequencies[i]);
+    return true;
+}
+
+static enum vkh_status create_pass(const struct walk *walk, const struct span *span,
+                                   struct vkh_pass *pass)
+{
+    const struct vkh_walk_target *target = walk->target;
+    struct inputs in;
+    *pass = (struct vkh_pass){0};
+    if (!fill_inputs(walk->eval, span, &in))
+        return vkh_fail(target->log, VKH_ERR_MEMORY, "positions of %u tokens: out of host memory",
+                        span->n);
+    const struct vkh_pass_inputs inputs = {
+        .first_token = span->first,
+        .n_tokens = span->n,
+        .ids = walk->eval->options->ids + span->first,
+        .targets = in.targets,
+        .positions = in.positions,
+        .frequencies = in.frequencies,
+        .n_frequencies = span->track->schedule.n_frequencies,
+        .attention_scale = (float)span->track->schedule.attention_scale,
+    };
+    const enum vkh_status status = vkh_pass_create(target->device, target->stream, &walk->plan->kv,
+                                                   target->n_layers, &inputs, pass);
+    free(in.positions);
+    return status;
+}
+
+// Tells the caller that n more tokens are done.
+static enum vkh_status advance(struct walk *walk, const char *name, uint32_t n)
+{
+    const struct vkh_ppl_options *options = walk->eval->options;
+    walk->done += n;
+    const struct vkh_ppl_progress progress = {walk->done, walk->eval->device_tokens, name};
+    if (!options->progress || options->progress(options->user, &progress))
+        return VKH_OK;
+    return vkh_fail(walk->target->log, VKH_ERR_CANCELLED, "cancelled after %llu of %llu tokens",
+                    (unsigned long long)progress.done, (unsigned long long)progress.total);
+}
+
+// A pass on its way through the layers.
+struct run {
+    struct walk *walk;
+    const struct vkh_pass *prefix, *pass;
+    const char *name;
+    double began;
+    struct vkh_marks *marks;
+    uint64_t tickets[QUEUED_CHUNKS]; // of the latest chunks
+};
+
+static uint32_t chunk_tokens(const struct run *run, uint32_t index)
+{
+    const uint64_t first = (uint64_t)index * run->marks->chunk;
+    return (uint32_t)vkh_min_size(run->marks->chunk, run->pass->n_tokens - first);
+}
+
+static enum vkh_status submit_chunk(struct run *run, uint32_t index)
+{
+    const struct vkh_walk_target *target = run->walk->target;
+    vkh_graph_record(target->graph, target->stream, run->prefix, run->pass,
+                     index * run->marks->chunk, chunk_tokens(run, index));
+    return vkh_stream_submit(target->stream, &run->tickets[index % QUEUED_CHUNKS]);
+}
+
+static enum vkh_status await_chunk(struct run *run, uint32_t index)
+{
+    const enum vkh_status status =
+        vkh_stream_wait(run->walk->target->stream, run->tickets[index % QUEUED_CHUNKS]);
+    if (status != VKH_OK)
+        return status;
+    run->marks->seconds[index] = vkh_clock() - run->began;
+    return advance(run->walk, run->name, chunk_tokens(run, index));
+}
+
+// The stream is finished when it returns, whatever the status.
+static enum vkh_status run_chunks(struct run *run)
+{
+    const uint32_t n = (uint32_t)vkh_div_up(run->pass->n_tokens, run->marks->chunk);
+    enum vkh_status status = VKH_OK;
+    for (uint32_t i = 0; i < n && status == VKH_OK; i++) {
+        if (i >= QUEUED_CHUNKS)
+            status = await_chunk(run, i - QUEUED_CHUNKS);
+        if (status == VKH_OK)
+            status = submit_chunk(run, i);
+    }
+    for (uint32_t i = n > QUEUED_CHUNKS ? n - QUEUED_CHUNKS : 0; i < n && status == VKH_OK; i++)
+        status = await_chunk(run, i);
+    const enum vkh_status finished = vkh_stream_finish(run->walk->target->stream);
+    return status != VKH_OK ? status : finished;
+}
+
+// Gives the NLL that a pass computed to a track: its token t scores token t + 1.
+static void deliver(const struct vkh_pass *pass, const float *rows, struct vkh_track *track)
+{
+    for (uint32_t i = 0; i < pass->n_tokens && pass->first_token + i + 1 < track->n_tokens; i++)
+        track->nll[pass->first_token + i + 1] = rows[i];
+}
+
+// The pass's results to every track of [tracks, tracks + n) that belongs to the group.
+static enum vkh_status read_rows(const struct walk *walk, const struct vkh_pass *pass,
+                                 uint32_t group, struct vkh_track *tracks, uint32_t n)
+{
+    float *rows = malloc(pass->n_tokens * sizeof(*rows));
+    if (!rows)
+        return vkh_fail(walk->target->log, VKH_ERR_MEMORY, "NLL of %u tokens: out of host memory",
+                        pass->n_tokens);
+    const enum vkh_status status = vkh_pass_read(pass, walk->target->stream, rows);
+    for (uint32_t i = 0; i < n && status == VKH_OK; i++)
+        if (tracks[i].group == group)
+            deliver(pass, rows, &tracks[i]);
+    free(rows);
+    return status;
+}
+
+static enum vkh_status run_prefix(struct walk *walk, uint32_t index, struct vkh_pass *pass)
+{
+    struct vkh_eval *eval = walk->eval;
+    struct vkh_group *group = &eval->groups[index];
+    struct run run = {walk, NULL, pass, "shared prefix", vkh_clock(), &group->marks, {0}};
+    struct span span = {eval->tracks, 0, group->prefix_tokens, group->longest};
+    while (span.track->group != index)
+        span.track++;
+    enum vkh_status status = create_pass(walk, &span, pass);
+    if (status == VKH_OK)
+        status = run_chunks(&run);
+    if (status == VKH_OK)
+        status = read_rows(walk, pass, index, eval->tracks, eval->n_tracks);
+    return status;
+}
+
+static enum vkh_status run_track(struct walk *walk, struct vkh_track *track,
+                                 const struct vkh_pass *prefix)
+{
+    const uint32_t shared = walk->eval->groups[track->group].prefix_tokens;
+    if (track->n_tokens <= shared)
+        return VKH_OK;
+    const struct span span = {track, shared, track->n_tokens - shared, track->n_tokens};
+    struct vkh_pass pass;
+    struct run run = {walk,        shared ? prefix : NULL, &pass, walk->eval->names[track->lane],
+                      vkh_clock(), &track->marks,          {0}};
+    enum vkh_status status = create_pass(walk, &span, &pass);
+    if (status == VKH_OK)
+        status = run_chunks(&run);
+    if (status == VKH_OK)
+        status = read_rows(walk, &pass, track->group, track, 1);
+    vkh_pass_destroy(&pass);
+    return status;
+}
+
+static enum vkh_status run_group(struct walk *walk, uint32_t index)
+{
+    struct vkh_eval *eval = walk->eval;
+    struct vkh_pass prefix = {0};
+    enum vkh_status status = VKH_OK;
+    if (eval->groups[index].prefix_tokens)
+        status = run_prefix(walk, index, &prefix);
+    for (uint32_t i = 0; i < eval->n_tracks && status == VKH_OK; i++)
+        if (eval->tracks[i].group == index)
+            status = run_track(walk, &eval->tracks[i], &prefix);
+    vkh_pass_destroy(&prefix);
+    return status;
+}
+
+enum vkh_status vkh_eval_walk(struct vkh_eval *eval, const struct vkh_walk_target *target)
+{
+    struct walk walk = {.eval = eval, .target = target, .plan = vkh_graph_get_plan(target->graph)};
+    enum vkh_status status = VKH_OK;
+    for (uint32_t i = 0; i < eval->n_groups && status == VKH_OK; i++)
+        status = run_group(&walk, i);
+    return status;
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// An evaluation on the device: group by group the shared prefix, then each track's own part.
+#ifndef VKH_EVAL_WALK_H
+#define VKH_EVAL_WALK_H
+
+#include "eval/eval.h"
+#include "graph/graph.h"
+
+struct vkh_walk_target {
+    struct vkh_device *device;
+    struct vkh_stream *stream;
+    struct vkh_graph *graph;
+    uint32_t n_layers;
+    const struct vkh_log *log;
+};
+
+// Fills the NLL and the marks of every track; vkh_eval_prepare was called with the graph's chunk.
+// VKH_ERR_CANCELLED when the options' callback says so.
+enum vkh_status vkh_eval_walk(struct vkh_eval *eval, const struct vkh_walk_target *target);
+
+#endif
