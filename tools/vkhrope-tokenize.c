@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+// vkhrope-tokenize: a text as a model's tokenizer sees it.
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unictype.h>
+#include <unistr.h>
+#include <vkhrope/tokenizer.h>
+
+#include "input.h"
+
+enum { OPT_MODEL = 256, OPT_TEXT, OPT_IDS };
+
+static const struct argp_option options[] = {
+    {"model", OPT_MODEL, "FILE|DIR", 0,
+     "GGUF file (a vocabulary is enough), tokenizer.json, or directory with one", 0},
+    {"text", OPT_TEXT, "FILE", 0, "UTF-8 text; - is standard input", 0},
+    {"ids", OPT_IDS, NULL, 0,
+     "ids only, 16 a line, as vkhrope-ppl --tokens reads them; default: one token a line, with "
+     "index, id and text",
+     0},
+    {"output", 'o', "FILE", 0, "write to FILE instead of standard output", 0},
+    {"quiet", 'q', NULL, 0, "errors only on standard error", 0},
+    {0},
+};
+
+static const char doc[] =
+    "Token ids of a text by the tokenizer in a model's files. Special tokens spelled out in the "
+    "text become their ids; the begin-of-text token comes first when the model says so.\v"
+    "Example:\n"
+    "  vkhrope-tokenize --model model.gguf --text book.txt --ids -o book.ids\n\n" TOOL_EXIT_HELP;
+
+struct args {
+    struct tool *tool;
+    const char *model, *text, *output;
+    bool ids_only;
+};
+
+static void set_once(const struct tool *tool, const char *option, const char *text,
+                     const char **value)
+{
+    if (*value)
+        tool_die(tool, TOOL_USAGE, "%s is given twice", option);
+    if (*text == '\0')
+        tool_die(tool, TOOL_USAGE, "%s: the name is empty", option);
+    *value = text;
+}
+
+static error_t parse_option(int key, char *text, struct argp_state *state)
+{
+    struct args *args = state->input;
+    switch (key) {
+    case OPT_MODEL:
+        set_once(args->tool, "--model", text, &args->model);
+        return 0;
+    case OPT_TEXT:
+        set_once(args->tool, "--text", text, &args->text);
+        return 0;
+    case 'o':
+        set_once(args->tool, "--output", text, &args->output);
+        return 0;
+    case OPT_IDS:
+        args->ids_only = true;
+        return 0;
+    case 'q':
+        args->tool->quiet = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        tool_die(args->tool, TOOL_USAGE, "\"%s\": every argument belongs to an option (see --help)",
+                 text);
+    case ARGP_KEY_END:
+        if (!args->model || !args->text)
+            tool_die(args->tool, TOOL_USAGE, "%s is missing (see --help)",
+                     args->model ? "--text" : "--model");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+// A token's bytes in quotes. What does not print, and bytes that are no whole character, as
+// escapes.
+static void print_token(const char *bytes, uint64_t n, FILE *out)
+{
+    fputc('"', out);
+    for (uint64_t at = 0; at < n;) {
+        ucs4_t code;
+        const int length = u8_mbtoucr(&code, (const uint8_t *)bytes + at, n - at);
+        if (length < 0)
+            fprintf(out, "\\x%02x", (uint8_t)bytes[at]);
+        else if (code == '"' || code == '\\')
+            fprintf(out, "\\%c", (char)code);
+        else if (code == '\n' || code == '\r' || code == '\t')
+            fprintf(out, "\\%c", code == '\n' ? 'n' : code == '\r' ? 'r' : 't');
+        else if (!uc_is_print(code) || uc_is_general_category(code, UC_FORMAT))
+            fprintf(out, "\\u{%x}", (unsigned)code);
+        else
+            fwrite(bytes + at, 1, (size_t)length, out);
+        at += length < 0 ? 1 : (uint64_t)length;
+    }
+    fputs("\"\n", out);
+}
+
+static void print_listing(const struct vkh_tokenizer *tokenizer, const int32_t *ids, uint64_t n_ids,
+                          FILE *out)
+{
+    for (uint64_t i = 0; i < n_ids; i++) {
+        uint64_t n;
+        const char *bytes = vkh_tokenizer_bytes(tokenizer, ids[i], &n);
+        fprintf(out, "%8" PRIu64 " %7" PRId32 " ", i, ids[i]);
+        print_token(bytes, n, out);
+    }
+}
+
+static void print_ids(const int32_t *ids, uint64_t n_ids, FILE *out)
+{
+    for (uint64_t i = 0; i < n_ids; i++)
+        fprintf(out, "%" PRId32 "%c", ids[i], i % 16 == 15 || i + 1 == n_ids ? '\n' : ' ');
+}
+
+static enum vkh_status cannot_write(const struct tool *tool, const char *path)
+{
+    tool_message(tool, "%s: cannot write: %s", path, strerror(errno));
+    return VKH_ERR_IO;
+}
+
+static enum vkh_status write_ids(const struct args *args, const struct vkh_tokenizer *tokenizer,
+                                 const int32_t *ids, uint64_t n_ids)
+{
+    const bool to_stdout = !args->output || strcmp(args->output, "-") == 0;
+    FILE *out = to_stdout ? stdout : fopen(args->output, "wb");
+    if (!out)
+        return cannot_write(args->tool, args->output);
+    if (args->ids_only)
+        print_ids(ids, n_ids, out);
+    else
+        print_listing(tokenizer, ids, n_ids, out);
+    if (to_stdout)
+        return VKH_OK; // tool_finish looks whether it went out
+    const bool failed = ferror(out) != 0;
+    if (fclose(out) != 0 || failed)
+        return cannot_write(args->tool, args->output);
+    return VKH_OK;
+}
+
+static enum vkh_status tokenize(const struct args *args)
+{
+    struct tool *tool = args->tool;
+    const struct vkh_log log = tool_log(tool);
+    struct vkh_tokenizer *tokenizer = NULL;
+    char *text = NULL;
+    int32_t *ids = NULL;
+    uint64_t bytes, n_ids;
+    enum vkh_status status = vkh_tokenizer_open(args->model, &log, &tokenizer);
+    if (status == VKH_OK)
+        status = input_read(tool, args->text, &text, &bytes);
+    if (status == VKH_OK) {
+        tool->context = strcmp(args->text, "-") == 0 ? "standard input" : args->text;
+        status = vkh_tokenizer_encode(tokenizer, text, bytes, &ids, &n_ids);
+        tool->context = NULL;
+    }
+    if (status == VKH_OK)
+        status = write_ids(args, tokenizer, ids, n_ids);
+    vkh_ids_free(&ids);
+    free(text);
+    vkh_tokenizer_close(&tokenizer);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp parser = {options, parse_option, NULL, doc, NULL, NULL, NULL};
+    static char program[] = "vkhrope-tokenize";
+    struct tool tool = {.name = program};
+    struct args args = {.tool = &tool};
+    argp_program_version = "vkhrope-tokenize " VKH_VERSION;
+    argp_err_exit_status = TOOL_USAGE;
+    argv[0] = program; // what argp's own messages begin with
+    if (argp_parse(&parser, argc, argv, 0, NULL, &args) != 0)
+        tool_die(&tool, TOOL_USAGE, "cannot read the command line");
+    return tool_finish(&tool, tool_exit_of(tokenize(&args)));
+}
