@@ -4,7 +4,7 @@
 #define VKH_MODEL_MODEL_H
 
 #include <stdint.h>
-#include <vkhrope/status.h>
+#include <vkhrope/model.h>
 
 #include "base/arena.h"
 #include "base/file.h"
@@ -33,19 +33,10 @@ struct vkh_model {
     uint64_t weight_bytes;                // their bytes in the files
 
     // Private.
+    const struct vkh_tensor *rope_factors; // what config.rope_factors was read from
     struct vkh_arena arena;
     struct vkh_file *files;
     uint32_t n_files;
 };
-
-// `path` is a GGUF file, or a directory with config.json and model.safetensors or
-// model.safetensors.index.json and its shards. The files stay mapped until close.
-//   VKH_ERR_IO           a file is missing or unreadable
-//   VKH_ERR_FORMAT       malformed, truncated, or contradicting itself
-//   VKH_ERR_UNSUPPORTED  an architecture, a type, or a field that changes the numbers, unknown here
-// The log line names the file and the field. On failure *model is NULL.
-enum vkh_status vkh_model_open(const char *path, const struct vkh_log *log,
-                               struct vkh_model **model);
-void vkh_model_close(struct vkh_model **model);
 
 #endif

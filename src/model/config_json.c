@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+// A Hugging Face config.json.
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/size.h"
+#include "model/config.h"
+#include "model/family.h"
+#include "model/llama3_scaling.h"
+
+struct reader {
+    const char *path;
+    const struct vkh_log *log;
+    struct vkh_arena *arena;
+    const json_t *root;
+};
+
+static enum vkh_status wrong(const struct reader *r, const char *field, const char *wanted)
+{
+    return vkh_fail(r->log, VKH_ERR_FORMAT, "%s: %s is not %s", r->path, field, wanted);
+}
+
+// Absent and null leave *out alone.
+static const json_t *find(const json_t *object, const char *field)
+{
+    const json_t *value = json_object_get(object, field);
+    return json_is_null(value) ? NULL : value;
+}
+
+static enum vkh_status read_u32(const struct reader *r, const json_t *object, const char *field,
+                                uint32_t *out)
+{
+    const json_t *value = find(object, field);
+    if (!value)
+        return VKH_OK;
+    const json_int_t number = json_integer_value(value);
+    if (!json_is_integer(value) || number < 1 || number > UINT32_MAX)
+        return wrong(r, field, "an integer from 1 to 2^32 - 1");
+    *out = (uint32_t)number;
+    return VKH_OK;
+}
+
+static enum vkh_status read_real(const struct reader *r, const json_t *object, const char *field,
+                                 double *out)
+{
+    const json_t *value = find(object, field);
+    if (!value)
+        return VKH_OK;
+    if (!json_is_number(value))
+        return wrong(r, field, "a number");
+    *out = json_number_value(value);
+    return VKH_OK;
+}
+
+// A field that is implemented for one value only; absent is that value.
+static enum vkh_status check_string(const struct reader *r, const json_t *object, const char *field,
+                                    const char *wanted)
+{
+    const json_t *value = find(object, field);
+    if (!value)
+        return VKH_OK;
+    if (!json_is_string(value))
+        return wrong(r, field, "a string");
+    if (strcmp(json_string_value(value), wanted) == 0)
+        return VKH_OK;
+    return vkh_fail(r->log, VKH_ERR_UNSUPPORTED, "%s: %s: only \"%s\" is supported, not \"%.64s\"",
+                    r->path, field, wanted, json_string_value(value));
+}
+
+static enum vkh_status check_false(const struct reader *r, const char *field)
+{
+    const json_t *value = find(r->root, field);
+    if (!value || json_is_false(value))
+        return VKH_OK;
+    return vkh_fail(r->log, VKH_ERR_UNSUPPORTED, "%s: %s: only false is supported", r->path, field);
+}
+
+static enum vkh_status read_numbers(const struct reader *r, struct vkh_config *config)
+{
+    for (size_t i = 0; i < VKH_N_CONFIG_FIELDS; i++) {
+        const char *name = vkh_config_fields[i].names[VKH_NAMING_HF];
+        if (!name)
+            continue;
+        const enum vkh_status status = read_u32(r, r->root, name, vkh_config_field(config, i));
+        if (status != VKH_OK)
+            return status;
+    }
+    config->norm_eps = -1;
+    const enum vkh_status status = read_real(r, r->root, "rms_norm_eps", &config->norm_eps);
+    const json_t *tied = find(r->root, "tie_word_embeddings");
+    if (status == VKH_OK && tied && !json_is_boolean(tied))
+        return wrong(r, "tie_word_embeddings", "a boolean");
+    config->tied = json_is_true(tied);
+    return status;
+}
+
+// Transformers 5 writes rope_parameters, which hold the base too; earlier ones rope_scaling.
+static enum vkh_status read_rope(const struct reader *r, struct vkh_config *config)
+{
+    const char *name = find(r->root, "rope_parameters") ? "rope_parameters" : "rope_scaling";
+    const json_t *rope = find(r->root, name);
+    if (rope && !json_is_object(rope))
+        return wrong(r, name, "an object");
+    config->rope_base = 10000;
+    enum vkh_status status = read_real(r, r->root, "rope_theta", &config->rope_base);
+    if (status == VKH_OK)
+        status = read_real(r, rope, "rope_theta", &config->rope_base);
+    const json_t *type = find(rope, find(rope, "rope_type") ? "rope_type" : "type");
+    if (status != VKH_OK || !type)
+        return status;
+    const char *text = json_string_value(type);
+    if (text && strcmp(text, "llama3") == 0)
+        return VKH_OK; // once rotary_dim is known
+    if (text && strcmp(text, "default") == 0)
+        return VKH_OK;
+    return vkh_fail(r->log, VKH_ERR_UNSUPPORTED, "%s: %s.rope_type: \"%.32s\" is not supported",
+                    r->path, name, text ? text : "");
+}
+
+// Llama 3's own extension becomes factors of the frequencies, and the length it was trained at
+// before is the context length.
+static enum vkh_status read_llama3(const struct reader *r, struct vkh_config *config)
+{
+    const json_t *rope =
+        find(r->root, find(r->root, "rope_parameters") ? "rope_parameters" : "rope_scaling");
+    const char *type =
+        json_string_value(find(rope, find(rope, "rope_type") ? "rope_type" : "type"));
+    if (!type || strcmp(type, "llama3") != 0)
+        return VKH_OK;
+    struct vkh_llama3_scaling scaling = {0};
+    enum vkh_status status = read_real(r, rope, "factor", &scaling.factor);
+    if (status == VKH_OK)
+        status = read_real(r, rope, "low_freq_factor", &scaling.low);
+    if (status == VKH_OK)
+        status = read_real(r, rope, "high_freq_factor", &scaling.high);
+    if (status == VKH_OK)
+        status = read_u32(r, rope, "original_max_position_embeddings", &config->context_length);
+    if (status != VKH_OK)
+        return status;
+    scaling.length = config->context_length;
+    if (!(scaling.factor >= 1 && scaling.low > 0 && scaling.high > scaling.low &&
+          isfinite(scaling.factor) && isfinite(scaling.high)))
+        return vkh_fail(r->log, VKH_ERR_FORMAT,
+                        "%s: rope_scaling: factor %g, low_freq_factor %g, high_freq_factor %g make "
+                        "no scaling",
+                        r->path, scaling.factor, scaling.low, scaling.high);
+    float *factors = vkh_arena_alloc(r->arena, config->rotary_dim / 2, sizeof(*factors));
+    if (!factors)
+        return vkh_fail(r->log, VKH_ERR_MEMORY, "%s: out of memory", r->path);
+    vkh_llama3_factors(&scaling, config->rope_base, config->rotary_dim, factors);
+    config->rope_factors = factors;
+    return VKH_OK;
+}
+
+static enum vkh_status read_root(const struct reader *r, struct vkh_config *config,
+                                 const struct vkh_family **family)
+{
+    const char *type = json_string_value(json_object_get(r->root, "model_type"));
+    if (!type)
+        return vkh_fail(r->log, VKH_ERR_FORMAT, "%s: model_type is missing", r->path);
+    *family = vkh_family_find(VKH_NAMING_HF, type, strlen(type));
+    if (!*family)
+        return vkh_fail(r->log, VKH_ERR_UNSUPPORTED, "%s: model_type: \"%.64s\" is not supported",
+                        r->path, type);
+    enum vkh_status status = check_string(r, r->root, "hidden_act", "silu");
+    if (status == VKH_OK)
+        status = check_false(r, "attention_bias");
+    if (status == VKH_OK)
+        status = check_false(r, "mlp_bias");
+    if (status == VKH_OK && find(r->root, "quantization_config"))
+        status =
+            vkh_fail(r->log, VKH_ERR_UNSUPPORTED,
+                     "%s: quantization_config: quantised safetensors are not supported", r->path);
+    const json_t *partial = find(r->root, "partial_rotary_factor");
+    if (status == VKH_OK && partial && !(json_number_value(partial) == 1.0))
+        status = vkh_fail(r->log, VKH_ERR_UNSUPPORTED,
+                          "%s: partial_rotary_factor: only 1 is supported", r->path);
+    if (status == VKH_OK)
+        status = read_numbers(r, config);
+    if (status == VKH_OK)
+        status = read_rope(r, config);
+    if (status == VKH_OK)
+        status = vkh_config_complete(config, VKH_NAMING_HF, "", r->path, r->log);
+    return status == VKH_OK ? read_llama3(r, config) : status;
+}
+
+enum vkh_status vkh_config_from_json(const char *path, const struct vkh_log *log,
+                                     struct vkh_arena *arena, struct vkh_config *config,
+                                     const struct vkh_family **family)
+{
+    *config = (struct vkh_config){0};
+    struct vkh_file file;
+    enum vkh_status status = vkh_file_open(path, log, &file);
+    if (status != VKH_OK)
+        return status;
+    json_error_t error;
+    json_t *root = json_loadb((const char *)file.data, file.size, JSON_REJECT_DUPLICATES, &error);
+    const struct reader reader = {path, log, arena, root};
+    if (!root)
+        status = vkh_fail(log, VKH_ERR_FORMAT, "%s: line %d: %s", path, error.line, error.text);
+    else if (!json_is_object(root))
+        status = vkh_fail(log, VKH_ERR_FORMAT, "%s: not a JSON object", path);
+    else
+        status = read_root(&reader, config, family);
+    json_decref(root);
+    vkh_file_close(&file);
+    return status;
+}
