@@ -8,6 +8,7 @@ struct vkh_ppl_memory vkh_eval_memory(const struct vkh_eval *eval,
                                       uint64_t heap_bytes)
 {
     struct vkh_pass_plan worst = {0};
+    const uint64_t frequencies = 2 * 8 * (uint64_t)eval->tracks[0].schedule.n_frequencies;
     for (uint32_t i = 0; i < eval->n_groups; i++) {
         const struct vkh_group *group = &eval->groups[i];
         const uint32_t shared = group->prefix_tokens;
@@ -15,7 +16,7 @@ struct vkh_ppl_memory vkh_eval_memory(const struct vkh_eval *eval,
         const struct vkh_pass_plan own =
             vkh_pass_plan(&plan->kv, n_layers, group->longest - shared);
         worst.kv = vkh_max_size(worst.kv, prefix.kv + own.kv);
-        worst.other = vkh_max_size(worst.other, prefix.other + own.other);
+        worst.other = vkh_max_size(worst.other, prefix.other + own.other + frequencies);
     }
     struct vkh_ppl_memory memory = {
         .weights = plan->weights,
