@@ -29,6 +29,8 @@ static enum vkh_status compile(const struct vkh_place *place, const char *patter
     PCRE2_SIZE at;
     stage->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
                                 PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &at, NULL);
+    if (!stage->code && error == PCRE2_ERROR_HEAP_FAILED)
+        return vkh_place_memory(place);
     if (!stage->code) {
         char message[120];
         pcre2_get_error_message(error, (PCRE2_UCHAR *)message, sizeof(message));

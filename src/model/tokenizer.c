@@ -6,7 +6,20 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/log.h"
+
+static enum vkh_status open_file(const char *path, struct vkh_tokenizer *tokenizer)
+{
+    struct vkh_file file;
+    const enum vkh_status status = vkh_file_open(path, &tokenizer->log, &file);
+    if (status != VKH_OK)
+        return status;
+    const bool is_gguf = file.size >= 4 && memcmp(file.data, "GGUF", 4) == 0;
+    vkh_file_close(&file);
+    return is_gguf ? vkh_tokenizer_from_gguf(path, tokenizer)
+                   : vkh_tokenizer_from_json(path, tokenizer);
+}
 
 static enum vkh_status open_folder(const char *path, struct vkh_tokenizer *tokenizer)
 {
@@ -33,7 +46,7 @@ enum vkh_status vkh_tokenizer_open(const char *path, const struct vkh_log *log,
     struct stat info;
     const bool is_folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
     const enum vkh_status status =
-        is_folder ? open_folder(path, *tokenizer) : vkh_tokenizer_from_json(path, *tokenizer);
+        is_folder ? open_folder(path, *tokenizer) : open_file(path, *tokenizer);
     if (status != VKH_OK)
         vkh_tokenizer_close(tokenizer);
     return status;

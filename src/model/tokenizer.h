@@ -31,6 +31,7 @@ struct vkh_tokenizer {
 };
 
 // Fill a zeroed tokenizer whose log is set; the caller closes it in any case. `path` is a file.
+enum vkh_status vkh_tokenizer_from_gguf(const char *path, struct vkh_tokenizer *tokenizer);
 enum vkh_status vkh_tokenizer_from_json(const char *path, struct vkh_tokenizer *tokenizer);
 
 // Puts an id in front of those that come first.

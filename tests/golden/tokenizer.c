@@ -63,6 +63,7 @@ int main(int argc, char **argv)
         return 1;
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         check_tokenizer(argv[1], names[i], "json");
+        check_tokenizer(argv[1], names[i], "gguf");
     }
     return check_result();
 }
