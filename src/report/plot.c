@@ -69,7 +69,7 @@ static void write_terminal(FILE *script, bool svg)
           "set tics nomirror out textcolor rgb '#303030'\n"
           "set grid xtics ytics linetype 1 linewidth 0.5 linecolor rgb '#e0e0e0'\n"
           "set xlabel 'length (tokens)' textcolor rgb '#303030'\n"
-          "set ylabel 'perplexity' textcolor rgb '#303030'\n"
+          "set ylabel 'perplexity ± standard error' textcolor rgb '#303030'\n"
           "set key outside right center vertical Left reverse samplen 2 spacing 1.3 "
           "textcolor rgb '#303030'\n"
           "set bars 0.5\n",
@@ -130,7 +130,7 @@ static void write_x_tics(FILE *script, const struct vkh_ppl_results *results,
 // gnuplot would label the powers of ten alone; over few of them that is too little to read by.
 static void write_log_y_tics(FILE *script, const struct axes *axes)
 {
-    fputs("set logscale y\nset ylabel 'perplexity (logarithmic)'\n", script);
+    fputs("set logscale y\nset ylabel 'perplexity ± standard error (logarithmic)'\n", script);
     if (axes->y_high / axes->y_low > 1e3)
         return;
     const char *separator = "set ytics (";

@@ -32,14 +32,14 @@ static void test_svg(void)
     report_test_example(&test);
     char *svg = draw(&test);
     CHECK(strstr(svg, "small") && strstr(svg, "baseline") && strstr(svg, "hybrid:cf=1.5"));
-    CHECK(strstr(svg, "length (tokens)") && strstr(svg, ">perplexity<"));
+    CHECK(strstr(svg, "length (tokens)") && strstr(svg, ">perplexity ± standard error<"));
     CHECK(strstr(svg, "512</text>") && strstr(svg, "3072</text>") &&
           strstr(svg, ">original_max_len<"));
     free(svg);
     // more than a factor of five: logarithmic
     test.cells[3].ppl = 700;
     svg = draw(&test);
-    CHECK(strstr(svg, ">perplexity (logarithmic)<") && strstr(svg, "500</text>"));
+    CHECK(strstr(svg, ">perplexity ± standard error (logarithmic)<") && strstr(svg, "500</text>"));
     free(svg);
 }
 
