@@ -199,8 +199,8 @@ def test_outputs(t):
         done = subprocess.run([t.program, *map(str, short)], stdout=full, stderr=subprocess.PIPE,
                               timeout=60)
         t.check(done.returncode == 2 and b'No space left' in done.stderr, f'full: {done}')
-    for option in ('--output=/dev/full', '--nll=/dev/full'):
-        done = t.run(*short, option, '--format', 'csv', code=2)
+    for option in (('--output=/dev/full', '--format=csv'), ('--nll=/dev/full',)):
+        done = t.run(*short, *option, code=2)
         t.check('No space left' in done.stderr and done.stdout.startswith('model '),
                 f'{option}: {done.stderr!r}; an output that fails must not cost the others')
     done = t.run(*short, '--plot', 'p.svg', code=2, env={'PATH': ''})
