@@ -22,6 +22,13 @@ struct vkh_ppl_progress {
     const char *method; // the one at work; "shared prefix" before the methods part
 };
 
+// How keys and values are kept. Halves take half the memory and round each element by up to 2^-11.
+enum vkh_kv_type {
+    VKH_KV_AUTO, // F32 where that fits the device's memory, else F16
+    VKH_KV_F32,
+    VKH_KV_F16,
+};
+
 struct vkh_ppl_options {
     const int32_t *ids; // the text; each in [0, vocab)
     uint64_t n_ids;
@@ -32,8 +39,9 @@ struct vkh_ppl_options {
     uint32_t n_methods;
     uint32_t original_max_len; // L of the methods; 0: the model's context length
     uint32_t chunk; // tokens at once, rounded to what the kernels take; 0: for the device
-    bool separate;  // no shared prefix, one pass a length: slower, for checking
-    bool keep_nll;  // fill vkh_ppl_results.nll
+    enum vkh_kv_type kv_type;
+    bool separate; // no shared prefix, one pass a length: slower, for checking
+    bool keep_nll; // fill vkh_ppl_results.nll
     // Called between chunks; false ends the run with VKH_ERR_CANCELLED. May be NULL.
     bool (*progress)(void *user, const struct vkh_ppl_progress *progress);
     void *user;
@@ -57,9 +65,10 @@ struct vkh_ppl_cell {
 // Device bytes. KV caches are those alive at once at the worst moment.
 struct vkh_ppl_memory {
     uint64_t weights, kv, activations;
-    uint64_t peak;   // what the run needs at most
-    uint64_t device; // of the device's largest heap
-    bool fits;       // peak is below it
+    uint64_t peak;       // what the run needs at most
+    uint64_t device;     // of the device's largest heap
+    bool fits;           // peak is below it
+    const char *kv_type; // "F32" or "F16"
 };
 
 struct vkh_ppl_results {

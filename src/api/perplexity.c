@@ -24,9 +24,17 @@ struct evaluation {
     const struct vkh_ppl_options *options;
     const struct vkh_log *log;
     struct vkh_eval eval;
+    struct vkh_graph_plan graph_plan;
     struct vkh_stream *stream;
     struct vkh_graph *graph;
 };
+
+static void size_up(struct evaluation *e, bool half_kv, struct vkh_ppl_memory *memory)
+{
+    e->graph_plan = vkh_graph_plan(e->device, e->model, e->options->chunk, half_kv);
+    *memory = vkh_eval_memory(&e->eval, &e->graph_plan, e->model->config.n_layers,
+                              vkh_device_caps(e->device)->heap_bytes);
+}
 
 // Lays the evaluation out and sizes it.
 static enum vkh_status plan(struct evaluation *e, struct vkh_arena *arena,
@@ -43,9 +51,10 @@ static enum vkh_status plan(struct evaluation *e, struct vkh_arena *arena,
         vkh_eval_init(e->options, &rope, c->vocab, arena, e->log, &e->eval);
     if (status != VKH_OK)
         return status;
-    const struct vkh_graph_plan graph = vkh_graph_plan(e->device, e->model, e->options->chunk);
-    *memory =
-        vkh_eval_memory(&e->eval, &graph, c->n_layers, vkh_device_caps(e->device)->heap_bytes);
+    const enum vkh_kv_type type = e->options->kv_type;
+    size_up(e, type == VKH_KV_F16, memory);
+    if (type == VKH_KV_AUTO && !memory->fits)
+        size_up(e, true, memory);
     return VKH_OK;
 }
 
@@ -66,7 +75,7 @@ static enum vkh_status create_graph(struct evaluation *e)
     struct vkh_stream *upload;
     enum vkh_status status = vkh_stream_create(e->device, &upload);
     if (status == VKH_OK)
-        status = vkh_graph_create(e->device, upload, e->model, e->options->chunk, &e->graph);
+        status = vkh_graph_create(e->device, upload, e->model, &e->graph_plan, &e->graph);
     vkh_stream_destroy(&upload);
     return status;
 }

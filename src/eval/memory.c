@@ -23,6 +23,7 @@ struct vkh_ppl_memory vkh_eval_memory(const struct vkh_eval *eval,
         .kv = worst.kv,
         .activations = plan->activations + worst.other,
         .device = heap_bytes,
+        .kv_type = plan->kv.half ? "F16" : "F32",
     };
     memory.peak = memory.weights + memory.kv + memory.activations;
     memory.fits = memory.peak <= heap_bytes;

@@ -75,7 +75,7 @@ static uint32_t fitting_chunk(const struct vkh_caps *caps, const struct vkh_mode
 }
 
 struct vkh_graph_plan vkh_graph_plan(const struct vkh_device *device, const struct vkh_model *model,
-                                     uint32_t wanted)
+                                     uint32_t wanted, bool half_kv)
 {
     const struct vkh_config *c = &model->config;
     const uint32_t chunk = fitting_chunk(vkh_device_caps(device), model, wanted);
@@ -85,9 +85,7 @@ struct vkh_graph_plan vkh_graph_plan(const struct vkh_device *device, const stru
         .weights = vkh_weights_plan(model),
         .activations = chunk * width * 4 + vkh_head_nll_scratch_bytes(c->vocab, chunk),
         .chunk = chunk,
-        .kv = {.n_kv_heads = c->n_kv_heads,
-               .head_dim = c->head_dim,
-               .half = !vkh_weights_are_full(model)},
+        .kv = {.n_kv_heads = c->n_kv_heads, .head_dim = c->head_dim, .half = half_kv},
     };
 }
 
@@ -195,7 +193,7 @@ static void describe_variants(struct vkh_graph *graph)
 }
 
 enum vkh_status vkh_graph_create(struct vkh_device *device, struct vkh_stream *stream,
-                                 const struct vkh_model *model, uint32_t chunk,
+                                 const struct vkh_model *model, const struct vkh_graph_plan *plan,
                                  struct vkh_graph **out)
 {
     *out = NULL;
@@ -204,7 +202,7 @@ enum vkh_status vkh_graph_create(struct vkh_device *device, struct vkh_stream *s
         return vkh_fail(vkh_device_log(device), VKH_ERR_MEMORY, "forward pass: out of host memory");
     graph->device = device;
     graph->config = model->config;
-    graph->plan = vkh_graph_plan(device, model, chunk);
+    graph->plan = *plan;
     enum vkh_status status = create_activations(graph);
     if (status == VKH_OK)
         status = vkh_weights_create(device, stream, model, &graph->weights);

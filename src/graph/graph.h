@@ -21,13 +21,13 @@ struct vkh_graph_plan {
     struct vkh_kv_shape kv;        // capacity 0: per pass
 };
 
-// chunk 0: chosen for the device.
+// chunk 0: chosen for the device. half_kv: keys and values as fp16.
 struct vkh_graph_plan vkh_graph_plan(const struct vkh_device *device, const struct vkh_model *model,
-                                     uint32_t chunk);
+                                     uint32_t chunk, bool half_kv);
 
-// Uploads the weights. The model must outlive the graph.
+// Uploads the weights. The model must outlive the graph. `plan` is from vkh_graph_plan.
 enum vkh_status vkh_graph_create(struct vkh_device *device, struct vkh_stream *stream,
-                                 const struct vkh_model *model, uint32_t chunk,
+                                 const struct vkh_model *model, const struct vkh_graph_plan *plan,
                                  struct vkh_graph **graph);
 void vkh_graph_destroy(struct vkh_graph **graph);
 

@@ -29,18 +29,6 @@ uint64_t vkh_weights_plan(const struct vkh_model *model)
     return bytes;
 }
 
-bool vkh_weights_are_full(const struct vkh_model *model)
-{
-    bool full = model->embed->type == VKH_F32 && model->output->type == VKH_F32;
-    for (uint32_t i = 0; i < model->config.n_layers && full; i++) {
-        const struct vkh_layer *l = &model->layers[i];
-        full = l->q->type == VKH_F32 && l->k->type == VKH_F32 && l->v->type == VKH_F32 &&
-               l->o->type == VKH_F32 && l->gate->type == VKH_F32 && l->up->type == VKH_F32 &&
-               l->down->type == VKH_F32;
-    }
-    return full;
-}
-
 struct upload {
     struct vkh_device *device;
     struct vkh_stream *stream;

@@ -39,9 +39,6 @@ struct vkh_weights {
 // Bytes on the device.
 uint64_t vkh_weights_plan(const struct vkh_model *model);
 
-// Whether every matrix is F32, so that the KV cache is kept in fp32 as well.
-bool vkh_weights_are_full(const struct vkh_model *model);
-
 // The stream is finished when it returns.
 enum vkh_status vkh_weights_create(struct vkh_device *device, struct vkh_stream *stream,
                                    const struct vkh_model *model, struct vkh_weights *weights);

@@ -50,26 +50,28 @@ static json_t *memory_object(const struct vkh_ppl_memory *memory)
 
 static json_t *results_object(const struct vkh_ppl_results *results)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:I, s:I, s:f, s:f, s:f, "
-                     "s:I, s:o, s:o}",
-                     "version", VKH_VERSION,                                                   //
-                     "model", results->model,                                                  //
-                     "architecture", results->architecture,                                    //
-                     "weight_type", results->weight_type,                                      //
-                     "device", results->device,                                                //
-                     "driver", results->driver,                                                //
-                     "variants", results->variants,                                            //
-                     "regime", VKH_REPORT_REGIME,                                              //
-                     "original_max_len", (json_int_t)results->original_max_len,                //
-                     "original_max_len_from_model", (int)results->original_max_len_from_model, //
-                     "tokens_available", (json_int_t)results->tokens_available,                //
-                     "chunk", (json_int_t)results->chunk,                                      //
-                     "seconds", results->seconds,                                              //
-                     "device_seconds", results->device_seconds,                                //
-                     "longest_submit_seconds", results->longest_submit,                        //
-                     "device_tokens", (json_int_t)results->device_tokens,                      //
-                     "results", cell_array(results),                                           //
-                     "memory", memory_object(&results->memory));
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:I, s:I, s:f, s:f, s:f, "
+        "s:I, s:o, s:o}",
+        "version", VKH_VERSION,                                                   //
+        "model", results->model,                                                  //
+        "architecture", results->architecture,                                    //
+        "weight_type", results->weight_type,                                      //
+        "kv_type", results->memory.kv_type,                                       //
+        "device", results->device,                                                //
+        "driver", results->driver,                                                //
+        "variants", results->variants,                                            //
+        "regime", VKH_REPORT_REGIME,                                              //
+        "original_max_len", (json_int_t)results->original_max_len,                //
+        "original_max_len_from_model", (int)results->original_max_len_from_model, //
+        "tokens_available", (json_int_t)results->tokens_available,                //
+        "chunk", (json_int_t)results->chunk,                                      //
+        "seconds", results->seconds,                                              //
+        "device_seconds", results->device_seconds,                                //
+        "longest_submit_seconds", results->longest_submit,                        //
+        "device_tokens", (json_int_t)results->device_tokens,                      //
+        "results", cell_array(results),                                           //
+        "memory", memory_object(&results->memory));
 }
 
 enum vkh_status vkh_write_json(const struct vkh_ppl_results *results, struct vkh_arena *arena,

@@ -28,8 +28,9 @@ static uint32_t longest(const struct vkh_ppl_results *results)
 static bool make_head(const struct vkh_ppl_results *results, struct vkh_arena *arena,
                       struct vkh_fact head[VKH_SUMMARY_HEAD])
 {
-    const char *model = vkh_text_printf(arena, "%s (%s), %s weights", results->model,
-                                        results->architecture, results->weight_type);
+    const char *model =
+        vkh_text_printf(arena, "%s (%s), %s weights, %s keys and values", results->model,
+                        results->architecture, results->weight_type, results->memory.kv_type);
     const char *original =
         vkh_text_printf(arena, "%u, %s", results->original_max_len,
                         results->original_max_len_from_model ? "the model's own training length"

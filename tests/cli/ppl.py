@@ -25,7 +25,7 @@ METHODS = ('--method', 'baseline', '--method', 'hybrid:cf=1.5', '--method', 'hyb
 CELL = {'method': str, 'length': int, 'tokens_scored': int, 'nll': float, 'ppl': float,
         'stderr': float, 'compression_active': bool, 'vs_baseline_percent': float,
         'seconds': float, 'tokens_per_second': float}
-TOP = {'version': str, 'model': str, 'architecture': str, 'weight_type': str, 'device': str,
+TOP = {'version': str, 'model': str, 'architecture': str, 'weight_type': str, 'kv_type': str, 'device': str,
        'driver': str, 'variants': str, 'regime': str, 'original_max_len': int,
        'original_max_len_from_model': bool, 'tokens_available': int, 'chunk': int,
        'seconds': float, 'device_seconds': float, 'longest_submit_seconds': float,

@@ -61,6 +61,7 @@ static void check_json(const struct report_test *test)
     check_string(root, "model", results->model);
     check_string(root, "architecture", results->architecture);
     check_string(root, "weight_type", results->weight_type);
+    check_string(root, "kv_type", results->memory.kv_type);
     check_string(root, "device", results->device);
     check_string(root, "driver", results->driver);
     check_string(root, "variants", results->variants);
@@ -159,7 +160,7 @@ static void test_table(void)
     char *text = report_test_write(&test, VKH_REPORT_TABLE);
     check_text(
         text,
-        "model           small (llama), F16 weights\n"
+        "model           small (llama), F16 weights, F32 keys and values\n"
         "device          Some GPU\n"
         "driver          somedriver 1.2.3\n"
         "original        512, the model's own training length\n"
@@ -194,7 +195,7 @@ static void test_markdown(void)
     report_test_example(&test);
     test.results.model = "a|b*c";
     char *text = report_test_write(&test, VKH_REPORT_MARKDOWN);
-    CHECK(strstr(text, "- model: a\\|b\\*c (llama), F16 weights\n"));
+    CHECK(strstr(text, "- model: a\\|b\\*c (llama), F16 weights, F32 keys and values\n"));
     CHECK(strstr(text, "| length | baseline | hybrid:cf=1.5 | hybrid:cf=2 | best improvement |\n"
                        "|---:|---:|---:|---:|:---|\n"
                        "| 512 | 48.50 | 48.50 = | 48.50 = | - |\n"));

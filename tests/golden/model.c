@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// Models against Hugging Face's float64: perplexity and NLL of every method and length. Arguments:
+// the folder of the fixtures, then for each model its file or folder there, and its ids.
+#include <jansson.h>
+#include <vkhrope/perplexity.h>
+
+#include "check.h"
+#include "gpu_test.h"
+
+enum { MAX_METHODS = 8, MAX_LENGTHS = 16 };
+
+struct fixture {
+    const char *name;
+    json_t *expected;
+    int32_t *ids;
+    uint64_t n_ids;
+};
+
+static int32_t *read_ids(const char *path, uint64_t *n)
+{
+    FILE *file = fopen(path, "r");
+    int32_t *ids = NULL;
+    int id;
+    *n = 0;
+    if (!file)
+        exit(1);
+    while (fscanf(file, "%d", &id) == 1) {
+        if (*n % 1024 == 0 && !(ids = realloc(ids, (*n + 1024) * sizeof(*ids))))
+            exit(1);
+        ids[(*n)++] = id;
+    }
+    fclose(file);
+    return ids;
+}
+
+// PPL within 2e-4 relative where nothing is rounded to halves, 1e-3 elsewhere; NLL within 2e-3.
+static void check_results(const struct fixture *f, const struct vkh_ppl_results *results)
+{
+    const double tolerance = strcmp(results->weight_type, "F32") == 0 ? 2e-4 : 1e-3;
+    double worst = 0.0, worst_nll = 0.0;
+    for (uint32_t m = 0; m < results->n_methods; m++) {
+        const json_t *ppl =
+            json_object_get(json_object_get(f->expected, "ppl"), results->methods[m]);
+        const json_t *nll =
+            json_object_get(json_object_get(f->expected, "nll"), results->methods[m]);
+        CHECK(json_array_size(ppl) == results->n_lengths);
+        for (uint32_t i = 0; i < results->n_lengths; i++) {
+            const double want = json_real_value(json_array_get(ppl, i));
+            const double got = results->cells[m * results->n_lengths + i].ppl;
+            worst = fmax(worst, fabs(got / want - 1.0));
+            CHECK_MSG(fabs(got / want - 1.0) <= tolerance, "%s, %s at %u: PPL %.9g, not %.9g",
+                      f->name, results->methods[m], results->lengths[i], got, want);
+        }
+        for (size_t i = 0; i < json_array_size(nll); i++) {
+            const double want = json_real_value(json_array_get(nll, i));
+            const double got = (double)results->nll[m][i + 1];
+            worst_nll = fmax(worst_nll, fabs(got - want));
+            CHECK_MSG(fabs(got - want) <= 2e-3, "%s, %s: NLL of token %zu is %.9g, not %.9g",
+                      f->name, results->methods[m], i + 1, got, want);
+        }
+    }
+    fprintf(stderr, "%-28s PPL off by %.1e, NLL by %.1e\n", f->name, worst, worst_nll);
+}
+
+static void test_fixture(struct gpu_test *test, const struct fixture *f, const char *path)
+{
+    const struct vkh_log *log = vkh_device_log(test->device);
+    const char *methods[MAX_METHODS];
+    uint32_t lengths[MAX_LENGTHS];
+    struct vkh_ppl_options options = {
+        .ids = f->ids, .n_ids = f->n_ids, .methods = methods, .lengths = lengths, .keep_nll = true};
+    const char *method;
+    json_t *value;
+    json_object_foreach(json_object_get(f->expected, "ppl"), method, value)
+        methods[options.n_methods++] = method;
+    for (size_t i = 0; i < json_array_size(json_object_get(f->expected, "lengths")); i++)
+        lengths[options.n_lengths++] = (uint32_t)json_integer_value(
+            json_array_get(json_object_get(f->expected, "lengths"), i));
+    options.original_max_len =
+        (uint32_t)json_integer_value(json_object_get(f->expected, "original_max_len"));
+    struct vkh_model *model;
+    CHECK(vkh_model_open(path, log, &model) == VKH_OK);
+    struct vkh_ppl_results *results = NULL;
+    CHECK(model && vkh_ppl_run(test->device, model, &options, log, &results) == VKH_OK);
+    if (results)
+        check_results(f, results);
+    vkh_ppl_results_destroy(&results);
+    vkh_model_close(&model);
+}
+
+int main(int argc, char **argv)
+{
+    struct gpu_test test = gpu_test_open();
+    for (int i = 2; i + 1 < argc; i += 2) {
+        char path[4096], expected[4200], ids[4096];
+        snprintf(path, sizeof(path), "%s/%s", argv[1], argv[i]);
+        snprintf(expected, sizeof(expected), "%s.expected.json", path);
+        snprintf(ids, sizeof(ids), "%s/%s", argv[1], argv[i + 1]);
+        struct fixture fixture = {.name = argv[i]};
+        fixture.expected = json_load_file(expected, 0, NULL);
+        fixture.ids = read_ids(ids, &fixture.n_ids);
+        CHECK_MSG(fixture.expected != NULL, "%s: cannot be read", expected);
+        test_fixture(&test, &fixture, path);
+        json_decref(fixture.expected);
+        free(fixture.ids);
+    }
+    return gpu_test_close(&test);
+}
