@@ -10,6 +10,7 @@ static double hybrid_position(const double *values, const struct vkh_rope_settin
     return p <= known ? p : known + (p - known) / values[0];
 }
 
+// Position interpolation.
 static double linear_frequencies(const double *values, const struct vkh_rope_setting *setting,
                                  double *theta)
 {
@@ -19,19 +20,14 @@ static double linear_frequencies(const double *values, const struct vkh_rope_set
 }
 
 static const struct vkh_method_kind kinds[] = {
-    {
-        .name = "baseline",
-        .summary = "positions and frequencies as the model was trained",
-    },
+    {.name = "baseline"},
     {
         .name = "hybrid",
-        .summary = "positions beyond the original length advance by 1/cf",
         .params = {{"cf", 1.0}},
         .position = hybrid_position,
     },
     {
         .name = "linear",
-        .summary = "position interpolation: every frequency divided by factor",
         .params = {{"factor", 1.0}},
         .frequencies = linear_frequencies,
     },

@@ -33,7 +33,6 @@ struct vkh_method_param {
 // One row of the registry. `values` are in the order of `params`.
 struct vkh_method_kind {
     const char *name;
-    const char *summary; // what it does, one line
     struct vkh_method_param params[VKH_TERM_PARAMS];
     // The place of position p >= 0; NULL: p itself. One-to-one and increasing.
     double (*position)(const double *values, const struct vkh_rope_setting *setting, double p);

@@ -233,6 +233,46 @@ static void check_memory(struct gpu_test *test, const struct vkh_model *model)
     caps->heap_bytes = heap;
 }
 
+// A weight that is not a number gives an error, never a cell.
+static void check_not_finite(struct gpu_test *test, struct vkh_model *model)
+{
+    const struct vkh_ppl_options options = options_of();
+    struct vkh_ppl_results *results;
+    float *norm = (float *)model->output_norm->data;
+    const float kept = norm[3];
+    norm[3] = NAN;
+    CHECK(vkh_ppl_run(test->device, model, &options, &log_to_line, &results) == VKH_ERR_INTERNAL);
+    CHECK(!results);
+    CHECK_MSG(strstr(last_line, "method baseline: the NLL of token 1 is"), "%s", last_line);
+    norm[3] = kept;
+}
+
+struct tally {
+    char operations[64];
+    uint32_t variants, chosen, wrong;
+};
+
+static void tally_variant(void *user, const char *operation, const char *variant, bool supported,
+                          bool chosen, uint32_t missing_caps)
+{
+    struct tally *tally = user;
+    tally->variants++;
+    tally->wrong += (chosen && !supported) || supported != (missing_caps == 0) || !*variant;
+    if (!chosen)
+        return;
+    tally->chosen++;
+    strncat(tally->operations, operation, 20);
+    strncat(tally->operations, " ", 2);
+}
+
+static void check_variants(struct gpu_test *test)
+{
+    struct tally tally = {0};
+    CHECK(vkh_ppl_variants(test->device, tally_variant, &tally) == VKH_OK);
+    CHECK_MSG(strcmp(tally.operations, "matmul attention head ") == 0, "%s", tally.operations);
+    CHECK(tally.variants >= tally.chosen && tally.wrong == 0);
+}
+
 int main(void)
 {
     static const float factors[] = {1, 1, 1.5f, 2, 3, 4, 4, 4};
@@ -272,6 +312,8 @@ int main(void)
     check_memory(&test, &model);
     check_all_shared(&test, &model);
     check_progress(&test, &model);
+    check_not_finite(&test, &model);
+    check_variants(&test);
     vkh_arena_fini(&model.arena);
     random_model(&wide, VKH_F32, false, 12, &model);
     check_against_reference(&test, &model, 2e-4, 2e-3);
