@@ -1,88 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The tokenizer with a vocabulary of the 256 bytes and a few merges, from a tokenizer.json.
-#include <jansson.h>
+// What the tokenizer makes of texts, from a tokenizer.json.
 #include <pthread.h>
 
-#include "base/size.h"
-#include "model/vocab.h"
-#include "tokenizer_test.h"
-
-static const char *const merges[] = {"a a",   "b c", "aa a", "a b", "ab c",
-                                     "aa aa", "c c", "Ġ a",  "l l"};
-
-static json_t *text_of_byte(unsigned byte)
-{
-    char text[2];
-    const uint32_t length = vkh_byte_spell((uint8_t)byte, text);
-    return json_stringn(text, length);
-}
-
-static json_t *make_added(const char *text, int id, bool lstrip, bool rstrip, bool normalized)
-{
-    return json_pack("{s:s, s:i, s:b, s:b, s:b, s:b}", "content", text, "id", id, "lstrip", lstrip,
-                     "rstrip", rstrip, "normalized", normalized, "single_word", false);
-}
-
-// GPT-2's parts, four added tokens.
-static json_t *make_document(void)
-{
-    json_t *vocab = json_object(), *list = json_array(), *added = json_array();
-    int next = 0;
-    for (unsigned byte = 0; byte < 256; byte++) {
-        json_t *text = text_of_byte(byte);
-        json_object_set_new(vocab, json_string_value(text), json_integer(next++));
-        json_decref(text);
-    }
-    for (size_t i = 0; i < VKH_COUNTOF(merges); i++) {
-        char whole[16];
-        const size_t left = strcspn(merges[i], " ");
-        snprintf(whole, sizeof(whole), "%.*s%s", (int)left, merges[i], merges[i] + left + 1);
-        json_object_set_new(vocab, whole, json_integer(next++));
-        json_array_append_new(list, json_string(merges[i]));
-    }
-    json_array_append_new(added, make_added("<s>", next++, false, false, false));
-    json_array_append_new(added, make_added("<s>>", next++, false, false, false));
-    json_array_append_new(added, make_added("<l>", next++, true, false, false));
-    json_array_append_new(added, make_added("<r>", next++, false, true, true));
-    return json_pack("{s:s, s:o, s:n, s:{s:s, s:b, s:b}, s:n, s:{s:s, s:n, s:o, s:o}}", "version",
-                     "1.0", "added_tokens", added, "normalizer", "pre_tokenizer", "type",
-                     "ByteLevel", "add_prefix_space", 0, "use_regex", 1, "post_processor", "model",
-                     "type", "BPE", "dropout", "vocab", vocab, "merges", list);
-}
-
-// Sets the value at a path of members and indices ("model.merges.0") to what `value` says in JSON;
-// NULL removes it.
-static void edit(json_t *document, const char *path, const char *value)
-{
-    char name[64];
-    json_t *at = document, *replacement = value ? json_loads(value, JSON_DECODE_ANY, NULL) : NULL;
-    CHECK_MSG(!value || replacement, "%s is not JSON", value);
-    for (;;) {
-        const size_t length = strcspn(path, ".");
-        snprintf(name, sizeof(name), "%.*s", (int)length, path);
-        path += length;
-        if (*path == '\0')
-            break;
-        path++;
-        at = json_is_array(at) ? json_array_get(at, (size_t)atoi(name)) : json_object_get(at, name);
-    }
-    if (json_is_array(at))
-        json_array_set_new(at, (size_t)atoi(name), replacement);
-    else if (replacement)
-        json_object_set_new(at, name, replacement);
-    else
-        json_object_del(at, name);
-}
-
-// Opens the document and drops it.
-static enum vkh_status open_document(json_t *document, struct vkh_tokenizer **tokenizer)
-{
-    char *content = json_dumps(document, JSON_COMPACT);
-    const enum vkh_status status = open_content(content, strlen(content), tokenizer);
-    free(content);
-    json_decref(document);
-    return status;
-}
+#include "tokenizer_json_test.h"
 
 static struct vkh_tokenizer *open_edited(const char *path, const char *value)
 {
@@ -318,94 +238,6 @@ static void test_hostile_pattern(void)
     vkh_tokenizer_close(&tokenizer);
 }
 
-static void test_refusals(void)
-{
-    static const struct {
-        const char *path, *value;
-        enum vkh_status status;
-        const char *message;
-    } cases[] = {
-        {"model", NULL, VKH_ERR_FORMAT, "model"},
-        {"model.type", "\"Unigram\"", VKH_ERR_UNSUPPORTED, "model.type: Unigram"},
-        {"model.type", "\"a\\nb\"", VKH_ERR_UNSUPPORTED, "model.type: (not printable)"},
-        {"model.dropout", "0.1", VKH_ERR_UNSUPPORTED, "model.dropout"},
-        {"model.byte_fallback", "true", VKH_ERR_UNSUPPORTED, "model.byte_fallback"},
-        {"model.end_of_word_suffix", "\"</w>\"", VKH_ERR_UNSUPPORTED, "end_of_word_suffix"},
-        {"model.new_thing", "1", VKH_ERR_UNSUPPORTED, "model.new_thing"},
-        {"model.ignore_merges", "1", VKH_ERR_FORMAT, "model.ignore_merges"},
-        {"model.unk_token", "\"nobody\"", VKH_ERR_FORMAT, "model.unk_token"},
-        {"model.vocab", "[]", VKH_ERR_FORMAT, "model.vocab"},
-        {"model.vocab", "{}", VKH_ERR_FORMAT, "model.merges[0]"},
-        {"model.vocab.aaa", "\"x\"", VKH_ERR_FORMAT, "model.vocab"},
-        {"model.vocab.aaa", "-1", VKH_ERR_FORMAT, "model.vocab: id -1"},
-        {"model.vocab.aaa", "100000", VKH_ERR_FORMAT, "model.vocab: id 100000"},
-        {"model.vocab.aaa", "4294967297", VKH_ERR_FORMAT, "model.vocab: id 4294967297"},
-        {"model.vocab.aaa", "0", VKH_ERR_FORMAT, "two tokens have id 0"},
-        {"model.vocab.aaa", NULL, VKH_ERR_FORMAT, "model.merges[2]: the merged token"},
-        {"model.vocab.b", NULL, VKH_ERR_FORMAT, "model.merges[1]: the left token"},
-        {"model.merges", "{}", VKH_ERR_FORMAT, "model.merges"},
-        {"model.merges.1", "\"ab\"", VKH_ERR_FORMAT, "model.merges[1]: not two"},
-        {"model.merges.1", "\"a b c\"", VKH_ERR_FORMAT, "model.merges[1]: not two"},
-        {"model.merges.1", "[\"a\"]", VKH_ERR_FORMAT, "model.merges[1]: not two"},
-        {"model.merges.1", "[\"a\", 1]", VKH_ERR_FORMAT, "model.merges[1]: not two"},
-        {"model.merges.1", "\"b d\"", VKH_ERR_FORMAT, "model.merges[1]: the merged token"},
-        {"model.merges.1", "\"a a\"", VKH_ERR_FORMAT, "model.merges[1]: the same pair as in [0]"},
-        {"added_tokens", "{}", VKH_ERR_FORMAT, "added_tokens"},
-        {"added_tokens.0", "7", VKH_ERR_FORMAT, "added_tokens[0].content"},
-        {"added_tokens.1.id", "265", VKH_ERR_FORMAT, "two tokens have id 265"},
-        {"added_tokens.1.id", "999", VKH_ERR_FORMAT, "added_tokens[1]: id 999"},
-        {"added_tokens.1.content", "\"<s>\"", VKH_ERR_FORMAT, "same text"},
-        {"added_tokens.1.content", "\"\"", VKH_ERR_FORMAT, "0 bytes"},
-        {"added_tokens.1.content", "\"abc\"", VKH_ERR_FORMAT, "added_tokens[1].id"},
-        {"added_tokens.1.single_word", "true", VKH_ERR_UNSUPPORTED, "added_tokens[1].single_word"},
-        {"normalizer", "{\"type\": \"NFKC\"}", VKH_ERR_UNSUPPORTED, "normalizer: NFKC"},
-        {"normalizer", "{}", VKH_ERR_FORMAT, "normalizer.type"},
-        {"pre_tokenizer", "null", VKH_ERR_UNSUPPORTED, "pre_tokenizer"},
-        {"pre_tokenizer.type", "\"Metaspace\"", VKH_ERR_UNSUPPORTED, "pre_tokenizer: Metaspace"},
-        {"pre_tokenizer",
-         "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"ByteLevel\"}, {\"type\": "
-         "\"Digits\"}]}",
-         VKH_ERR_UNSUPPORTED, "pre_tokenizer.pretokenizers[1]: Digits"},
-        {"pre_tokenizer",
-         "{\"type\": \"Split\", \"pattern\": {\"Regex\": \"a\"}, \"behavior\": \"Removed\"}",
-         VKH_ERR_UNSUPPORTED, "behavior"},
-        {"pre_tokenizer",
-         "{\"type\": \"Split\", \"pattern\": {\"Regex\": \"a*\"}, \"behavior\": \"Isolated\"}",
-         VKH_ERR_UNSUPPORTED, "pattern.Regex: it can match nothing"},
-        {"pre_tokenizer",
-         "{\"type\": \"Split\", \"pattern\": {\"Regex\": \"a**\"}, \"behavior\": \"Isolated\"}",
-         VKH_ERR_UNSUPPORTED, "pattern.Regex"},
-        {"pre_tokenizer",
-         "{\"type\": \"Split\", \"pattern\": {\"String\": \"a\"}, \"behavior\": \"Isolated\"}",
-         VKH_ERR_UNSUPPORTED, "pattern.Regex"},
-        {"post_processor", "{\"type\": \"RobertaProcessing\"}", VKH_ERR_UNSUPPORTED,
-         "post_processor: RobertaProcessing"},
-        {"post_processor",
-         "{\"type\": \"TemplateProcessing\", \"single\": [{\"Sequence\": {}}, {\"SpecialToken\": "
-         "{\"id\": \"E\"}}]}",
-         VKH_ERR_UNSUPPORTED, "post_processor.single"},
-        {"post_processor",
-         "{\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"B\"}}, "
-         "{\"Sequence\": {}}], \"special_tokens\": {\"B\": {\"ids\": [269]}}}",
-         VKH_ERR_FORMAT, "post_processor.special_tokens: 269 is outside"},
-    };
-    for (size_t i = 0; i < VKH_COUNTOF(cases); i++) {
-        json_t *document = make_document();
-        edit(document, cases[i].path, cases[i].value);
-        struct vkh_tokenizer *tokenizer;
-        const enum vkh_status status = open_document(document, &tokenizer);
-        CHECK_MSG(status == cases[i].status && strstr(last_line, cases[i].message),
-                  "%s = %s: status %d, %s", cases[i].path, cases[i].value, (int)status, last_line);
-        vkh_tokenizer_close(&tokenizer);
-    }
-    struct vkh_tokenizer *tokenizer;
-    CHECK(open_content("", 0, &tokenizer) == VKH_ERR_FORMAT);
-    CHECK(open_content("[1]", 3, &tokenizer) == VKH_ERR_FORMAT);
-    CHECK(open_content("{\"a\": 1, \"a\": 2}", 16, &tokenizer) == VKH_ERR_FORMAT);
-    CHECK(vkh_tokenizer_open("/nonexistent/x", &log_to_memory, &tokenizer) == VKH_ERR_IO);
-    CHECK(vkh_tokenizer_open("/tmp", NULL, &tokenizer) == VKH_ERR_IO && !tokenizer);
-}
-
 static void *encode_often(void *user)
 {
     static const char text[] = "aab abc <s> aaaa 12 b\u00e9c abcabc";
@@ -447,7 +279,6 @@ int main(void)
     test_missing_bytes();
     test_hostile_texts();
     test_hostile_pattern();
-    test_refusals();
     test_threads();
     return check_result();
 }

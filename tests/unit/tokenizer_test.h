@@ -44,7 +44,8 @@ static enum vkh_status open_content(const void *content, size_t bytes,
 }
 
 // The tokens of a text in words: their bytes, with | between.
-static const char *shown(const struct vkh_tokenizer *tokenizer, const char *text, size_t bytes)
+static inline const char *shown(const struct vkh_tokenizer *tokenizer, const char *text,
+                                size_t bytes)
 {
     static char out[4096];
     int32_t *ids;
