@@ -57,8 +57,10 @@ def train(model, ids, args, device):
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         if (step + 1) % args.report == 0:
-            rate = (step + 1) * args.batch * CONTEXT / (time.time() - begin)
-            print(f'step {step + 1}: loss {loss.item():.4f}, {rate / 1e3:.0f}k tokens/s', flush=True)
+            value, seconds = loss.item(), time.time() - begin
+            rate = args.report * args.batch * CONTEXT / seconds
+            print(f'step {step + 1}: loss {value:.4f}, {rate / 1e3:.0f}k tokens/s', flush=True)
+            begin = time.time()
 
 
 @torch.no_grad()
