@@ -4,6 +4,7 @@
 #include "kernels/attention.h"
 #include "kernels/head_nll.h"
 #include "kernels/matmul.h"
+#include "kernels/rmsnorm.h"
 
 typedef void visit_fn(void *user, const char *operation, const char *variant, bool supported,
                       bool chosen, uint32_t missing_caps);
@@ -22,16 +23,19 @@ static enum vkh_status visit_all(const struct vkh_device *device, const char *op
 
 enum vkh_status vkh_ppl_variants(struct vkh_device *device, visit_fn *visit, void *user)
 {
-    const enum vkh_dtype type = VKH_F16;
-    uint32_t n;
-    const struct vkh_variant *variants = vkh_matmul_variants(type, &n);
-    enum vkh_status status = visit_all(device, "matmul", variants, n, visit, user);
-    if (status != VKH_OK)
-        return status;
-    variants = vkh_attention_variants(&n);
-    status = visit_all(device, "attention", variants, n, visit, user);
-    if (status != VKH_OK)
-        return status;
-    variants = vkh_head_nll_variants(type, &n);
-    return visit_all(device, "head", variants, n, visit, user);
+    enum { N = 4 };
+    uint32_t n[N];
+    const struct {
+        const char *operation;
+        const struct vkh_variant *variants;
+    } tables[N] = {
+        {"rmsnorm", vkh_rmsnorm_variants(&n[0])},
+        {"matmul", vkh_matmul_variants(VKH_F16, &n[1])},
+        {"attention", vkh_attention_variants(&n[2])},
+        {"head", vkh_head_nll_variants(VKH_F16, &n[3])},
+    };
+    enum vkh_status status = VKH_OK;
+    for (int i = 0; i < N && status == VKH_OK; i++)
+        status = visit_all(device, tables[i].operation, tables[i].variants, n[i], visit, user);
+    return status;
 }

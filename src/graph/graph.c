@@ -142,7 +142,7 @@ static enum vkh_status create_kernels(struct vkh_graph *graph)
     if (status == VKH_OK)
         status = vkh_embed_create(device, graph->weights.embed.weights[0].type, &k->embed);
     if (status == VKH_OK)
-        status = vkh_rmsnorm_create(device, &k->norm);
+        status = vkh_rmsnorm_create(device, NULL, &k->norm);
     if (status == VKH_OK)
         status = vkh_rope_create(device, &rope, &k->rope);
     if (status == VKH_OK)
@@ -187,9 +187,9 @@ static enum vkh_status create_activations(struct vkh_graph *graph)
 static void describe_variants(struct vkh_graph *graph)
 {
     const enum vkh_dtype type = graph->weights.layers[0].qkv.weights[0].type;
-    snprintf(graph->variants, sizeof(graph->variants), "matmul=%s,attention=%s,head=%s",
-             graph->kernels.matmul[type].variant->name, graph->kernels.attention.variant->name,
-             graph->kernels.head.variant->name);
+    snprintf(graph->variants, sizeof(graph->variants), "rmsnorm=%s,matmul=%s,attention=%s,head=%s",
+             graph->kernels.norm.variant->name, graph->kernels.matmul[type].variant->name,
+             graph->kernels.attention.variant->name, graph->kernels.head.variant->name);
 }
 
 enum vkh_status vkh_graph_create(struct vkh_device *device, struct vkh_stream *stream,

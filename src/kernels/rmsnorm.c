@@ -11,13 +11,35 @@ struct push {
     float eps;
 };
 
-enum vkh_status vkh_rmsnorm_create(struct vkh_device *device, struct vkh_rmsnorm *norm)
+enum { FLOOR, LANES, N_VARIANTS };
+
+static const struct vkh_variant variants[N_VARIANTS] = {
+    {"floor", 0, &vkh_shader_rmsnorm, 1},
+    {"lanes", VKH_CAP_CPU | VKH_CAP_SUBGROUP, &vkh_shader_rmsnorm_lanes, 1},
+};
+
+const struct vkh_variant *vkh_rmsnorm_variants(uint32_t *n)
 {
-    *norm = (struct vkh_rmsnorm){.device = device};
+    *n = N_VARIANTS;
+    return variants;
+}
+
+enum vkh_status vkh_rmsnorm_create(struct vkh_device *device, const struct vkh_variant *variant,
+                                   struct vkh_rmsnorm *norm)
+{
+    *norm = (struct vkh_rmsnorm){.device = device, .variant = variant};
+    if (!variant) {
+        const enum vkh_status status =
+            vkh_variant_choose(device, "rmsnorm", variants, N_VARIANTS, &norm->variant);
+        if (status != VKH_OK)
+            return status;
+    }
     const struct vkh_pipeline_desc desc = {
-        .shader = &vkh_shader_rmsnorm,
+        .shader = norm->variant->shader,
         .n_bindings = 3,
         .push_bytes = sizeof(struct push),
+        .n_constants = norm->variant == &variants[LANES],
+        .constants = {vkh_device_caps(device)->subgroup_size},
     };
     return vkh_pipeline_get(device, &desc, &norm->pipeline);
 }

@@ -7,17 +7,21 @@
 #include <vkhrope/status.h>
 
 #include "gpu/buffer.h"
+#include "kernels/variant.h"
 
 struct vkh_cmd;
-struct vkh_device;
 struct vkh_pipeline;
 
 struct vkh_rmsnorm {
     struct vkh_device *device;
+    const struct vkh_variant *variant;
     const struct vkh_pipeline *pipeline;
 };
 
-enum vkh_status vkh_rmsnorm_create(struct vkh_device *device, struct vkh_rmsnorm *norm);
+const struct vkh_variant *vkh_rmsnorm_variants(uint32_t *n);
+
+enum vkh_status vkh_rmsnorm_create(struct vkh_device *device, const struct vkh_variant *variant,
+                                   struct vkh_rmsnorm *norm);
 
 struct vkh_rmsnorm_args {
     struct vkh_range x;      // fp32 [n_tokens][width]

@@ -269,7 +269,7 @@ static void check_variants(struct gpu_test *test)
 {
     struct tally tally = {0};
     CHECK(vkh_ppl_variants(test->device, tally_variant, &tally) == VKH_OK);
-    CHECK_MSG(strcmp(tally.operations, "matmul attention head ") == 0, "%s", tally.operations);
+    CHECK_MSG(strcmp(tally.operations, "rmsnorm matmul attention head ") == 0, "%s", tally.operations);
     CHECK(tally.variants >= tally.chosen && tally.wrong == 0);
 }
 

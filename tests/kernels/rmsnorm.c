@@ -3,8 +3,8 @@
 
 #include "gpu_test.h"
 
-static void test_rmsnorm(struct gpu_test *test, uint32_t n_tokens, uint32_t width, float scale,
-                         float eps)
+static void test_rmsnorm(struct gpu_test *test, const struct vkh_variant *variant,
+                         uint32_t n_tokens, uint32_t width, float scale, float eps)
 {
     uint64_t state = 3 + width;
     const uint64_t n = (uint64_t)n_tokens * width;
@@ -14,14 +14,14 @@ static void test_rmsnorm(struct gpu_test *test, uint32_t n_tokens, uint32_t widt
     struct vkh_buffer *weight_buffer = gpu_test_buffer(test, weight, (uint64_t)width * 4);
     struct vkh_buffer *out = gpu_test_buffer(test, NULL, n * 4);
     struct vkh_rmsnorm norm;
-    CHECK(vkh_rmsnorm_create(test->device, &norm) == VKH_OK);
+    CHECK(vkh_rmsnorm_create(test->device, variant, &norm) == VKH_OK);
     vkh_rmsnorm_record(&norm, vkh_stream_cmd(test->stream),
                        &(struct vkh_rmsnorm_args){vkh_range_all(x_buffer),
                                                   vkh_range_all(weight_buffer), vkh_range_all(out),
                                                   n_tokens, width, eps});
     float *got = gpu_test_read(test, out), *want = malloc(n * sizeof(*want));
     vkh_rmsnorm_ref(x, weight, want, n_tokens, width, eps);
-    check_close("rmsnorm", got, want, n, 0.0, 2e-6);
+    check_close(variant->name, got, want, n, 0.0, 2e-6);
     vkh_buffer_destroy(&x_buffer);
     vkh_buffer_destroy(&weight_buffer);
     vkh_buffer_destroy(&out);
@@ -34,10 +34,16 @@ static void test_rmsnorm(struct gpu_test *test, uint32_t n_tokens, uint32_t widt
 int main(void)
 {
     struct gpu_test test = gpu_test_open();
-    test_rmsnorm(&test, 2, 1, 1.0f, 1e-5f);
-    test_rmsnorm(&test, 3, 100, 1.0f, 1e-5f);
-    test_rmsnorm(&test, 17, 2052, 1000.0f, 1e-6f);
-    test_rmsnorm(&test, 5, 300, 1e-4f, 1e-5f);
-    test_rmsnorm(&test, 70000, 4, 1.0f, 1e-5f); // more tokens than workgroups
+    uint32_t n;
+    const struct vkh_variant *variants = vkh_rmsnorm_variants(&n);
+    for (uint32_t i = 0; i < n; i++) {
+        if (!vkh_variant_supported(test.device, &variants[i]))
+            continue;
+        test_rmsnorm(&test, &variants[i], 2, 1, 1.0f, 1e-5f);
+        test_rmsnorm(&test, &variants[i], 3, 100, 1.0f, 1e-5f);
+        test_rmsnorm(&test, &variants[i], 17, 2052, 1000.0f, 1e-6f);
+        test_rmsnorm(&test, &variants[i], 5, 300, 1e-4f, 1e-5f);
+        test_rmsnorm(&test, &variants[i], 70000, 4, 1.0f, 1e-5f); // more than workgroups
+    }
     return gpu_test_close(&test);
 }
