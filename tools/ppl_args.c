@@ -4,6 +4,7 @@
 #include <argp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -85,6 +86,10 @@ struct parse {
     struct tool *tool;
     struct ppl_args *args;
     const char *format; // NULL: not given
+};
+
+struct named_file {
+    const char *option, *path;
 };
 
 static void *append(const struct tool *tool, void *list, uint32_t count, size_t size)
@@ -258,10 +263,17 @@ static void settle_formats(const struct tool *tool, const char *format, struct p
 }
 
 // A long run must not end at a folder that is not there.
-static void check_folder(const struct tool *tool, const char *option, const char *path)
+static void check_writable(const struct tool *tool, const struct named_file *output)
 {
-    if (!path || strcmp(path, "-") == 0)
+    const char *path = output->path;
+    struct stat info;
+    if (strcmp(path, "-") == 0)
         return;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+        if (S_ISDIR(info.st_mode) || access(path, W_OK) != 0)
+            tool_die(tool, TOOL_FILE, "%s: %s: cannot be written", output->option, path);
+        return;
+    }
     const char *slash = strrchr(path, '/');
     char *folder = !slash          ? strdup(".")
                    : slash == path ? strdup("/")
@@ -269,8 +281,47 @@ static void check_folder(const struct tool *tool, const char *option, const char
     if (!folder)
         tool_die(tool, TOOL_MEMORY, "out of memory");
     if (access(folder, W_OK | X_OK) != 0)
-        tool_die(tool, TOOL_FILE, "%s: %s: cannot write in this folder", option, path);
+        tool_die(tool, TOOL_FILE, "%s: %s: cannot write in this folder", output->option, path);
     free(folder);
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat of_a, of_b;
+    if (strcmp(a, b) == 0)
+        return true;
+    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && S_ISREG(of_a.st_mode) &&
+           of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+}
+
+// No output replaces an input or another output.
+static void check_outputs(const struct tool *tool, const struct ppl_args *args)
+{
+    const struct named_file inputs[] = {
+        {"--model", args->model}, {"--text", args->text}, {"--tokens", args->tokens}};
+    struct named_file *files = calloc((size_t)args->n_outputs + 2, sizeof(*files));
+    if (!files)
+        tool_die(tool, TOOL_MEMORY, "out of memory");
+    uint32_t n = 0;
+    for (; n < args->n_outputs; n++)
+        files[n] = (struct named_file){"--output", args->outputs[n].path};
+    if (args->plot)
+        files[n++] = (struct named_file){"--plot", args->plot};
+    if (args->nll)
+        files[n++] = (struct named_file){"--nll", args->nll};
+    for (uint32_t i = 0; i < n; i++) {
+        check_writable(tool, &files[i]);
+        for (uint32_t j = 0; j < i; j++)
+            if (is_same_file(files[i].path, files[j].path))
+                tool_die(tool, TOOL_USAGE, "%s: %s is also the file of %s", files[i].option,
+                         files[i].path, files[j].option);
+        for (size_t j = 0; j < sizeof(inputs) / sizeof(inputs[0]); j++)
+            if (inputs[j].path && strcmp(files[i].path, "-") != 0 &&
+                is_same_file(files[i].path, inputs[j].path))
+                tool_die(tool, TOOL_USAGE, "%s: %s is also the file of %s", files[i].option,
+                         files[i].path, inputs[j].option);
+    }
+    free(files);
 }
 
 static void check_inputs(const struct tool *tool, const struct ppl_args *args)
@@ -283,10 +334,7 @@ static void check_inputs(const struct tool *tool, const struct ppl_args *args)
         tool_die(tool, TOOL_USAGE, "--text and --tokens are both given");
     if (!args->text && !args->tokens && !(args->memory_plan && args->n_lengths > 0))
         tool_die(tool, TOOL_USAGE, "--text or --tokens is missing (see --help)");
-    for (uint32_t i = 0; i < args->n_outputs; i++)
-        check_folder(tool, "--output", args->outputs[i].path);
-    check_folder(tool, "--plot", args->plot);
-    check_folder(tool, "--nll", args->nll);
+    check_outputs(tool, args);
 }
 
 void ppl_args_parse(struct tool *tool, int argc, char **argv, struct ppl_args *args)

@@ -60,6 +60,20 @@ def test_names(t):
         t.fails(2, *common, option, says=option.split('=')[1])
 
 
+def test_overwriting(t):
+    """No output replaces an input or another output."""
+    book = t.write('book.json', '1 2 3')
+    (t.folder / 'link.json').symlink_to('book.json')
+    common = ('--model', MODEL, '--tokens', book)
+    t.fails(1, *common, '-o', 'book.json', says=('--output', '--tokens'))
+    t.fails(1, *common, '-o', 'link.json', says=('--output', '--tokens'))
+    t.fails(1, *common, '--nll', book, says=('--nll', '--tokens'))
+    t.fails(1, *common, '-o', 'a.csv', '--nll', 'a.csv', says=('--nll', '--output'))
+    t.fails(1, *common, '-o', 'a.csv', '-o', 'a.csv', says='--output')
+    t.fails(2, *common, '--nll', t.folder, says=str(t.folder))
+    t.check(book.read_text() == '1 2 3', 'the tokens are gone')
+
+
 def test_inputs(t):
     model = ('--model', MODEL)
     t.fails(2, '--model', 'missing.gguf', '--tokens', IDS, says='missing.gguf')
@@ -89,6 +103,7 @@ def main():
     test_missing(tests)
     test_numbers(tests)
     test_names(tests)
+    test_overwriting(tests)
     test_inputs(tests)
     return tests.result()
 
