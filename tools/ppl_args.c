@@ -22,6 +22,7 @@ enum {
     OPT_VARIANT,
     OPT_CAPS_MASK,
     OPT_CHUNK,
+    OPT_KV_TYPE,
     OPT_MEMORY_PLAN,
     OPT_FORMAT,
     OPT_PLOT,
@@ -54,6 +55,8 @@ static const struct argp_option options[] = {
     {"caps-mask", OPT_CAPS_MASK, "LIST", 0,
      "device capabilities to leave unused, joined by commas (vkhrope-info lists them)", 2},
     {"chunk", OPT_CHUNK, "N", 0, "tokens at once; changes memory and speed, not the numbers", 2},
+    {"kv-type", OPT_KV_TYPE, "TYPE", 0,
+     "how keys and values are kept: f32, f16 (half the memory), or auto, f32 where it fits", 2},
     {"memory-plan", OPT_MEMORY_PLAN, NULL, 0,
      "print the device memory that the run would take and whether it fits, and stop; with "
      "--lengths it needs no text",
@@ -166,6 +169,16 @@ static error_t parse_input(int key, const char *text, const struct tool *tool,
     }
 }
 
+static enum vkh_kv_type parse_kv_type(const struct tool *tool, const char *text)
+{
+    static const char *const names[] = {
+        [VKH_KV_AUTO] = "auto", [VKH_KV_F32] = "f32", [VKH_KV_F16] = "f16"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(text, names[i]) == 0)
+            return (enum vkh_kv_type)i;
+    tool_die(tool, TOOL_USAGE, "--kv-type: \"%s\" is none of auto, f32, f16", text);
+}
+
 static error_t parse_device(int key, const char *text, const struct tool *tool,
                             struct ppl_args *args)
 {
@@ -184,6 +197,9 @@ static error_t parse_device(int key, const char *text, const struct tool *tool,
         return 0;
     case OPT_CHUNK:
         args->chunk = tool_option_number(tool, "--chunk", text, 1, UINT32_MAX);
+        return 0;
+    case OPT_KV_TYPE:
+        args->kv_type = parse_kv_type(tool, text);
         return 0;
     case OPT_MEMORY_PLAN:
         args->memory_plan = true;

@@ -20,6 +20,7 @@ struct ppl_args {
     const char **methods; // never empty
     uint32_t n_methods;
     uint32_t original_max_len, chunk; // 0: not given
+    enum vkh_kv_type kv_type;
     struct vkh_device_options device;
     char *variants; // what device.variants points to
     bool list_devices, memory_plan;

@@ -173,6 +173,7 @@ static enum vkh_status print_plan(struct vkh_device *device, const struct vkh_pp
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         printf("%-12s %14llu bytes  %9s\n", rows[i].name, (unsigned long long)rows[i].bytes,
                tool_bytes(rows[i].bytes).text);
+    printf("%-12s %s\n", "KV type", plan.kv_type);
     printf("%-12s %s\n", "fits", plan.fits ? "yes" : "no");
     return VKH_OK;
 }
@@ -220,6 +221,7 @@ static enum vkh_status evaluate(struct tool *tool, const struct ppl_args *args,
         .n_methods = args->n_methods,
         .original_max_len = args->original_max_len,
         .chunk = args->chunk,
+        .kv_type = args->kv_type,
         .keep_nll = args->nll != NULL,
         .progress = progress_step,
         .user = progress,

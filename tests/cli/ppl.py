@@ -25,8 +25,8 @@ METHODS = ('--method', 'baseline', '--method', 'hybrid:cf=1.5', '--method', 'hyb
 CELL = {'method': str, 'length': int, 'tokens_scored': int, 'nll': float, 'ppl': float,
         'stderr': float, 'compression_active': bool, 'vs_baseline_percent': float,
         'seconds': float, 'tokens_per_second': float}
-TOP = {'version': str, 'model': str, 'architecture': str, 'weight_type': str, 'kv_type': str, 'device': str,
-       'driver': str, 'variants': str, 'regime': str, 'original_max_len': int,
+TOP = {'version': str, 'model': str, 'architecture': str, 'weight_type': str, 'kv_type': str,
+       'device': str, 'driver': str, 'variants': str, 'regime': str, 'original_max_len': int,
        'original_max_len_from_model': bool, 'tokens_available': int, 'chunk': int,
        'seconds': float, 'device_seconds': float, 'longest_submit_seconds': float,
        'device_tokens': int, 'results': list, 'memory': dict}
@@ -238,6 +238,7 @@ def test_plan(t):
     rows = dict(re.findall(r'^(.+?)  +(\d+) bytes', done.stdout, re.M))
     t.check(set(rows) == {'weights', 'KV cache', 'activations', 'peak', 'device'}, done.stdout)
     t.check(re.search(r'^fits +yes$', done.stdout, re.M), done.stdout)
+    t.check(re.search(r'^KV type +F32$', done.stdout, re.M), done.stdout)
     again = t.run('--model', MODEL, '--lengths', '300', '--memory-plan')
     t.check(again.stdout == done.stdout, 'a plan without a text differs')
     root = load(t.run(*COMMON, '--lengths', '300', '--format', 'json').stdout)

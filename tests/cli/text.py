@@ -63,11 +63,15 @@ def test_device_memory(t):
     plan = t.run('--model', wide, '--lengths', '1024', '--memory-plan').stdout
     kv, device = (int(re.search(rf'^{name} +(\d+)', plan, re.M)[1]) for name in
                   ('KV cache', 'device'))
+    t.check(re.search('^KV type +F32$', plan, re.M), plan)
     length = device * 1024 // kv + 1024
-    plan = t.run('--model', wide, '--lengths', length, '--memory-plan').stdout
-    t.check(re.search('^fits +no$', plan, re.M), plan)
+    common = ('--model', wide, '--lengths', length)
+    for options, kind, fits in ((('--kv-type', 'f32'), 'F32', 'no'),
+                                (('--kv-type', 'f16'), 'F16', 'yes'), ((), 'F16', 'yes')):
+        plan = t.run(*common, '--memory-plan', *options).stdout
+        t.check(re.search(f'^KV type +{kind}\nfits +{fits}$', plan, re.M), f'{options}: {plan}')
     ids = t.write('many.ids', '1 ' * length)
-    t.fails(4, '--model', wide, '--tokens', ids, '--lengths', length, says=str(device))
+    t.fails(4, *common, '--tokens', ids, '--kv-type', 'f32', says=str(device))
 
 
 def test_host_memory(t):

@@ -12,7 +12,7 @@ def test_help(t):
     done = t.run('--help')
     for word in ('--model', '--text', '--tokens', '--lengths', '--method', '--original-max-len',
                  '--device', '--list-devices', '--format', '--output', '--plot', '--nll', '--chunk',
-                 '--memory-plan', '--quiet', '--verbose', '--variant', '--caps-mask', 'Example',
+                 '--memory-plan', '--quiet', '--verbose', '--variant', '--caps-mask', '--kv-type', 'Example',
                  'Exit codes'):
         t.check(word in done.stdout, f'--help does not tell about {word}')
     t.check(done.stderr == '', '--help writes to stderr')
@@ -53,6 +53,7 @@ def test_names(t):
     t.fails(1, *common, '--output', 'results.xml', says=('--output', 'results.xml', '.json'))
     t.fails(1, *common, '--plot', 'plot.pdf', says=('--plot', '.svg', '.png'))
     t.fails(1, *common, '--caps-mask', 'float16,flaot16', says=('flaot16', 'float16'))
+    t.fails(1, *common, '--kv-type', 'f64', says=('--kv-type', 'f64', 'f16'))
     t.fails(1, *common, '--caps-mask', '', says='--caps-mask')
     for variant in ('matmul', 'matmul=', '=floor', 'matmul=floor,embed=floor', ''):
         t.fails(1, *common, '--variant', variant, says='--variant')
