@@ -143,19 +143,18 @@ static void write_log_y_tics(FILE *script, const struct axes *axes)
     fputs(")\n", script);
 }
 
-static void write_axes(FILE *script, const struct vkh_ppl_results *results)
+static void write_axes(FILE *script, const struct vkh_ppl_results *results, const struct axes *axes)
 {
-    const struct axes axes = choose_axes(results);
-    if (axes.x_log)
+    if (axes->x_log)
         fputs("set logscale x 2\n", script);
     else
-        write_x_tics(script, results, &axes);
-    if (axes.y_log)
-        write_log_y_tics(script, &axes);
-    fprintf(script, "set xrange [%.17g:%.17g]\nset yrange [%.17g:%.17g]\n", axes.x_low, axes.x_high,
-            axes.y_low, axes.y_high);
+        write_x_tics(script, results, axes);
+    if (axes->y_log)
+        write_log_y_tics(script, axes);
+    fprintf(script, "set xrange [%.17g:%.17g]\nset yrange [%.17g:%.17g]\n", axes->x_low,
+            axes->x_high, axes->y_low, axes->y_high);
     const uint32_t original = results->original_max_len;
-    if (original > axes.x_low && original < axes.x_high)
+    if (original > axes->x_low && original < axes->x_high)
         fprintf(script,
                 "set arrow 1 from first %u,graph 0 to first %u,graph 1 nohead dashtype 2 "
                 "linecolor rgb '#909090'\n"
@@ -164,25 +163,44 @@ static void write_axes(FILE *script, const struct vkh_ppl_results *results)
                 original, original, original);
 }
 
-static enum vkh_status write_series(FILE *script, const struct vkh_ppl_results *results,
-                                    struct vkh_arena *arena)
+// Methods stand side by side at each length, by a hair, so that their bars do not cover each other.
+static double beside(const struct axes *axes, uint32_t length, uint32_t method, uint32_t n_methods)
+{
+    const double step = fmin(0.006, 0.04 / n_methods);
+    const double share = step * (method - (n_methods - 1) / 2.0);
+    return axes->x_log ? length * pow(axes->x_high / axes->x_low, share)
+                       : length + share * (axes->x_high - axes->x_low);
+}
+
+static void write_data(FILE *script, const struct vkh_ppl_results *results, const struct axes *axes)
 {
     for (uint32_t m = 0; m < results->n_methods; m++) {
         fprintf(script, "$method%u << END\n", m);
         for (uint32_t l = 0; l < results->n_lengths; l++) {
             const struct vkh_ppl_cell *cell = vkh_results_cell(results, m, l);
-            fprintf(script, "%u %.17g %.17g\n", cell->length, cell->ppl, cell->standard_error);
+            fprintf(script, "%.17g %.17g %.17g\n",
+                    beside(axes, cell->length, m, results->n_methods), cell->ppl,
+                    cell->standard_error);
         }
         fputs("END\n", script);
     }
+}
+
+static enum vkh_status write_series(FILE *script, const struct vkh_ppl_results *results,
+                                    struct vkh_arena *arena)
+{
     fputs("plot ", script);
+    for (uint32_t m = 0; m < results->n_methods; m++)
+        fprintf(script,
+                "$method%u using 1:2:3 with yerrorbars linecolor rgb '%s' pointtype 0 notitle, ", m,
+                colours[m % VKH_COUNTOF(colours)]);
     for (uint32_t m = 0; m < results->n_methods; m++) {
         const size_t style = m % VKH_COUNTOF(colours);
         const char *name = vkh_text_shorten(arena, results->methods[m], 32);
         if (!name)
             return VKH_ERR_MEMORY;
         fprintf(script,
-                "%s$method%u using 1:2:3 with yerrorlines linecolor rgb '%s' linewidth 2 "
+                "%s$method%u using 1:2 with linespoints linecolor rgb '%s' linewidth 2 "
                 "dashtype %u pointtype %d pointsize 0.8 title ",
                 m > 0 ? ", " : "", m, colours[style], (unsigned)(m / VKH_COUNTOF(colours)) + 1,
                 points[style]);
@@ -204,7 +222,9 @@ static enum vkh_status write_script(FILE *script, const struct vkh_ppl_results *
     status = vkh_results_prepare(results, &arena, log, &clean);
     if (status == VKH_OK) {
         write_terminal(script, svg);
-        write_axes(script, &clean);
+        const struct axes axes = choose_axes(&clean);
+        write_axes(script, &clean, &axes);
+        write_data(script, &clean, &axes);
         status = write_titles(script, &clean, &arena);
         if (status == VKH_OK)
             status = write_series(script, &clean, &arena);
