@@ -71,7 +71,8 @@ def write_folder(shape, weights, path, dtype, shards):
     weights = {name: value.to(dtype) for name, value in weights.items()}
     names, index = list(weights), {}
     for shard in range(shards):
-        file = 'model.safetensors' if shards == 1 else f'model-{shard + 1:05}-of-{shards:05}.safetensors'
+        number = f'-{shard + 1:05}-of-{shards:05}' if shards > 1 else ''
+        file = f'model{number}.safetensors'
         part = {name: weights[name] for name in names[shard::shards]}
         safetensors.torch.save_file(part, path / file, metadata={'format': 'pt'})
         index |= dict.fromkeys(part, file)

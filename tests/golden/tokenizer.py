@@ -42,7 +42,8 @@ and an end.\r\nAnother end!\r\n\r\n!!! ??? ... --- ===
 '''
 
 CASES = [
-    '', ' ', '  ', '   a', 'a   ', '\n', '\n\n\n', ' \n \n', '\t\ttab', 'a\r\nb\r\n\r\n  c\r', '\r\r\n',
+    '', ' ', '  ', '   a', 'a   ', '\n', '\n\n\n', ' \n \n', '\t\ttab', 'a\r\nb\r\n\r\n  c\r',
+    '\r\r\n',
     'Perplexity of the model past its original length.',
     "I don't, you're, we've, they'll, she'd, I'm, it's, 'tis, rock'n'roll, '''s 't",
     "I DON'T, YOU'RE, WE'VE, THEY'LL, SHE'D, I'M, IT'S, It'S, 'Re'LL",
@@ -62,9 +63,11 @@ CASES = [
     'AbC dEf GHIjkl camelCase snake_case SCREAMING_CASE kebab-case',
     "it'ſ long s, 'K kelvin, ﬁ ligature, ǅ titlecase, ʰ modifier, ª ordinal",
 ]
-NFC_CASES = ['cafe\u0301 nai\u0308ve A\u030angstro\u0308m', '\u1100\u1161\u11a8 \u0958 \u2126 \u212b \uf900',
+NFC_CASES = ['cafe\u0301 nai\u0308ve A\u030angstro\u0308m',
+             '\u1100\u1161\u11a8 \u0958 \u2126 \u212b \uf900',
              'q\u0307\u0323 \u0344 \ufb1d']
-SPECIAL_CASES = ['<|end|>', 'before<|end|>after', ' <|end|> <|end|><|end|>\n', '<|en d|> <|end', '<|end|>|>',
+SPECIAL_CASES = ['<|end|>', 'before<|end|>after', ' <|end|> <|end|><|end|>\n',
+                 '<|en d|> <|end', '<|end|>|>',
                  '<tool> x</tool> <tool>1<|end|>23']
 
 CONTRACTION = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"

@@ -16,8 +16,8 @@ import subprocess
 import textwrap
 
 PACKAGES = '''anarchism apache2-doc debian-faq debian-handbook debian-policy debian-reference-en
-    dict-foldoc dict-gcide dict-jargon doc-debian exim4-doc-html fortunes ghc-doc gimp-help-en git-doc
-    gnome-user-docs gnu-standards harden-doc installation-guide-amd64 kicad-doc-en
+    dict-foldoc dict-gcide dict-jargon doc-debian exim4-doc-html fortunes ghc-doc gimp-help-en
+    git-doc gnome-user-docs gnu-standards harden-doc installation-guide-amd64 kicad-doc-en
     libreoffice-help-en-us linux-doc-6.1 live-manual-txt maint-guide maxima-doc octave-doc
     perl-doc postgresql-doc-15 python-django-doc python3.11-doc r-doc-html rust-doc
     sqlite3-doc vim-runtime'''.split()
@@ -27,10 +27,11 @@ HELD_OUT_PACKAGES = ['debian-history', 'developers-reference', 'dict-devil']
 
 HTML = {'.html', '.htm', '.xhtml', '.page', '.xhp'}
 TEXT = {'.txt', '.text', '.rst', '.pod', '.dict', ''}
-BLOCK = set('p li dd dt h1 h2 h3 h4 h5 h6 td th div section title item body br paragraph'.split())
+BLOCK = set('p li dd dt h1 h2 h3 h4 h5 h6 td th div section title item body br '
+            'paragraph'.split())
 SKIP = set('script style nav pre head footer svg math'.split())
-STOP_WORDS = set('the of and to a in is that it for be as with are on this or by not an from can if '
-                 'you which was have has at will but they their we all when there one'.split())
+STOP_WORDS = set('the of and to a in is that it for be as with are on this or by not an from can '
+                 'if you which was have has at will but they their we all when there one'.split())
 MAX_FILE = 8 << 20
 SHINGLE = 8
 

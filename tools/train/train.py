@@ -75,7 +75,7 @@ def main():
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument('--data', type=pathlib.Path, required=True, help='what prepare.py wrote')
     args.add_argument('--out', type=pathlib.Path, required=True)
-    args.add_argument('--steps', type=int, default=4000)
+    args.add_argument('--steps', type=int, default=8200)
     args.add_argument('--batch', type=int, default=256)
     args.add_argument('--lr', type=float, default=3e-3)
     args.add_argument('--warmup', type=int, default=200)
