@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Models against Hugging Face's float64: perplexity and NLL of every method and length. Arguments:
-// the folder of the fixtures, then for each model its file or folder there, and its ids.
+// Models against Hugging Face's float64: perplexity and NLL of every method and length. Arguments,
+// for each model: its file or folder, what is expected of it, its ids.
 #include <jansson.h>
 #include <vkhrope/perplexity.h>
 
@@ -91,16 +91,13 @@ static void test_fixture(struct gpu_test *test, const struct fixture *f, const c
 int main(int argc, char **argv)
 {
     struct gpu_test test = gpu_test_open();
-    for (int i = 2; i + 1 < argc; i += 2) {
-        char path[4096], expected[4200], ids[4096];
-        snprintf(path, sizeof(path), "%s/%s", argv[1], argv[i]);
-        snprintf(expected, sizeof(expected), "%s.expected.json", path);
-        snprintf(ids, sizeof(ids), "%s/%s", argv[1], argv[i + 1]);
-        struct fixture fixture = {.name = argv[i]};
-        fixture.expected = json_load_file(expected, 0, NULL);
-        fixture.ids = read_ids(ids, &fixture.n_ids);
-        CHECK_MSG(fixture.expected != NULL, "%s: cannot be read", expected);
-        test_fixture(&test, &fixture, path);
+    for (int i = 1; i + 2 < argc; i += 3) {
+        const char *slash = strrchr(argv[i], '/');
+        struct fixture fixture = {.name = slash ? slash + 1 : argv[i],
+                                  .expected = json_load_file(argv[i + 1], 0, NULL)};
+        CHECK_MSG(fixture.expected != NULL, "%s: cannot be read", argv[i + 1]);
+        fixture.ids = read_ids(argv[i + 2], &fixture.n_ids);
+        test_fixture(&test, &fixture, argv[i]);
         json_decref(fixture.expected);
         free(fixture.ids);
     }
