@@ -25,6 +25,13 @@ enum vkh_cap {
     VKH_CAP_GROUP_256 = 1 << 7,     // 256 invocations a workgroup
     VKH_CAP_SUBGROUP_16 = 1 << 8,   // full subgroups of at least 16 invocations can be required
     VKH_CAP_CPU = 1 << 9,           // a software driver: no shared memory worth the name
+    VKH_CAP_MATRIX16 = 1 << 10,     // cooperative matrices, fp16 products summed in fp32
+    VKH_CAP_SHARED_48K = 1 << 11,   // 48 KiB of shared memory a workgroup
+};
+
+// A cooperative matrix product of one subgroup: [m][k] times [k][n].
+struct vkh_matrix_shape {
+    uint32_t m, n, k;
 };
 
 // The name of one capability bit as --caps-mask takes it, NULL past the last.
@@ -48,6 +55,7 @@ struct vkh_caps {
     uint32_t max_group_count[3];
     uint32_t subgroup_size;                        // the default one
     uint32_t min_subgroup_size, max_subgroup_size; // what VKH_CAP_SUBGROUP_SIZE may require
+    struct vkh_matrix_shape matrix;                // of VKH_CAP_MATRIX16, else zeros
     double timestamp_ns;                           // nanoseconds a tick; 0 without timestamps
 };
 
@@ -57,6 +65,7 @@ struct vkh_device_options {
     uint32_t caps_mask;        // bits to leave unused
     bool minimum_limits;       // behave as if the device offered only what Vulkan 1.2 requires
     bool validation;           // Khronos validation with synchronisation checks; for tests
+    bool statistics;           // pipelines keep what their compiler says of them; for tests
     const struct vkh_log *log; // copied; may be NULL
 };
 

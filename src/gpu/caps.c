@@ -8,9 +8,9 @@
 
 const char *vkh_cap_name(unsigned bit)
 {
-    static const char *const names[] = {
-        "storage16",     "float16",    "storage8",  "int8",        "subgroup",
-        "subgroup-size", "shared-32k", "group-256", "subgroup-16", "cpu"};
+    static const char *const names[] = {"storage16",   "float16",       "storage8",   "int8",
+                                        "subgroup",    "subgroup-size", "shared-32k", "group-256",
+                                        "subgroup-16", "cpu",           "matrix16",   "shared-48k"};
     return bit < VKH_COUNTOF(names) ? names[bit] : NULL;
 }
 
@@ -55,44 +55,102 @@ static enum vkh_status list_extensions(VkPhysicalDevice physical, const struct v
     return VKH_OK;
 }
 
-// Chains the structures and asks the device.
-static void query_features(VkPhysicalDevice physical, bool subgroup_size_control,
-                           struct vkh_features *f)
+// Optional extensions of a device.
+struct extensions {
+    bool size_control, matrix, statistics;
+};
+
+static enum vkh_status find_extensions(VkPhysicalDevice physical, const struct vkh_log *log,
+                                       struct extensions *found)
 {
-    f->core = (VkPhysicalDeviceFeatures2){.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
-                                          .pNext = &f->v11};
-    f->v11 = (VkPhysicalDeviceVulkan11Features){
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES, .pNext = &f->v12};
-    f->v12 = (VkPhysicalDeviceVulkan12Features){
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
-    f->subgroup_size = (VkPhysicalDeviceSubgroupSizeControlFeaturesEXT){
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT};
-    if (subgroup_size_control)
-        f->v12.pNext = &f->subgroup_size;
-    vkGetPhysicalDeviceFeatures2(physical, &f->core);
+    VkExtensionProperties *list;
+    uint32_t n;
+    const enum vkh_status status = list_extensions(physical, log, &list, &n);
+    if (status != VKH_OK)
+        return status;
+    *found = (struct extensions){
+        .size_control = has_extension(list, n, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME),
+        .matrix = has_extension(list, n, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME),
+        .statistics = has_extension(list, n, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME),
+    };
+    free(list);
+    return VKH_OK;
+}
+
+// Chains the structures of what is there.
+static void chain_features(struct vkh_features *f, const struct extensions *extensions)
+{
+    f->core.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2;
+    f->core.pNext = &f->v11;
+    f->v11.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES;
+    f->v11.pNext = &f->v12;
+    f->v12.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES;
+    f->subgroup_size.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT;
+    f->matrix.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR;
+    f->statistics.sType =
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR;
+    void **end = &f->v12.pNext;
+    if (extensions->size_control) {
+        *end = &f->subgroup_size;
+        end = &f->subgroup_size.pNext;
+    }
+    if (extensions->matrix) {
+        *end = &f->matrix;
+        end = &f->matrix.pNext;
+    }
+    if (extensions->statistics)
+        *end = &f->statistics;
 }
 
 // Leaves on what the caps name and the stream needs, everything else off.
-static void keep_features(struct vkh_features *f, uint32_t bits)
+static void keep_features(struct vkh_features *f, uint32_t bits, bool statistics)
 {
-    f->core.features = (VkPhysicalDeviceFeatures){0};
-    f->v11 = (VkPhysicalDeviceVulkan11Features){
-        .sType = f->v11.sType,
-        .pNext = f->v11.pNext,
-        .storageBuffer16BitAccess = (bits & VKH_CAP_STORAGE16) != 0,
+    *f = (struct vkh_features){
+        .v11.storageBuffer16BitAccess = (bits & VKH_CAP_STORAGE16) != 0,
+        .v12 = {.shaderFloat16 = (bits & VKH_CAP_FLOAT16) != 0,
+                .storageBuffer8BitAccess = (bits & VKH_CAP_STORAGE8) != 0,
+                .shaderInt8 = (bits & VKH_CAP_INT8) != 0,
+                .vulkanMemoryModel = (bits & VKH_CAP_MATRIX16) != 0,
+                .timelineSemaphore = VK_TRUE},
+        .subgroup_size = {.subgroupSizeControl = VK_TRUE, .computeFullSubgroups = VK_TRUE},
+        .matrix.cooperativeMatrix = VK_TRUE,
+        .statistics.pipelineExecutableInfo = VK_TRUE,
     };
-    f->v12 = (VkPhysicalDeviceVulkan12Features){
-        .sType = f->v12.sType,
-        .pNext = f->v12.pNext,
-        .shaderFloat16 = (bits & VKH_CAP_FLOAT16) != 0,
-        .storageBuffer8BitAccess = (bits & VKH_CAP_STORAGE8) != 0,
-        .shaderInt8 = (bits & VKH_CAP_INT8) != 0,
-        .timelineSemaphore = VK_TRUE,
+    const struct extensions kept = {
+        .size_control = (bits & VKH_CAP_SUBGROUP_SIZE) != 0,
+        .matrix = (bits & VKH_CAP_MATRIX16) != 0,
+        .statistics = statistics,
     };
-    if (bits & VKH_CAP_SUBGROUP_SIZE)
+    if (kept.size_control)
         f->extensions[f->n_extensions++] = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
-    else
-        f->v12.pNext = NULL;
+    if (kept.matrix)
+        f->extensions[f->n_extensions++] = VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME;
+    if (kept.statistics)
+        f->extensions[f->n_extensions++] = VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME;
+    chain_features(f, &kept);
+}
+
+// The largest product of fp16 matrices summed in fp32 by one subgroup; zeros when there is none.
+static struct vkh_matrix_shape largest_matrix(VkPhysicalDevice physical)
+{
+    enum { MAX_SHAPES = 64, MAX_SIDE = 16 };
+    VkCooperativeMatrixPropertiesKHR shapes[MAX_SHAPES];
+    for (int i = 0; i < MAX_SHAPES; i++)
+        shapes[i] = (VkCooperativeMatrixPropertiesKHR){
+            .sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR};
+    uint32_t n = MAX_SHAPES;
+    struct vkh_matrix_shape best = {0};
+    if (vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR(physical, &n, shapes) < 0)
+        return best;
+    for (uint32_t i = 0; i < n; i++) {
+        const VkCooperativeMatrixPropertiesKHR *s = &shapes[i];
+        if (s->AType == VK_COMPONENT_TYPE_FLOAT16_KHR && s->BType == s->AType &&
+            s->CType == VK_COMPONENT_TYPE_FLOAT32_KHR && s->ResultType == s->CType &&
+            s->scope == VK_SCOPE_SUBGROUP_KHR && s->MSize <= MAX_SIDE && s->NSize <= MAX_SIDE &&
+            s->KSize <= MAX_SIDE && s->MSize * s->NSize * s->KSize > best.m * best.n * best.k)
+            best = (struct vkh_matrix_shape){s->MSize, s->NSize, s->KSize};
+    }
+    return best;
 }
 
 static uint32_t feature_bits(const struct vkh_features *f,
@@ -111,6 +169,9 @@ static uint32_t feature_bits(const struct vkh_features *f,
            (f->v12.shaderInt8 ? VKH_CAP_INT8 : 0u) | (subgroups ? VKH_CAP_SUBGROUP : 0u) |
            (sizes ? VKH_CAP_SUBGROUP_SIZE : 0u);
 }
+
+// What every kernel on cooperative matrices uses beside them.
+enum { MATRIX16_NEEDS = VKH_CAP_STORAGE16 | VKH_CAP_FLOAT16 | VKH_CAP_SUBGROUP };
 
 static uint64_t largest_local_heap(VkPhysicalDevice physical)
 {
@@ -137,36 +198,34 @@ static void copy_limits(const VkPhysicalDeviceProperties *p, struct vkh_caps *ca
     for (int i = 0; i < 3; i++)
         caps->max_group_count[i] = p->limits.maxComputeWorkGroupCount[i];
     caps->bits |= (caps->max_shared >= 32768 ? VKH_CAP_SHARED_32K : 0u) |
+                  (caps->max_shared >= 49152 ? VKH_CAP_SHARED_48K : 0u) |
                   (caps->max_invocations >= 256 ? VKH_CAP_GROUP_256 : 0u) |
                   (caps->is_cpu ? VKH_CAP_CPU : 0u);
 }
 
-enum vkh_status vkh_caps_query(VkPhysicalDevice physical, uint32_t caps_mask,
+enum vkh_status vkh_caps_query(VkPhysicalDevice physical, uint32_t caps_mask, bool *statistics,
                                const struct vkh_log *log, struct vkh_caps *caps,
                                struct vkh_features *features)
 {
     *caps = (struct vkh_caps){0};
     *features = (struct vkh_features){0};
-    VkExtensionProperties *extensions;
-    uint32_t n_extensions;
-    const enum vkh_status status = list_extensions(physical, log, &extensions, &n_extensions);
+    struct extensions extensions;
+    const enum vkh_status status = find_extensions(physical, log, &extensions);
     if (status != VKH_OK)
         return status;
-    const bool size_control =
-        has_extension(extensions, n_extensions, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME);
-    free(extensions);
 
     VkPhysicalDeviceSubgroupSizeControlPropertiesEXT sizes = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES_EXT};
     VkPhysicalDeviceVulkan12Properties v12 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES,
-        .pNext = size_control ? &sizes : NULL};
+        .pNext = extensions.size_control ? &sizes : NULL};
     VkPhysicalDeviceVulkan11Properties v11 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES, .pNext = &v12};
     VkPhysicalDeviceProperties2 properties = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &v11};
     vkGetPhysicalDeviceProperties2(physical, &properties);
-    query_features(physical, size_control, features);
+    chain_features(features, &extensions);
+    vkGetPhysicalDeviceFeatures2(physical, &features->core);
 
     copy_limits(&properties.properties, caps);
     memcpy(caps->device_name, properties.properties.deviceName, sizeof(caps->device_name));
@@ -175,16 +234,22 @@ enum vkh_status vkh_caps_query(VkPhysicalDevice physical, uint32_t caps_mask,
     caps->max_allocation = v11.maxMemoryAllocationSize;
     caps->heap_bytes = largest_local_heap(physical);
     caps->subgroup_size = v11.subgroupSize;
-    caps->min_subgroup_size = size_control ? sizes.minSubgroupSize : v11.subgroupSize;
-    caps->max_subgroup_size = size_control ? sizes.maxSubgroupSize : v11.subgroupSize;
-    const bool rows = size_control && sizes.maxSubgroupSize >= 16 &&
+    caps->min_subgroup_size = extensions.size_control ? sizes.minSubgroupSize : v11.subgroupSize;
+    caps->max_subgroup_size = extensions.size_control ? sizes.maxSubgroupSize : v11.subgroupSize;
+    const bool rows = extensions.size_control && sizes.maxSubgroupSize >= 16 &&
                       (sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT);
+    if (features->matrix.cooperativeMatrix)
+        caps->matrix = largest_matrix(physical);
     caps->bits |= feature_bits(features, &v11) | (rows ? VKH_CAP_SUBGROUP_16 : 0u);
     caps->bits &= ~caps_mask;
+    if (caps->matrix.m && features->v12.vulkanMemoryModel &&
+        (caps->bits & MATRIX16_NEEDS) == MATRIX16_NEEDS)
+        caps->bits |= VKH_CAP_MATRIX16 & ~caps_mask;
     uint32_t timestamp_bits = 0;
     if (vkh_compute_family(physical, &timestamp_bits) != UINT32_MAX && timestamp_bits == 64)
         caps->timestamp_ns = (double)properties.properties.limits.timestampPeriod;
-    keep_features(features, caps->bits);
+    *statistics &= features->statistics.pipelineExecutableInfo == VK_TRUE;
+    keep_features(features, caps->bits, *statistics);
     return VKH_OK;
 }
 

@@ -116,12 +116,12 @@ static enum vkh_status open_device(struct vkh_device *device, const struct vkh_f
     device->vk.vkGetDeviceQueue(device->handle, device->queue_family, 0, &device->queue);
     vkGetPhysicalDeviceMemoryProperties(device->physical, &device->memory);
     const VkPipelineCacheCreateInfo cache = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO};
-    result = device->vk.vkCreatePipelineCache(device->handle, &cache, NULL, &device->pipeline_cache);
+    result =
+        device->vk.vkCreatePipelineCache(device->handle, &cache, NULL, &device->pipeline_cache);
     return vkh_vk_status(&device->log, result, "creating the pipeline cache");
 }
 
-enum vkh_status vkh_device_create(const struct vkh_device_options *options,
-                                  struct vkh_device **out)
+enum vkh_status vkh_device_create(const struct vkh_device_options *options, struct vkh_device **out)
 {
     *out = NULL;
     struct vkh_device *device = calloc(1, sizeof(*device));
@@ -138,7 +138,9 @@ enum vkh_status vkh_device_create(const struct vkh_device_options *options,
         goto fail;
     struct vkh_features features;
     const uint32_t mask = options->minimum_limits ? UINT32_MAX : options->caps_mask;
-    status = vkh_caps_query(device->physical, mask, &device->log, &device->caps, &features);
+    device->statistics = options->statistics;
+    status = vkh_caps_query(device->physical, mask, &device->statistics, &device->log,
+                            &device->caps, &features);
     if (status != VKH_OK)
         goto fail;
     if (options->minimum_limits)
@@ -187,10 +189,9 @@ void vkh_device_destroy(struct vkh_device **pointer)
     *pointer = NULL;
 }
 
-enum vkh_status vkh_device_list(const struct vkh_log *log,
-                                void (*visit)(void *user, uint32_t index,
-                                              const struct vkh_caps *caps),
-                                void *user)
+enum vkh_status
+vkh_device_list(const struct vkh_log *log,
+                void (*visit)(void *user, uint32_t index, const struct vkh_caps *caps), void *user)
 {
     VkInstance instance;
     VkDebugUtilsMessengerEXT messenger;
@@ -203,9 +204,10 @@ enum vkh_status vkh_device_list(const struct vkh_log *log,
     for (uint32_t i = 0; status == VKH_OK && i < n_found; i++) {
         struct vkh_caps caps;
         struct vkh_features features;
+        bool statistics = false;
         if (device_rank(found[i]) == 0)
             continue;
-        status = vkh_caps_query(found[i], 0, log, &caps, &features);
+        status = vkh_caps_query(found[i], 0, &statistics, log, &caps, &features);
         if (status == VKH_OK)
             visit(user, i, &caps);
     }

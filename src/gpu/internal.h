@@ -23,6 +23,7 @@ struct vkh_device {
     struct vkh_log log;
     char *variants;
     atomic_uint validation_messages;
+    bool statistics; // asked for, and the driver has them
     VkPipelineCache pipeline_cache;
     struct vkh_pipeline *pipelines; // a list
     struct vkh_memory_use memory_use;
@@ -65,10 +66,13 @@ struct vkh_features {
     VkPhysicalDeviceVulkan11Features v11;
     VkPhysicalDeviceVulkan12Features v12;
     VkPhysicalDeviceSubgroupSizeControlFeaturesEXT subgroup_size;
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix;
+    VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR statistics;
     const char *extensions[4];
     uint32_t n_extensions;
 };
-enum vkh_status vkh_caps_query(VkPhysicalDevice physical, uint32_t caps_mask,
+// `statistics` is cleared where the driver has none.
+enum vkh_status vkh_caps_query(VkPhysicalDevice physical, uint32_t caps_mask, bool *statistics,
                                const struct vkh_log *log, struct vkh_caps *caps,
                                struct vkh_features *features);
 // Lowers caps to what Vulkan 1.2 requires of every implementation.

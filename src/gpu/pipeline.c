@@ -31,8 +31,8 @@ static VkResult create_layouts(struct vkh_device *device, struct vkh_pipeline *p
         .bindingCount = pipeline->desc.n_bindings,
         .pBindings = bindings,
     };
-    const VkResult result = device->vk.vkCreateDescriptorSetLayout(device->handle, &set, NULL,
-                                                                   &pipeline->set_layout);
+    const VkResult result =
+        device->vk.vkCreateDescriptorSetLayout(device->handle, &set, NULL, &pipeline->set_layout);
     if (result != VK_SUCCESS)
         return result;
     const VkPushConstantRange push = {VK_SHADER_STAGE_COMPUTE_BIT, 0, pipeline->desc.push_bytes};
@@ -69,6 +69,7 @@ static VkResult create_pipeline(struct vkh_device *device, struct vkh_pipeline *
     };
     const VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+        .flags = device->statistics ? VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0u,
         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                   .pNext = desc->subgroup_size ? &subgroup : NULL,
                   .flags = desc->subgroup_size

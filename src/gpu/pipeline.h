@@ -33,4 +33,11 @@ struct vkh_pipeline_desc {
 enum vkh_status vkh_pipeline_get(struct vkh_device *device, const struct vkh_pipeline_desc *desc,
                                  const struct vkh_pipeline **pipeline);
 
+// What the driver's compiler says of a pipeline: calls `visit` with each statistic's name and
+// value. Nothing without vkh_device_options.statistics, or where the driver has none.
+enum vkh_status vkh_pipeline_statistics(const struct vkh_device *device,
+                                        const struct vkh_pipeline *pipeline,
+                                        void (*visit)(void *user, const char *name, double value),
+                                        void *user);
+
 #endif
