@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: MIT
 """Compiles one shader variant to SPIR-V, validates it, and writes it as a C array.
 
-build.py shader COMPILER VALIDATOR SOURCE NAME OUT.c OUT.d [-DDEFINE ...]
+build.py shader COMPILER VALIDATOR ENVIRONMENT SOURCE NAME OUT.c OUT.d [-DDEFINE ...]
+build.py probe COMPILER VALIDATOR ENVIRONMENT SOURCE
 build.py table OUT.h NAME ...
 """
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 
 def run(*command):
@@ -16,15 +18,25 @@ def run(*command):
         sys.exit(f'{" ".join(command)}\n{done.stdout}')
 
 
-def shader(compiler, validator, source, name, out, depfile, *defines):
-    spirv = pathlib.Path(out).with_suffix('.spv')
+def compile(compiler, validator, environment, source, spirv, depfile, *defines):
     if 'glslc' in pathlib.Path(compiler).name:
-        run(compiler, '-O', '--target-env=vulkan1.2', '-MD', '-MF', depfile, *defines,
-            '-o', str(spirv), source)
+        run(compiler, '-O', f'--target-env={environment}', '-MD', '-MF', depfile, *defines,
+            '-o', spirv, source)
     else:
-        run(compiler, '-V', '--target-env', 'vulkan1.2', '--quiet', '--depfile', depfile, *defines,
-            '-o', str(spirv), source)
-    run(validator, '--target-env', 'vulkan1.2', str(spirv))
+        run(compiler, '-V', '--target-env', environment, '--quiet', '--depfile', depfile, *defines,
+            '-o', spirv, source)
+    run(validator, '--target-env', environment, spirv)
+
+
+def probe(compiler, validator, environment, source):
+    """Succeeds when the compiler and the validator know what the source uses."""
+    with tempfile.TemporaryDirectory() as folder:
+        compile(compiler, validator, environment, source, f'{folder}/probe.spv', f'{folder}/probe.d')
+
+
+def shader(compiler, validator, environment, source, name, out, depfile, *defines):
+    spirv = pathlib.Path(out).with_suffix('.spv')
+    compile(compiler, validator, environment, source, str(spirv), depfile, *defines)
     # Ninja knows the output as the C file.
     text = pathlib.Path(depfile).read_text(encoding='utf-8')
     pathlib.Path(depfile).write_text(f'{out}:{text.split(":", 1)[1]}', encoding='utf-8')
@@ -45,4 +57,4 @@ def table(out, *names):
 
 
 if __name__ == '__main__':
-    {'shader': shader, 'table': table}[sys.argv[1]](*sys.argv[2:])
+    {'shader': shader, 'probe': probe, 'table': table}[sys.argv[1]](*sys.argv[2:])

@@ -21,24 +21,28 @@ const float LOWEST = -3.402823466e38;
 
 float highest[TOKENS], total[TOKENS];
 
-// Takes in a tile of logits.
+// Takes in a tile of logits. A lane without a row of the vocabulary counts LOWEST, which the first
+// real logit, its own or another lane's, scales to nothing.
 void take(uint token0, uint row0, float logits[TOKENS][ROWS])
 {
     [[unroll]] for (uint t = 0; t < TOKENS; t++) {
         const uint token = token0 + t;
         const uint target = token < n_tokens ? uint(targets[token]) - first_row : ~0u;
-        float most = highest[t];
-        [[unroll]] for (uint r = 0; r < ROWS; r++)
-            most = lane_row(row0, r) < n_rows ? max(most, logits[t][r]) : most;
-        total[t] *= exp(highest[t] - most);
-        highest[t] = most;
+        float most = highest[t], wanted = 0.0;
+        bool is_here = false;
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
             const uint row = lane_row(row0, r);
-            if (row < n_rows)
-                total[t] += exp(logits[t][r] - most);
-            if (row == target)
-                scratch[2 * n_parts * n_tokens + token] = logits[t][r];
+            logits[t][r] = row < n_rows ? logits[t][r] : LOWEST;
+            most = max(most, logits[t][r]);
+            wanted = row == target ? logits[t][r] : wanted;
+            is_here = is_here || row == target;
         }
+        total[t] *= exp(highest[t] - most);
+        highest[t] = most;
+        [[unroll]] for (uint r = 0; r < ROWS; r++)
+            total[t] += exp(logits[t][r] - most);
+        if (is_here && target < n_rows)
+            scratch[2 * n_parts * n_tokens + token] = wanted;
     }
 }
 

@@ -37,7 +37,7 @@ vec2 take(vec2 state, uint token, uint row0, vec4 logits[2])
         for (uint c = 0; c < 4; c++) {
             const uint row = row_of(row0, j, c);
             sum += row < n_rows ? exp(logits[j][c] - most) : 0.0;
-            if (row == target)
+            if (row == target && row < n_rows)
                 scratch[2 * n_parts * n_tokens + token] = logits[j][c];
         }
     }
