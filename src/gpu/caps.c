@@ -14,11 +14,12 @@ const char *vkh_cap_name(unsigned bit)
     return bit < VKH_COUNTOF(names) ? names[bit] : NULL;
 }
 
-uint32_t vkh_compute_family(VkPhysicalDevice physical, uint32_t *timestamp_bits)
+uint32_t vkh_compute_family(const struct vkh_instance *instance, VkPhysicalDevice physical,
+                            uint32_t *timestamp_bits)
 {
     VkQueueFamilyProperties families[32];
     uint32_t n = VKH_COUNTOF(families);
-    vkGetPhysicalDeviceQueueFamilyProperties(physical, &n, families);
+    instance->vk.vkGetPhysicalDeviceQueueFamilyProperties(physical, &n, families);
     for (uint32_t i = 0; i < n; i++) {
         if (families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) {
             *timestamp_bits = families[i].timestampValidBits;
@@ -37,16 +38,17 @@ static bool has_extension(const VkExtensionProperties *list, uint32_t n, const c
     return false;
 }
 
-static enum vkh_status list_extensions(VkPhysicalDevice physical, const struct vkh_log *log,
+static enum vkh_status list_extensions(const struct vkh_instance *instance,
+                                       VkPhysicalDevice physical, const struct vkh_log *log,
                                        VkExtensionProperties **list, uint32_t *n)
 {
     *n = 0;
-    VkResult result = vkEnumerateDeviceExtensionProperties(physical, NULL, n, NULL);
+    VkResult result = instance->vk.vkEnumerateDeviceExtensionProperties(physical, NULL, n, NULL);
     *list = calloc(*n ? *n : 1, sizeof(**list));
     if (!*list)
         return vkh_fail(log, VKH_ERR_MEMORY, "listing device extensions: out of memory");
     if (result == VK_SUCCESS && *n)
-        result = vkEnumerateDeviceExtensionProperties(physical, NULL, n, *list);
+        result = instance->vk.vkEnumerateDeviceExtensionProperties(physical, NULL, n, *list);
     if (result < 0) {
         free(*list);
         *list = NULL;
@@ -56,8 +58,8 @@ static enum vkh_status list_extensions(VkPhysicalDevice physical, const struct v
 }
 
 // Chains the structures and asks the device.
-static void query_features(VkPhysicalDevice physical, bool subgroup_size_control,
-                           struct vkh_features *f)
+static void query_features(const struct vkh_instance *instance, VkPhysicalDevice physical,
+                           bool subgroup_size_control, struct vkh_features *f)
 {
     f->core = (VkPhysicalDeviceFeatures2){.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
                                           .pNext = &f->v11};
@@ -69,7 +71,7 @@ static void query_features(VkPhysicalDevice physical, bool subgroup_size_control
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT};
     if (subgroup_size_control)
         f->v12.pNext = &f->subgroup_size;
-    vkGetPhysicalDeviceFeatures2(physical, &f->core);
+    instance->vk.vkGetPhysicalDeviceFeatures2(physical, &f->core);
 }
 
 // Leaves on what the caps name and the stream needs, everything else off.
@@ -112,10 +114,10 @@ static uint32_t feature_bits(const struct vkh_features *f,
            (sizes ? VKH_CAP_SUBGROUP_SIZE : 0u);
 }
 
-static uint64_t largest_local_heap(VkPhysicalDevice physical)
+static uint64_t largest_local_heap(const struct vkh_instance *instance, VkPhysicalDevice physical)
 {
     VkPhysicalDeviceMemoryProperties memory;
-    vkGetPhysicalDeviceMemoryProperties(physical, &memory);
+    instance->vk.vkGetPhysicalDeviceMemoryProperties(physical, &memory);
     uint64_t largest = 0;
     for (uint32_t i = 0; i < memory.memoryHeapCount; i++) {
         if (memory.memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT)
@@ -141,15 +143,16 @@ static void copy_limits(const VkPhysicalDeviceProperties *p, struct vkh_caps *ca
                   (caps->is_cpu ? VKH_CAP_CPU : 0u);
 }
 
-enum vkh_status vkh_caps_query(VkPhysicalDevice physical, uint32_t caps_mask,
-                               const struct vkh_log *log, struct vkh_caps *caps,
+enum vkh_status vkh_caps_query(const struct vkh_instance *instance, VkPhysicalDevice physical,
+                               uint32_t caps_mask, const struct vkh_log *log, struct vkh_caps *caps,
                                struct vkh_features *features)
 {
     *caps = (struct vkh_caps){0};
     *features = (struct vkh_features){0};
     VkExtensionProperties *extensions;
     uint32_t n_extensions;
-    const enum vkh_status status = list_extensions(physical, log, &extensions, &n_extensions);
+    const enum vkh_status status =
+        list_extensions(instance, physical, log, &extensions, &n_extensions);
     if (status != VKH_OK)
         return status;
     const bool size_control =
@@ -165,15 +168,15 @@ enum vkh_status vkh_caps_query(VkPhysicalDevice physical, uint32_t caps_mask,
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES, .pNext = &v12};
     VkPhysicalDeviceProperties2 properties = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &v11};
-    vkGetPhysicalDeviceProperties2(physical, &properties);
-    query_features(physical, size_control, features);
+    instance->vk.vkGetPhysicalDeviceProperties2(physical, &properties);
+    query_features(instance, physical, size_control, features);
 
     copy_limits(&properties.properties, caps);
     memcpy(caps->device_name, properties.properties.deviceName, sizeof(caps->device_name));
     memcpy(caps->driver_name, v12.driverName, sizeof(caps->driver_name));
     memcpy(caps->driver_info, v12.driverInfo, sizeof(caps->driver_info));
     caps->max_allocation = v11.maxMemoryAllocationSize;
-    caps->heap_bytes = largest_local_heap(physical);
+    caps->heap_bytes = largest_local_heap(instance, physical);
     caps->subgroup_size = v11.subgroupSize;
     caps->min_subgroup_size = size_control ? sizes.minSubgroupSize : v11.subgroupSize;
     caps->max_subgroup_size = size_control ? sizes.maxSubgroupSize : v11.subgroupSize;
@@ -182,7 +185,8 @@ enum vkh_status vkh_caps_query(VkPhysicalDevice physical, uint32_t caps_mask,
     caps->bits |= feature_bits(features, &v11) | (rows ? VKH_CAP_SUBGROUP_16 : 0u);
     caps->bits &= ~caps_mask;
     uint32_t timestamp_bits = 0;
-    if (vkh_compute_family(physical, &timestamp_bits) != UINT32_MAX && timestamp_bits == 64)
+    if (vkh_compute_family(instance, physical, &timestamp_bits) != UINT32_MAX &&
+        timestamp_bits == 64)
         caps->timestamp_ns = (double)properties.properties.limits.timestampPeriod;
     keep_features(features, caps->bits);
     return VKH_OK;
