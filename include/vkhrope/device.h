@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One Vulkan device with one compute queue, and what it can do. A device and what is made from it
-// belong to one thread at a time.
+// One Vulkan device with one compute queue, and what it can do. Threads may share a device; each of
+// the things made from it belongs to one thread at a time.
 #ifndef VKHROPE_DEVICE_H
 #define VKHROPE_DEVICE_H
 
@@ -35,7 +35,7 @@ struct vkh_matrix_shape {
 };
 
 // The name of one capability bit as --caps-mask takes it, NULL past the last.
-const char *vkh_cap_name(unsigned bit);
+VKH_API const char *vkh_cap_name(unsigned bit);
 
 // Fixed when the device is created. Sizes in bytes.
 struct vkh_caps {
@@ -72,24 +72,24 @@ struct vkh_device_options {
 struct vkh_device;
 
 // VKH_ERR_DEVICE when there is no Vulkan loader, no driver, or no device that `select` names.
-enum vkh_status vkh_device_create(const struct vkh_device_options *options,
-                                  struct vkh_device **device);
+VKH_API enum vkh_status vkh_device_create(const struct vkh_device_options *options,
+                                          struct vkh_device **device);
 // All buffers and streams of the device must be gone. NULL and pointer to NULL are fine.
-void vkh_device_destroy(struct vkh_device **device);
+VKH_API void vkh_device_destroy(struct vkh_device **device);
 
 // The devices of this machine in the order of their indices, capabilities without masks. Calls
 // `visit` for each.
-enum vkh_status
+VKH_API enum vkh_status
 vkh_device_list(const struct vkh_log *log,
                 void (*visit)(void *user, uint32_t index, const struct vkh_caps *caps), void *user);
 
-const struct vkh_caps *vkh_device_caps(const struct vkh_device *device);
+VKH_API const struct vkh_caps *vkh_device_caps(const struct vkh_device *device);
 
 struct vkh_memory_use {
     uint64_t device_now, device_peak; // bytes of VKH_MEMORY_DEVICE
     uint64_t host_now, host_peak;     // bytes of the other kinds
 };
-struct vkh_memory_use vkh_device_memory_use(const struct vkh_device *device);
+VKH_API struct vkh_memory_use vkh_device_memory_use(const struct vkh_device *device);
 
 #ifdef __cplusplus
 }

@@ -20,9 +20,9 @@ struct vkh_model;
 //   VKH_ERR_FORMAT       malformed, truncated, or contradicting itself
 //   VKH_ERR_UNSUPPORTED  an architecture, a type, or a field that changes the numbers, unknown here
 // The log line names the file and the field. On failure *model is NULL.
-enum vkh_status vkh_model_open(const char *path, const struct vkh_log *log,
-                               struct vkh_model **model);
-void vkh_model_close(struct vkh_model **model);
+VKH_API enum vkh_status vkh_model_open(const char *path, const struct vkh_log *log,
+                                       struct vkh_model **model);
+VKH_API void vkh_model_close(struct vkh_model **model);
 
 // Strings live as long as the model.
 struct vkh_model_info {
@@ -34,7 +34,7 @@ struct vkh_model_info {
     uint64_t parameters;
     uint64_t weight_bytes; // in the files
 };
-struct vkh_model_info vkh_model_get_info(const struct vkh_model *model);
+VKH_API struct vkh_model_info vkh_model_get_info(const struct vkh_model *model);
 
 #ifdef __cplusplus
 }

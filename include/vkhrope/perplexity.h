@@ -93,9 +93,9 @@ struct vkh_ppl_results {
 };
 
 // What a run would allocate; allocates nothing on the device. The same checks as run.
-enum vkh_status vkh_ppl_plan(struct vkh_device *device, const struct vkh_model *model,
-                             const struct vkh_ppl_options *options, const struct vkh_log *log,
-                             struct vkh_ppl_memory *memory);
+VKH_API enum vkh_status vkh_ppl_plan(struct vkh_device *device, const struct vkh_model *model,
+                                     const struct vkh_ppl_options *options,
+                                     const struct vkh_log *log, struct vkh_ppl_memory *memory);
 
 //   VKH_ERR_ARGUMENT       an option out of its range: a length beyond the text, an id outside the
 //                          vocabulary, a method unknown or malformed
@@ -103,18 +103,18 @@ enum vkh_status vkh_ppl_plan(struct vkh_device *device, const struct vkh_model *
 //   VKH_ERR_INTERNAL       a result was not finite
 // On success *results is the caller's, to be given to vkh_ppl_results_destroy. It does not depend
 // on the model, the device or the options afterwards.
-enum vkh_status vkh_ppl_run(struct vkh_device *device, const struct vkh_model *model,
-                            const struct vkh_ppl_options *options, const struct vkh_log *log,
-                            struct vkh_ppl_results **results);
-void vkh_ppl_results_destroy(struct vkh_ppl_results **results);
+VKH_API enum vkh_status vkh_ppl_run(struct vkh_device *device, const struct vkh_model *model,
+                                    const struct vkh_ppl_options *options,
+                                    const struct vkh_log *log, struct vkh_ppl_results **results);
+VKH_API void vkh_ppl_results_destroy(struct vkh_ppl_results **results);
 
 // The kernel variants that the forward pass of a model with F16 weights would use on a device.
 // Calls `visit` for each operation and variant, in the order of preference, worst first.
-enum vkh_status vkh_ppl_variants(struct vkh_device *device,
-                                 void (*visit)(void *user, const char *operation,
-                                               const char *variant, bool supported, bool chosen,
-                                               uint32_t missing_caps),
-                                 void *user);
+VKH_API enum vkh_status vkh_ppl_variants(struct vkh_device *device,
+                                         void (*visit)(void *user, const char *operation,
+                                                       const char *variant, bool supported,
+                                                       bool chosen, uint32_t missing_caps),
+                                         void *user);
 
 #ifdef __cplusplus
 }

@@ -19,27 +19,27 @@ enum vkh_report_format {
 };
 
 // The format called `name` ("table", "markdown", "csv", "json"); false when there is none.
-bool vkh_report_format_from_name(const char *name, enum vkh_report_format *format);
+VKH_API bool vkh_report_format_from_name(const char *name, enum vkh_report_format *format);
 
 // Writes to an open stream; VKH_ERR_IO when a byte did not go out, and errno says why.
-enum vkh_status vkh_report_write(const struct vkh_ppl_results *results,
-                                 enum vkh_report_format format, const struct vkh_log *log,
-                                 FILE *stream);
+VKH_API enum vkh_status vkh_report_write(const struct vkh_ppl_results *results,
+                                         enum vkh_report_format format, const struct vkh_log *log,
+                                         FILE *stream);
 
 // The same to a file, which is replaced whole or not at all; "-" is standard output.
-enum vkh_status vkh_report_save(const struct vkh_ppl_results *results,
-                                enum vkh_report_format format, const char *path,
-                                const struct vkh_log *log);
+VKH_API enum vkh_status vkh_report_save(const struct vkh_ppl_results *results,
+                                        enum vkh_report_format format, const char *path,
+                                        const struct vkh_log *log);
 
 // PPL against length, one line a method, as SVG or PNG by the path's ending. Drawn by gnuplot as a
 // child process; VKH_ERR_UNSUPPORTED when it is not installed or the ending is another.
-enum vkh_status vkh_report_plot(const struct vkh_ppl_results *results, const char *path,
-                                const struct vkh_log *log);
+VKH_API enum vkh_status vkh_report_plot(const struct vkh_ppl_results *results, const char *path,
+                                        const struct vkh_log *log);
 
 // One line a scored token and method: method, position, id, NLL, separated by tabs, under a header
 // line. Needs results with keep_nll; `ids` is the text they were made from.
-enum vkh_status vkh_report_nll(const struct vkh_ppl_results *results, const int32_t *ids,
-                               const char *path, const struct vkh_log *log);
+VKH_API enum vkh_status vkh_report_nll(const struct vkh_ppl_results *results, const int32_t *ids,
+                                       const char *path, const struct vkh_log *log);
 
 #ifdef __cplusplus
 }

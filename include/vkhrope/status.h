@@ -2,6 +2,9 @@
 #ifndef VKHROPE_STATUS_H
 #define VKHROPE_STATUS_H
 
+// What the shared library exports.
+#define VKH_API __attribute__((visibility("default")))
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -22,7 +25,7 @@ enum vkh_status {
 };
 
 // A short English phrase for the status; static storage, never NULL.
-const char *vkh_status_text(enum vkh_status status);
+VKH_API const char *vkh_status_text(enum vkh_status status);
 
 enum vkh_log_level {
     VKH_LOG_ERROR,

@@ -38,8 +38,10 @@ static void count(struct vkh_device *device, enum vkh_memory kind, uint64_t size
     const bool local = kind == VKH_MEMORY_DEVICE;
     uint64_t *now = local ? &use->device_now : &use->host_now;
     uint64_t *peak = local ? &use->device_peak : &use->host_peak;
+    pthread_mutex_lock(&device->lock);
     *now = add ? *now + size : *now - size;
     *peak = vkh_max_size(*peak, *now);
+    pthread_mutex_unlock(&device->lock);
 }
 
 // Memory for the buffer's handle, bound to it and mapped where the kind says so.
@@ -55,7 +57,8 @@ static VkResult back_with_memory(struct vkh_buffer *buffer)
     };
     if (info.memoryTypeIndex == UINT32_MAX)
         return VK_ERROR_OUT_OF_DEVICE_MEMORY;
-    VkResult result = device->vk.vkAllocateMemory(device->handle, &info, NULL, &buffer->memory);
+    VkResult result =
+        device->vk.vkAllocateMemory(device->handle, &info, device->allocator, &buffer->memory);
     if (result == VK_SUCCESS)
         result = device->vk.vkBindBufferMemory(device->handle, buffer->handle, buffer->memory, 0);
     if (result == VK_SUCCESS && buffer->kind != VKH_MEMORY_DEVICE)
@@ -67,8 +70,8 @@ static VkResult back_with_memory(struct vkh_buffer *buffer)
 static void release(struct vkh_buffer *buffer)
 {
     struct vkh_device *device = buffer->device;
-    device->vk.vkDestroyBuffer(device->handle, buffer->handle, NULL);
-    device->vk.vkFreeMemory(device->handle, buffer->memory, NULL);
+    device->vk.vkDestroyBuffer(device->handle, buffer->handle, device->allocator);
+    device->vk.vkFreeMemory(device->handle, buffer->memory, device->allocator);
     free(buffer);
 }
 
@@ -96,7 +99,8 @@ enum vkh_status vkh_buffer_create(struct vkh_device *device, const char *name, u
                  VK_BUFFER_USAGE_TRANSFER_DST_BIT,
         .sharingMode = VK_SHARING_MODE_EXCLUSIVE,
     };
-    VkResult result = device->vk.vkCreateBuffer(device->handle, &info, NULL, &buffer->handle);
+    VkResult result =
+        device->vk.vkCreateBuffer(device->handle, &info, device->allocator, &buffer->handle);
     if (result == VK_SUCCESS)
         result = back_with_memory(buffer);
     if (result != VK_SUCCESS) {

@@ -14,11 +14,12 @@ const char *vkh_cap_name(unsigned bit)
     return bit < VKH_COUNTOF(names) ? names[bit] : NULL;
 }
 
-uint32_t vkh_compute_family(VkPhysicalDevice physical, uint32_t *timestamp_bits)
+uint32_t vkh_compute_family(const struct vkh_instance *instance, VkPhysicalDevice physical,
+                            uint32_t *timestamp_bits)
 {
     VkQueueFamilyProperties families[32];
     uint32_t n = VKH_COUNTOF(families);
-    vkGetPhysicalDeviceQueueFamilyProperties(physical, &n, families);
+    instance->vk.vkGetPhysicalDeviceQueueFamilyProperties(physical, &n, families);
     for (uint32_t i = 0; i < n; i++) {
         if (families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) {
             *timestamp_bits = families[i].timestampValidBits;
@@ -37,16 +38,17 @@ static bool has_extension(const VkExtensionProperties *list, uint32_t n, const c
     return false;
 }
 
-static enum vkh_status list_extensions(VkPhysicalDevice physical, const struct vkh_log *log,
+static enum vkh_status list_extensions(const struct vkh_instance *instance,
+                                       VkPhysicalDevice physical, const struct vkh_log *log,
                                        VkExtensionProperties **list, uint32_t *n)
 {
     *n = 0;
-    VkResult result = vkEnumerateDeviceExtensionProperties(physical, NULL, n, NULL);
+    VkResult result = instance->vk.vkEnumerateDeviceExtensionProperties(physical, NULL, n, NULL);
     *list = calloc(*n ? *n : 1, sizeof(**list));
     if (!*list)
         return vkh_fail(log, VKH_ERR_MEMORY, "listing device extensions: out of memory");
     if (result == VK_SUCCESS && *n)
-        result = vkEnumerateDeviceExtensionProperties(physical, NULL, n, *list);
+        result = instance->vk.vkEnumerateDeviceExtensionProperties(physical, NULL, n, *list);
     if (result < 0) {
         free(*list);
         *list = NULL;
@@ -60,12 +62,13 @@ struct extensions {
     bool size_control, matrix, statistics;
 };
 
-static enum vkh_status find_extensions(VkPhysicalDevice physical, const struct vkh_log *log,
+static enum vkh_status find_extensions(const struct vkh_instance *instance,
+                                       VkPhysicalDevice physical, const struct vkh_log *log,
                                        struct extensions *found)
 {
     VkExtensionProperties *list;
     uint32_t n;
-    const enum vkh_status status = list_extensions(physical, log, &list, &n);
+    const enum vkh_status status = list_extensions(instance, physical, log, &list, &n);
     if (status != VKH_OK)
         return status;
     *found = (struct extensions){
@@ -114,7 +117,7 @@ static void keep_features(struct vkh_features *f, uint32_t bits, bool statistics
                 .timelineSemaphore = VK_TRUE},
         .subgroup_size = {.subgroupSizeControl = VK_TRUE, .computeFullSubgroups = VK_TRUE},
         .matrix.cooperativeMatrix = VK_TRUE,
-        .statistics.pipelineExecutableInfo = VK_TRUE,
+        .statistics.pipelineExecutableInfo = statistics,
     };
     const struct extensions kept = {
         .size_control = (bits & VKH_CAP_SUBGROUP_SIZE) != 0,
@@ -131,7 +134,8 @@ static void keep_features(struct vkh_features *f, uint32_t bits, bool statistics
 }
 
 // The largest product of fp16 matrices summed in fp32 by one subgroup; zeros when there is none.
-static struct vkh_matrix_shape largest_matrix(VkPhysicalDevice physical)
+static struct vkh_matrix_shape largest_matrix(const struct vkh_instance *instance,
+                                              VkPhysicalDevice physical)
 {
     enum { MAX_SHAPES = 64, MAX_SIDE = 16 };
     VkCooperativeMatrixPropertiesKHR shapes[MAX_SHAPES];
@@ -140,7 +144,10 @@ static struct vkh_matrix_shape largest_matrix(VkPhysicalDevice physical)
             .sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR};
     uint32_t n = MAX_SHAPES;
     struct vkh_matrix_shape best = {0};
-    if (vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR(physical, &n, shapes) < 0)
+    const PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR get =
+        (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)instance->vk.vkGetInstanceProcAddr(
+            instance->handle, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
+    if (!get || get(physical, &n, shapes) < 0)
         return best;
     for (uint32_t i = 0; i < n; i++) {
         const VkCooperativeMatrixPropertiesKHR *s = &shapes[i];
@@ -173,10 +180,10 @@ static uint32_t feature_bits(const struct vkh_features *f,
 // What every kernel on cooperative matrices uses beside them.
 enum { MATRIX16_NEEDS = VKH_CAP_STORAGE16 | VKH_CAP_FLOAT16 | VKH_CAP_SUBGROUP };
 
-static uint64_t largest_local_heap(VkPhysicalDevice physical)
+static uint64_t largest_local_heap(const struct vkh_instance *instance, VkPhysicalDevice physical)
 {
     VkPhysicalDeviceMemoryProperties memory;
-    vkGetPhysicalDeviceMemoryProperties(physical, &memory);
+    instance->vk.vkGetPhysicalDeviceMemoryProperties(physical, &memory);
     uint64_t largest = 0;
     for (uint32_t i = 0; i < memory.memoryHeapCount; i++) {
         if (memory.memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT)
@@ -203,14 +210,14 @@ static void copy_limits(const VkPhysicalDeviceProperties *p, struct vkh_caps *ca
                   (caps->is_cpu ? VKH_CAP_CPU : 0u);
 }
 
-enum vkh_status vkh_caps_query(VkPhysicalDevice physical, uint32_t caps_mask, bool *statistics,
-                               const struct vkh_log *log, struct vkh_caps *caps,
-                               struct vkh_features *features)
+enum vkh_status vkh_caps_query(const struct vkh_instance *instance, VkPhysicalDevice physical,
+                               uint32_t caps_mask, bool statistics, const struct vkh_log *log,
+                               struct vkh_caps *caps, struct vkh_features *features)
 {
     *caps = (struct vkh_caps){0};
     *features = (struct vkh_features){0};
     struct extensions extensions;
-    const enum vkh_status status = find_extensions(physical, log, &extensions);
+    const enum vkh_status status = find_extensions(instance, physical, log, &extensions);
     if (status != VKH_OK)
         return status;
 
@@ -223,33 +230,33 @@ enum vkh_status vkh_caps_query(VkPhysicalDevice physical, uint32_t caps_mask, bo
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES, .pNext = &v12};
     VkPhysicalDeviceProperties2 properties = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &v11};
-    vkGetPhysicalDeviceProperties2(physical, &properties);
+    instance->vk.vkGetPhysicalDeviceProperties2(physical, &properties);
     chain_features(features, &extensions);
-    vkGetPhysicalDeviceFeatures2(physical, &features->core);
+    instance->vk.vkGetPhysicalDeviceFeatures2(physical, &features->core);
 
     copy_limits(&properties.properties, caps);
     memcpy(caps->device_name, properties.properties.deviceName, sizeof(caps->device_name));
     memcpy(caps->driver_name, v12.driverName, sizeof(caps->driver_name));
     memcpy(caps->driver_info, v12.driverInfo, sizeof(caps->driver_info));
     caps->max_allocation = v11.maxMemoryAllocationSize;
-    caps->heap_bytes = largest_local_heap(physical);
+    caps->heap_bytes = largest_local_heap(instance, physical);
     caps->subgroup_size = v11.subgroupSize;
     caps->min_subgroup_size = extensions.size_control ? sizes.minSubgroupSize : v11.subgroupSize;
     caps->max_subgroup_size = extensions.size_control ? sizes.maxSubgroupSize : v11.subgroupSize;
     const bool rows = extensions.size_control && sizes.maxSubgroupSize >= 16 &&
                       (sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT);
     if (features->matrix.cooperativeMatrix)
-        caps->matrix = largest_matrix(physical);
+        caps->matrix = largest_matrix(instance, physical);
     caps->bits |= feature_bits(features, &v11) | (rows ? VKH_CAP_SUBGROUP_16 : 0u);
     caps->bits &= ~caps_mask;
     if (caps->matrix.m && features->v12.vulkanMemoryModel &&
         (caps->bits & MATRIX16_NEEDS) == MATRIX16_NEEDS)
         caps->bits |= VKH_CAP_MATRIX16 & ~caps_mask;
     uint32_t timestamp_bits = 0;
-    if (vkh_compute_family(physical, &timestamp_bits) != UINT32_MAX && timestamp_bits == 64)
+    if (vkh_compute_family(instance, physical, &timestamp_bits) != UINT32_MAX &&
+        timestamp_bits == 64)
         caps->timestamp_ns = (double)properties.properties.limits.timestampPeriod;
-    *statistics &= features->statistics.pipelineExecutableInfo == VK_TRUE;
-    keep_features(features, caps->bits, *statistics);
+    keep_features(features, caps->bits, statistics && features->statistics.pipelineExecutableInfo);
     return VKH_OK;
 }
 

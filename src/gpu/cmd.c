@@ -112,8 +112,8 @@ static VkResult add_pool(struct vkh_device *device, struct vkh_pools *pools)
         .poolSizeCount = 1,
         .pPoolSizes = &size,
     };
-    const VkResult result =
-        device->vk.vkCreateDescriptorPool(device->handle, &info, NULL, &grown[pools->n_pools]);
+    const VkResult result = device->vk.vkCreateDescriptorPool(
+        device->handle, &info, device->allocator, &grown[pools->n_pools]);
     if (result == VK_SUCCESS)
         pools->n_pools++;
     return result;
@@ -197,7 +197,8 @@ void vkh_cmd_copy(struct vkh_cmd *cmd, struct vkh_range from, struct vkh_range t
     const struct vkh_access accesses[] = {access_of(from, false), access_of(to, true)};
     order(cmd, accesses, VKH_COUNTOF(accesses));
     const VkBufferCopy region = {from.offset, to.offset, from.size};
-    cmd->device->vk.vkCmdCopyBuffer(cmd->handle, from.buffer->handle, to.buffer->handle, 1, &region);
+    cmd->device->vk.vkCmdCopyBuffer(cmd->handle, from.buffer->handle, to.buffer->handle, 1,
+                                    &region);
 }
 
 void vkh_cmd_fill(struct vkh_cmd *cmd, struct vkh_range range, uint32_t word)

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "base/size.h"
@@ -23,26 +21,8 @@ enum vkh_status vkh_vk_status(const struct vkh_log *log, VkResult result, const 
     }
 }
 
-// volk keeps the loader's entry points and the instance-level trampolines in variables of its
-// own, hidden inside this library; they are the same for every instance.
-static pthread_mutex_t loader_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static VkResult open_loader(void)
-{
-    pthread_mutex_lock(&loader_lock);
-    const VkResult result = volkInitialize();
-    pthread_mutex_unlock(&loader_lock);
-    return result;
-}
-
-static void load_trampolines(VkInstance instance)
-{
-    pthread_mutex_lock(&loader_lock);
-    volkLoadInstanceOnly(instance);
-    pthread_mutex_unlock(&loader_lock);
-}
-
-static VkResult create_instance(bool validation, VkInstance *instance)
+static VkResult create_instance(PFN_vkGetInstanceProcAddr get, bool validation,
+                                VkInstance *instance)
 {
     static const char *const layers[] = {"VK_LAYER_KHRONOS_validation"};
     static const char *const extensions[] = {VK_EXT_DEBUG_UTILS_EXTENSION_NAME,
@@ -68,12 +48,12 @@ static VkResult create_instance(bool validation, VkInstance *instance)
         .enabledExtensionCount = validation ? VKH_COUNTOF(extensions) : 0,
         .ppEnabledExtensionNames = extensions,
     };
-    return vkCreateInstance(&info, NULL, instance);
+    const PFN_vkCreateInstance create = (PFN_vkCreateInstance)get(NULL, "vkCreateInstance");
+    return create ? create(&info, NULL, instance) : VK_ERROR_INCOMPATIBLE_DRIVER;
 }
 
-static VkResult create_messenger(VkInstance instance,
-                                 PFN_vkDebugUtilsMessengerCallbackEXT on_message, void *user,
-                                 VkDebugUtilsMessengerEXT *messenger)
+static VkResult create_messenger(struct vkh_instance *instance,
+                                 PFN_vkDebugUtilsMessengerCallbackEXT on_message, void *user)
 {
     const VkDebugUtilsMessengerCreateInfoEXT info = {
         .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
@@ -84,21 +64,32 @@ static VkResult create_messenger(VkInstance instance,
         .pUserData = user,
     };
     const PFN_vkCreateDebugUtilsMessengerEXT create =
-        (PFN_vkCreateDebugUtilsMessengerEXT)vkGetInstanceProcAddr(instance,
-                                                                  "vkCreateDebugUtilsMessengerEXT");
-    return create ? create(instance, &info, NULL, messenger) : VK_ERROR_EXTENSION_NOT_PRESENT;
+        (PFN_vkCreateDebugUtilsMessengerEXT)instance->vk.vkGetInstanceProcAddr(
+            instance->handle, "vkCreateDebugUtilsMessengerEXT");
+    return create ? create(instance->handle, &info, NULL, &instance->messenger)
+                  : VK_ERROR_EXTENSION_NOT_PRESENT;
 }
 
-enum vkh_status vkh_instance_create(const struct vkh_log *log, bool validation,
-                                    PFN_vkDebugUtilsMessengerCallbackEXT on_message, void *user,
-                                    VkInstance *instance, VkDebugUtilsMessengerEXT *messenger)
+static enum vkh_status load_table(struct vkh_instance *instance, PFN_vkGetInstanceProcAddr get,
+                                  const struct vkh_log *log)
 {
-    *instance = VK_NULL_HANDLE;
-    *messenger = VK_NULL_HANDLE;
-    if (open_loader() != VK_SUCCESS)
-        return vkh_fail(log, VKH_ERR_DEVICE,
-                        "no Vulkan loader: install libvulkan1 (or your system's libvulkan)");
-    VkResult result = create_instance(validation, instance);
+    if (vkh_load_instance_table(get, instance->handle, &instance->vk))
+        return VKH_OK;
+    return vkh_fail(log, VKH_ERR_DEVICE, "the Vulkan instance lacks functions of Vulkan 1.1");
+}
+
+static enum vkh_status open_loader(const struct vkh_log *log, void **library,
+                                   PFN_vkGetInstanceProcAddr *get)
+{
+    *get = vkh_loader_open(library);
+    if (*get)
+        return VKH_OK;
+    return vkh_fail(log, VKH_ERR_DEVICE,
+                    "no Vulkan loader: install libvulkan1 (or your system's libvulkan)");
+}
+
+static enum vkh_status creation_status(VkResult result, const struct vkh_log *log)
+{
     if (result == VK_ERROR_LAYER_NOT_PRESENT)
         return vkh_fail(log, VKH_ERR_DEVICE,
                         "validation was asked for: install vulkan-validationlayers");
@@ -106,39 +97,63 @@ enum vkh_status vkh_instance_create(const struct vkh_log *log, bool validation,
         return vkh_fail(log, VKH_ERR_DEVICE,
                         "no Vulkan driver: install your GPU's, or mesa-vulkan-drivers for a "
                         "software one");
-    if (result != VK_SUCCESS)
-        return vkh_vk_status(log, result, "creating the Vulkan instance");
-    load_trampolines(*instance);
-    if (validation)
-        result = create_messenger(*instance, on_message, user, messenger);
-    if (result != VK_SUCCESS) {
-        vkh_instance_destroy(*instance, VK_NULL_HANDLE);
-        *instance = VK_NULL_HANDLE;
-        return vkh_vk_status(log, result, "creating the validation messenger");
-    }
-    return VKH_OK;
+    return vkh_vk_status(log, result, "creating the Vulkan instance");
 }
 
-void vkh_instance_destroy(VkInstance instance, VkDebugUtilsMessengerEXT messenger)
+enum vkh_status vkh_instance_create(const struct vkh_log *log, bool validation,
+                                    PFN_vkDebugUtilsMessengerCallbackEXT on_message, void *user,
+                                    struct vkh_instance *instance)
 {
-    if (!instance)
-        return;
-    if (messenger) {
-        const PFN_vkDestroyDebugUtilsMessengerEXT destroy =
-            (PFN_vkDestroyDebugUtilsMessengerEXT)vkGetInstanceProcAddr(
-                instance, "vkDestroyDebugUtilsMessengerEXT");
-        destroy(instance, messenger, NULL);
-    }
-    vkDestroyInstance(instance, NULL);
+    *instance = (struct vkh_instance){0};
+    PFN_vkGetInstanceProcAddr get;
+    enum vkh_status status = open_loader(log, &instance->library, &get);
+    if (status == VKH_OK)
+        status = creation_status(create_instance(get, validation, &instance->handle), log);
+    if (status == VKH_OK)
+        status = load_table(instance, get, log);
+    if (status == VKH_OK && validation)
+        status = vkh_vk_status(log, create_messenger(instance, on_message, user),
+                               "creating the validation messenger");
+    if (status != VKH_OK)
+        vkh_instance_destroy(instance);
+    return status;
 }
 
-enum vkh_status vkh_instance_devices(VkInstance instance, const struct vkh_log *log,
+enum vkh_status vkh_instance_borrow(VkInstance handle, PFN_vkGetInstanceProcAddr get,
+                                    const struct vkh_log *log, struct vkh_instance *instance)
+{
+    *instance = (struct vkh_instance){.handle = handle, .borrowed = true};
+    enum vkh_status status = VKH_OK;
+    if (!get)
+        status = open_loader(log, &instance->library, &get);
+    if (status == VKH_OK)
+        status = load_table(instance, get, log);
+    if (status != VKH_OK)
+        vkh_instance_destroy(instance);
+    return status;
+}
+
+void vkh_instance_destroy(struct vkh_instance *instance)
+{
+    if (instance->messenger) {
+        const PFN_vkDestroyDebugUtilsMessengerEXT destroy =
+            (PFN_vkDestroyDebugUtilsMessengerEXT)instance->vk.vkGetInstanceProcAddr(
+                instance->handle, "vkDestroyDebugUtilsMessengerEXT");
+        destroy(instance->handle, instance->messenger, NULL);
+    }
+    if (instance->handle && !instance->borrowed && instance->vk.vkDestroyInstance)
+        instance->vk.vkDestroyInstance(instance->handle, NULL);
+    vkh_loader_close(instance->library);
+    *instance = (struct vkh_instance){0};
+}
+
+enum vkh_status vkh_instance_devices(const struct vkh_instance *instance, const struct vkh_log *log,
                                      VkPhysicalDevice **devices, uint32_t *n_devices)
 {
     *devices = NULL;
     *n_devices = 0;
     uint32_t n = 0;
-    VkResult result = vkEnumeratePhysicalDevices(instance, &n, NULL);
+    VkResult result = instance->vk.vkEnumeratePhysicalDevices(instance->handle, &n, NULL);
     if (result != VK_SUCCESS && result != VK_ERROR_INITIALIZATION_FAILED)
         return vkh_vk_status(log, result, "listing Vulkan devices");
     if (n == 0)
@@ -148,7 +163,7 @@ enum vkh_status vkh_instance_devices(VkInstance instance, const struct vkh_log *
     VkPhysicalDevice *found = calloc(n, sizeof(*found));
     if (!found)
         return vkh_fail(log, VKH_ERR_MEMORY, "listing Vulkan devices: out of memory");
-    result = vkEnumeratePhysicalDevices(instance, &n, found);
+    result = instance->vk.vkEnumeratePhysicalDevices(instance->handle, &n, found);
     if (result < 0) {
         free(found);
         return vkh_vk_status(log, result, "listing Vulkan devices");

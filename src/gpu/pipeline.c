@@ -31,8 +31,8 @@ static VkResult create_layouts(struct vkh_device *device, struct vkh_pipeline *p
         .bindingCount = pipeline->desc.n_bindings,
         .pBindings = bindings,
     };
-    const VkResult result =
-        device->vk.vkCreateDescriptorSetLayout(device->handle, &set, NULL, &pipeline->set_layout);
+    const VkResult result = device->vk.vkCreateDescriptorSetLayout(
+        device->handle, &set, device->allocator, &pipeline->set_layout);
     if (result != VK_SUCCESS)
         return result;
     const VkPushConstantRange push = {VK_SHADER_STAGE_COMPUTE_BIT, 0, pipeline->desc.push_bytes};
@@ -43,7 +43,8 @@ static VkResult create_layouts(struct vkh_device *device, struct vkh_pipeline *p
         .pushConstantRangeCount = push.size ? 1 : 0,
         .pPushConstantRanges = &push,
     };
-    return device->vk.vkCreatePipelineLayout(device->handle, &info, NULL, &pipeline->layout);
+    return device->vk.vkCreatePipelineLayout(device->handle, &info, device->allocator,
+                                             &pipeline->layout);
 }
 
 static VkResult create_pipeline(struct vkh_device *device, struct vkh_pipeline *pipeline)
@@ -60,7 +61,8 @@ static VkResult create_pipeline(struct vkh_device *device, struct vkh_pipeline *
         .pCode = desc->shader->words,
     };
     VkShaderModule module;
-    VkResult result = device->vk.vkCreateShaderModule(device->handle, &module_info, NULL, &module);
+    VkResult result =
+        device->vk.vkCreateShaderModule(device->handle, &module_info, device->allocator, &module);
     if (result != VK_SUCCESS)
         return result;
     const VkPipelineShaderStageRequiredSubgroupSizeCreateInfoEXT subgroup = {
@@ -82,15 +84,15 @@ static VkResult create_pipeline(struct vkh_device *device, struct vkh_pipeline *
         .layout = pipeline->layout,
     };
     result = device->vk.vkCreateComputePipelines(device->handle, device->pipeline_cache, 1, &info,
-                                                 NULL, &pipeline->handle);
-    device->vk.vkDestroyShaderModule(device->handle, module, NULL);
+                                                 device->allocator, &pipeline->handle);
+    device->vk.vkDestroyShaderModule(device->handle, module, device->allocator);
     return result;
 }
 
-enum vkh_status vkh_pipeline_get(struct vkh_device *device, const struct vkh_pipeline_desc *desc,
-                                 const struct vkh_pipeline **out)
+static enum vkh_status find_or_create(struct vkh_device *device,
+                                      const struct vkh_pipeline_desc *desc,
+                                      const struct vkh_pipeline **out)
 {
-    *out = NULL;
     for (const struct vkh_pipeline *p = device->pipelines; p; p = p->next) {
         if (same(&p->desc, desc)) {
             *out = p;
@@ -114,4 +116,14 @@ enum vkh_status vkh_pipeline_get(struct vkh_device *device, const struct vkh_pip
     }
     *out = pipeline;
     return VKH_OK;
+}
+
+enum vkh_status vkh_pipeline_get(struct vkh_device *device, const struct vkh_pipeline_desc *desc,
+                                 const struct vkh_pipeline **out)
+{
+    *out = NULL;
+    pthread_mutex_lock(&device->lock);
+    const enum vkh_status status = find_or_create(device, desc, out);
+    pthread_mutex_unlock(&device->lock);
+    return status;
 }

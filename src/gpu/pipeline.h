@@ -28,8 +28,7 @@ struct vkh_pipeline_desc {
     uint32_t subgroup_size;                // full subgroups of this size; 0: the driver's choice
 };
 
-// The device owns the pipeline; the same description gives the same pipeline. Not thread-safe for
-// one device.
+// The device owns the pipeline; the same description gives the same pipeline. Any thread may ask.
 enum vkh_status vkh_pipeline_get(struct vkh_device *device, const struct vkh_pipeline_desc *desc,
                                  const struct vkh_pipeline **pipeline);
 

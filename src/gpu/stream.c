@@ -48,8 +48,8 @@ static VkResult create_slot(struct vkh_device *device, struct slot *slot)
         .flags = VK_COMMAND_POOL_CREATE_TRANSIENT_BIT,
         .queueFamilyIndex = device->queue_family,
     };
-    const VkResult result =
-        device->vk.vkCreateCommandPool(device->handle, &pool, NULL, &slot->command_pool);
+    const VkResult result = device->vk.vkCreateCommandPool(device->handle, &pool, device->allocator,
+                                                           &slot->command_pool);
     if (result != VK_SUCCESS)
         return result;
     const VkCommandBufferAllocateInfo info = {
@@ -63,9 +63,9 @@ static VkResult create_slot(struct vkh_device *device, struct slot *slot)
 
 static void destroy_slot(struct vkh_device *device, struct slot *slot)
 {
-    device->vk.vkDestroyCommandPool(device->handle, slot->command_pool, NULL);
+    device->vk.vkDestroyCommandPool(device->handle, slot->command_pool, device->allocator);
     for (uint32_t i = 0; i < slot->pools.n_pools; i++)
-        device->vk.vkDestroyDescriptorPool(device->handle, slot->pools.pools[i], NULL);
+        device->vk.vkDestroyDescriptorPool(device->handle, slot->pools.pools[i], device->allocator);
     free(slot->pools.pools);
 }
 
@@ -77,8 +77,8 @@ static VkResult create_semaphore(struct vkh_stream *stream)
     };
     const VkSemaphoreCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO,
                                         .pNext = &type};
-    return stream->device->vk.vkCreateSemaphore(stream->device->handle, &info, NULL,
-                                                &stream->semaphore);
+    return stream->device->vk.vkCreateSemaphore(stream->device->handle, &info,
+                                                stream->device->allocator, &stream->semaphore);
 }
 
 static VkResult create_timestamps(struct vkh_stream *stream)
@@ -90,8 +90,8 @@ static VkResult create_timestamps(struct vkh_stream *stream)
         .queryType = VK_QUERY_TYPE_TIMESTAMP,
         .queryCount = 2 * SLOTS,
     };
-    return stream->device->vk.vkCreateQueryPool(stream->device->handle, &info, NULL,
-                                                &stream->timestamps);
+    return stream->device->vk.vkCreateQueryPool(stream->device->handle, &info,
+                                                stream->device->allocator, &stream->timestamps);
 }
 
 static VkResult wait_ticket(struct vkh_stream *stream, uint64_t ticket)
@@ -196,7 +196,11 @@ static VkResult queue_submit(struct vkh_stream *stream, VkCommandBuffer commands
         .signalSemaphoreCount = 1,
         .pSignalSemaphores = &stream->semaphore,
     };
-    return stream->device->vk.vkQueueSubmit(stream->device->queue, 1, &info, VK_NULL_HANDLE);
+    struct vkh_device *device = stream->device;
+    device->queue_lock.lock(device->queue_lock.user);
+    const VkResult result = device->vk.vkQueueSubmit(device->queue, 1, &info, VK_NULL_HANDLE);
+    device->queue_lock.unlock(device->queue_lock.user);
+    return result;
 }
 
 static void submit(struct vkh_stream *stream)
@@ -234,8 +238,8 @@ enum vkh_status vkh_stream_create(struct vkh_device *device, struct vkh_stream *
         return vkh_fail(&device->log, VKH_ERR_MEMORY, "creating a stream: out of memory");
     stream->device = device;
     stream->cost_limit = FIRST_COST;
-    stream->cmd = (struct vkh_cmd){
-        .device = device, .before_command = submit_when_enough, .user = stream};
+    stream->cmd =
+        (struct vkh_cmd){.device = device, .before_command = submit_when_enough, .user = stream};
     VkResult result = create_semaphore(stream);
     if (result == VK_SUCCESS)
         result = create_timestamps(stream);
@@ -262,8 +266,8 @@ void vkh_stream_destroy(struct vkh_stream **pointer)
         wait_ticket(stream, stream->last_ticket);
     for (uint32_t i = 0; i < SLOTS; i++)
         destroy_slot(device, &stream->slots[i]);
-    device->vk.vkDestroyQueryPool(device->handle, stream->timestamps, NULL);
-    device->vk.vkDestroySemaphore(device->handle, stream->semaphore, NULL);
+    device->vk.vkDestroyQueryPool(device->handle, stream->timestamps, device->allocator);
+    device->vk.vkDestroySemaphore(device->handle, stream->semaphore, device->allocator);
     free(stream);
     *pointer = NULL;
 }

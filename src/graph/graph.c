@@ -45,6 +45,7 @@ struct vkh_graph {
     struct vkh_config config;
     struct vkh_graph_plan plan;
     struct vkh_weights weights;
+    bool borrowed; // the weights are another graph's
     struct kernels kernels;
     struct activations act;
     char variants[160];
@@ -217,12 +218,32 @@ enum vkh_status vkh_graph_create(struct vkh_device *device, struct vkh_stream *s
     return VKH_OK;
 }
 
+enum vkh_status vkh_graph_beside(const struct vkh_graph *lender, const struct vkh_graph_plan *plan,
+                                 struct vkh_graph **out)
+{
+    struct vkh_graph *graph = *out = malloc(sizeof(*graph));
+    if (!graph)
+        return vkh_fail(vkh_device_log(lender->device), VKH_ERR_MEMORY,
+                        "forward pass: out of host memory");
+    *graph = *lender;
+    graph->plan = *plan;
+    graph->act = (struct activations){0};
+    graph->borrowed = true;
+    enum vkh_status status = create_activations(graph);
+    if (status == VKH_OK)
+        status = create_kernels(graph);
+    if (status != VKH_OK)
+        vkh_graph_destroy(out);
+    return status;
+}
+
 void vkh_graph_destroy(struct vkh_graph **pointer)
 {
     struct vkh_graph *graph = pointer ? *pointer : NULL;
     if (!graph)
         return;
-    vkh_weights_destroy(&graph->weights);
+    if (!graph->borrowed)
+        vkh_weights_destroy(&graph->weights);
     struct vkh_buffer **buffers[] = {&graph->act.residual, &graph->act.normed,  &graph->act.qkv,
                                      &graph->act.attended, &graph->act.gate_up, &graph->act.gated,
                                      &graph->act.scratch};
@@ -240,6 +261,16 @@ const struct vkh_graph_plan *vkh_graph_get_plan(const struct vkh_graph *graph)
 const char *vkh_graph_variants(const struct vkh_graph *graph)
 {
     return graph->variants;
+}
+
+const struct vkh_buffer *vkh_graph_hidden(const struct vkh_graph *graph)
+{
+    return graph->act.normed;
+}
+
+const struct vkh_weight *vkh_graph_head(const struct vkh_graph *graph)
+{
+    return vkh_weights_head(&graph->weights);
 }
 
 // out = x @ stack^T, or added to it.

@@ -14,6 +14,7 @@ struct vkh_device;
 struct vkh_graph;
 struct vkh_model;
 struct vkh_stream;
+struct vkh_weight;
 
 struct vkh_graph_plan {
     uint64_t weights, activations; // device bytes
@@ -29,6 +30,9 @@ struct vkh_graph_plan vkh_graph_plan(const struct vkh_device *device, const stru
 enum vkh_status vkh_graph_create(struct vkh_device *device, struct vkh_stream *stream,
                                  const struct vkh_model *model, const struct vkh_graph_plan *plan,
                                  struct vkh_graph **graph);
+// Another over the weights of `lender`, which must outlive it, with activations of its own.
+enum vkh_status vkh_graph_beside(const struct vkh_graph *lender, const struct vkh_graph_plan *plan,
+                                 struct vkh_graph **graph);
 void vkh_graph_destroy(struct vkh_graph **graph);
 
 const struct vkh_graph_plan *vkh_graph_get_plan(const struct vkh_graph *graph);
@@ -36,7 +40,12 @@ const struct vkh_graph_plan *vkh_graph_get_plan(const struct vkh_graph *graph);
 // "matmul=floor,attention=floor,…": the variants in use. Lives as long as the graph.
 const char *vkh_graph_variants(const struct vkh_graph *graph);
 
-// Records the pass's tokens [from, from + n) (offsets in the pass; from a multiple of the chunk,
+// After the final norm, of the chunk recorded last: fp32 [n][hidden].
+const struct vkh_buffer *vkh_graph_hidden(const struct vkh_graph *graph);
+// The matrix [vocab][hidden] that turns them into logits.
+const struct vkh_weight *vkh_graph_head(const struct vkh_graph *graph);
+
+// Records the pass's tokens [from, from + n) (offsets in the pass; from a multiple of VKH_KEY_TILE,
 // n at most the chunk): their keys and values, and their NLL. Everything before them, the prefix
 // included, has been recorded. prefix NULL: the pass starts at token 0.
 void vkh_graph_record(struct vkh_graph *graph, struct vkh_stream *stream,

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+// Lanes through the public headers: the same bits as a table's, however a text is cut or forked.
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api_test.h"
+
+enum { N = 300, VOCAB = 160 };
+
+static const struct vkh_log log_lines = {api_test_log, NULL, VKH_LOG_WARNING};
+static int32_t ids[N];
+
+static struct vkh_lane *lane_of(struct vkh_session *session, const char *method)
+{
+    struct vkh_lane *lane;
+    const struct vkh_lane_options options = {.method = method, .max_tokens = N};
+    if (vkh_lane_create(session, &options, &lane) != VKH_OK)
+        exit(1);
+    return lane;
+}
+
+static struct vkh_lane *fork_of(const struct vkh_lane *parent, const char *method, uint32_t at)
+{
+    struct vkh_lane *lane;
+    const struct vkh_lane_options options = {.method = method, .max_tokens = N};
+    if (vkh_lane_fork(parent, at, &options, &lane) != VKH_OK)
+        exit(1);
+    CHECK(vkh_lane_tokens(lane) == at);
+    return lane;
+}
+
+// Feeds ids[from … to) and checks that the NLL are `want` to the bit.
+static void feed(struct vkh_lane *lane, uint32_t to, const float *want, const char *what)
+{
+    const uint32_t from = vkh_lane_tokens(lane), n = to - from;
+    float nll[N];
+    memset(nll, 0xff, sizeof(nll));
+    CHECK(vkh_lane_feed(lane, &(struct vkh_feed){.ids = ids + from, .n_ids = n, .nll = nll}) ==
+          VKH_OK);
+    CHECK(vkh_lane_tokens(lane) == to);
+    CHECK_MSG(memcmp(nll, want + from, n * sizeof(*nll)) == 0, "%s: tokens %u to %u differ", what,
+              from, to);
+}
+
+static void test_pieces(struct vkh_session *session, float *const want[2])
+{
+    static const uint32_t cuts[][8] = {
+        {N}, {1, 2, 63, 64, 65, 200, N}, {64, 128, N}, {127, 129, N}};
+    static const char *const methods[] = {"baseline", "hybrid:cf=2"};
+    for (int m = 0; m < 2; m++) {
+        for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+            struct vkh_lane *lane = lane_of(session, methods[m]);
+            for (int j = 0; j < 8 && cuts[i][j]; j++)
+                feed(lane, cuts[i][j], want[m], methods[m]);
+            vkh_lane_destroy(&lane);
+        }
+    }
+}
+
+static void test_forks(struct vkh_session *session, float *const want[2])
+{
+    static const uint32_t places[] = {1, 63, 64, 65, 66, 150, N - 1};
+    struct vkh_lane *base = lane_of(session, "baseline");
+    feed(base, N - 1, want[0], "the parent");
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        struct vkh_lane *fork = fork_of(base, "hybrid:cf=2", places[i]);
+        feed(fork, N, want[1], "a fork with another method");
+        struct vkh_lane *again = fork_of(fork, "hybrid:cf=2", places[i]);
+        vkh_lane_destroy(&fork);
+        struct vkh_lane *back = fork_of(again, "baseline", places[i]);
+        feed(again, N, want[1], "a fork of a fork");
+        feed(back, N, want[0], "a fork of a fork that turns back");
+        vkh_lane_destroy(&again);
+        vkh_lane_destroy(&back);
+    }
+    struct vkh_lane *orphan = fork_of(base, "baseline", 130);
+    vkh_lane_destroy(&base);
+    feed(orphan, N, want[0], "a fork that outlives its parent");
+    vkh_lane_destroy(&orphan);
+}
+
+// log(sum exp) - logit of the next token, in double.
+static double nll_of(const float *logits, int32_t target)
+{
+    double most = -INFINITY, sum = 0;
+    for (int i = 0; i < VOCAB; i++)
+        most = fmax(most, (double)logits[i]);
+    for (int i = 0; i < VOCAB; i++)
+        sum += exp((double)logits[i] - most);
+    return most + log(sum) - (double)logits[target];
+}
+
+static void test_rows(struct vkh_session *session, uint32_t hidden, const float *want)
+{
+    enum { ROWS = 6 };
+    static const uint32_t rows[ROWS] = {0, 1, 62, 63, 64, 297};
+    struct vkh_lane *lane = lane_of(session, "baseline");
+    float *states = malloc(2 * ROWS * hidden * sizeof(*states));
+    float *logits = malloc(ROWS * VOCAB * sizeof(*logits));
+    if (!states || !logits)
+        exit(1);
+    const struct vkh_feed all = {.ids = ids,
+                                 .n_ids = N - 1,
+                                 .rows = rows,
+                                 .n_rows = ROWS,
+                                 .hidden = states,
+                                 .logits = logits};
+    CHECK(vkh_lane_feed(lane, &all) == VKH_OK);
+    for (int i = 0; i < ROWS; i++) {
+        const double got = nll_of(logits + i * VOCAB, ids[rows[i] + 1]);
+        CHECK_MSG(fabs(got - (double)want[rows[i] + 1]) <= 1e-4, "row %u: %g, want %g", rows[i],
+                  got, (double)want[rows[i] + 1]);
+    }
+    vkh_lane_destroy(&lane);
+    lane = lane_of(session, "baseline");
+    float *again = states + ROWS * hidden;
+    for (uint32_t i = 0; i < ROWS; i++) {
+        const uint32_t from = vkh_lane_tokens(lane), row = rows[i] - from;
+        const struct vkh_feed one = {.ids = ids + from,
+                                     .n_ids = rows[i] + 1 - from,
+                                     .rows = &row,
+                                     .n_rows = 1,
+                                     .hidden = again + i * hidden};
+        CHECK(vkh_lane_feed(lane, &one) == VKH_OK);
+    }
+    CHECK(memcmp(states, again, ROWS * hidden * sizeof(*states)) == 0);
+    vkh_lane_destroy(&lane);
+    free(states);
+    free(logits);
+}
+
+static void test_refusals(struct vkh_session *session, const float *want)
+{
+    struct vkh_lane *lane = lane_of(session, "baseline"), *other;
+    static const int32_t bad_ids[] = {1, VOCAB};
+    static const uint32_t bad_rows[] = {1, 1}, far_rows[] = {2};
+    const struct vkh_feed feeds[] = {
+        {.ids = ids},
+        {.ids = ids, .n_ids = N + 1},
+        {.ids = bad_ids, .n_ids = 2},
+        {.ids = ids, .n_ids = 2, .rows = bad_rows, .n_rows = 2},
+        {.ids = ids, .n_ids = 2, .rows = far_rows, .n_rows = 1},
+    };
+    for (size_t i = 0; i < sizeof(feeds) / sizeof(feeds[0]); i++) {
+        CHECK(vkh_lane_feed(lane, &feeds[i]) == VKH_ERR_ARGUMENT);
+        CHECK(vkh_lane_tokens(lane) == 0);
+    }
+    feed(lane, 100, want, "after refusals");
+    const struct vkh_lane_options options = {.max_tokens = 50}, none = {0},
+                                  unknown = {.method = "nope", .max_tokens = 5};
+    CHECK(vkh_lane_fork(lane, 0, &options, &other) == VKH_ERR_ARGUMENT && !other);
+    CHECK(vkh_lane_fork(lane, 101, &options, &other) == VKH_ERR_ARGUMENT && !other);
+    CHECK(vkh_lane_fork(lane, 60, &options, &other) == VKH_ERR_ARGUMENT && !other);
+    CHECK(vkh_lane_create(session, &none, &other) == VKH_ERR_ARGUMENT && !other);
+    CHECK(vkh_lane_create(session, &unknown, &other) == VKH_ERR_ARGUMENT && !other);
+    vkh_lane_destroy(&lane);
+}
+
+struct worker {
+    struct vkh_session *session;
+    float *const *want;
+    int failures;
+};
+
+// CHECK counts without a lock, so a thread counts for itself.
+static void *work(void *user)
+{
+    struct worker *worker = user;
+    for (int round = 0; round < 5; round++) {
+        float nll[N];
+        struct vkh_lane *lane = lane_of(worker->session, round % 2 ? "hybrid:cf=2" : "baseline");
+        worker->failures +=
+            vkh_lane_feed(lane, &(struct vkh_feed){.ids = ids, .n_ids = N, .nll = nll}) != VKH_OK ||
+            memcmp(nll, worker->want[round % 2], sizeof(nll)) != 0;
+        vkh_lane_destroy(&lane);
+    }
+    return NULL;
+}
+
+static void test_threads(struct vkh_device *device, const struct vkh_model *model,
+                         struct vkh_session *session, float *const want[2])
+{
+    struct worker workers[3] = {{session, want, 0}, {NULL, want, 0}, {NULL, want, 0}};
+    const struct vkh_session_options borrowed = {.weights_of = session}, own = {.chunk = 64};
+    CHECK(vkh_session_create(device, model, &borrowed, &log_lines, &workers[1].session) == VKH_OK);
+    CHECK(vkh_session_create(device, model, &own, &log_lines, &workers[2].session) == VKH_OK);
+    pthread_t threads[3];
+    for (int i = 0; i < 3; i++)
+        if (pthread_create(&threads[i], NULL, work, &workers[i]) != 0)
+            exit(1);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+        CHECK_MSG(workers[i].failures == 0, "thread %d: %d of 5 lanes differ", i,
+                  workers[i].failures);
+    }
+    vkh_session_destroy(&workers[1].session);
+    vkh_session_destroy(&workers[2].session);
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const methods[] = {"baseline", "hybrid:cf=2"};
+    static const uint32_t length = N;
+    struct vkh_device *device = api_test_device(&log_lines);
+    struct vkh_model *model;
+    struct vkh_session *session;
+    struct vkh_ppl_results *table;
+    if (argc != 3 || vkh_model_open(argv[1], &log_lines, &model) != VKH_OK ||
+        api_test_ids(argv[2], ids, N) != N)
+        return 1;
+    const struct vkh_ppl_options options = {.ids = ids,
+                                            .n_ids = N,
+                                            .lengths = &length,
+                                            .n_lengths = 1,
+                                            .methods = methods,
+                                            .n_methods = 2,
+                                            .kv_type = VKH_KV_F32,
+                                            .keep_nll = true};
+    if (vkh_ppl_run(device, model, &options, &log_lines, &table) != VKH_OK ||
+        vkh_session_create(device, model, NULL, &log_lines, &session) != VKH_OK)
+        return 1;
+    CHECK(vkh_model_get_info(model).vocab == VOCAB);
+    test_pieces(session, table->nll);
+    test_forks(session, table->nll);
+    test_rows(session, vkh_model_get_info(model).hidden, table->nll[0]);
+    test_refusals(session, table->nll[0]);
+    test_threads(device, model, session, table->nll);
+    vkh_session_destroy(&session);
+    vkh_ppl_results_destroy(&table);
+    vkh_model_close(&model);
+    CHECK(vkh_device_memory_use(device).device_now == 0);
+    vkh_device_destroy(&device);
+    return check_result();
+}
