@@ -35,8 +35,10 @@ enum vkh_status vkh_pipeline_statistics(const struct vkh_device *device,
         statistics[i] = (VkPipelineExecutableStatisticKHR){
             .sType = VK_STRUCTURE_TYPE_PIPELINE_EXECUTABLE_STATISTIC_KHR};
     uint32_t n = MAX_STATISTICS;
-    const VkResult result =
-        device->vk.vkGetPipelineExecutableStatisticsKHR(device->handle, &info, &n, statistics);
+    const PFN_vkGetPipelineExecutableStatisticsKHR get =
+        (PFN_vkGetPipelineExecutableStatisticsKHR)device->instance.vk.vkGetDeviceProcAddr(
+            device->handle, "vkGetPipelineExecutableStatisticsKHR");
+    const VkResult result = get(device->handle, &info, &n, statistics);
     if (result < 0)
         return vkh_vk_status(&device->log, result, "pipeline statistics");
     for (uint32_t i = 0; i < n; i++)
