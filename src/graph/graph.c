@@ -105,7 +105,7 @@ static enum vkh_status create_kernels(struct vkh_graph *graph)
     if (status == VKH_OK)
         status = vkh_attention_create(device, &attention, NULL, &k->attention);
     if (status == VKH_OK)
-        status = vkh_swiglu_create(device, &k->swiglu);
+        status = vkh_swiglu_create(device, VKH_GATE_SILU, &k->swiglu);
     if (status == VKH_OK)
         status =
             vkh_head_nll_create(device, vkh_weights_head(&graph->weights)->type, NULL, &k->head);
@@ -212,6 +212,7 @@ void vkh_graph_record(struct vkh_graph *graph, struct vkh_stream *stream,
                          .table = &graph->weights.embed.weights[0],
                          .out = vkh_range(graph->act.residual, 0, bytes),
                          .n_tokens = n,
+                         .scale = 1.0f,
                      });
     for (uint32_t i = 0; i < graph->config.n_layers; i++)
         vkh_layer_record(graph, cmd, i, prefix, pass, from, n);
