@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "graph/graph.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -75,6 +74,8 @@ static enum vkh_status create_matmuls(struct vkh_graph *graph)
 
 static enum vkh_status create_kernels(struct vkh_graph *graph)
 {
+    static const enum vkh_gate gates[] = {
+        [VKH_SILU] = VKH_GATE_SILU, [VKH_GELU_TANH] = VKH_GATE_GELU_TANH};
     const struct vkh_config *c = &graph->config;
     struct vkh_graph_kernels *k = &graph->kernels;
     const bool half = graph->plan.kv.half;
@@ -92,7 +93,8 @@ static enum vkh_status create_kernels(struct vkh_graph *graph)
         .head_dim = c->head_dim,
         .row_elements = vkh_qkv_width(c),
         .half_kv = half,
-        .scale = (float)(1.0 / sqrt((double)c->head_dim)),
+        .scale = (float)c->attention_scale,
+        .soft_cap = (float)c->attention_soft_cap,
     };
     struct vkh_device *device = graph->device;
     enum vkh_status status = create_matmuls(graph);
@@ -101,11 +103,13 @@ static enum vkh_status create_kernels(struct vkh_graph *graph)
     if (status == VKH_OK)
         status = vkh_rmsnorm_create(device, NULL, &k->norm);
     if (status == VKH_OK)
+        status = vkh_bias_create(device, &k->bias);
+    if (status == VKH_OK)
         status = vkh_rope_create(device, &rope, &k->rope);
     if (status == VKH_OK)
         status = vkh_attention_create(device, &attention, NULL, &k->attention);
     if (status == VKH_OK)
-        status = vkh_swiglu_create(device, VKH_GATE_SILU, &k->swiglu);
+        status = vkh_swiglu_create(device, gates[c->activation], &k->swiglu);
     if (status == VKH_OK)
         status =
             vkh_head_nll_create(device, vkh_weights_head(&graph->weights)->type, NULL, &k->head);
@@ -212,7 +216,7 @@ void vkh_graph_record(struct vkh_graph *graph, struct vkh_stream *stream,
                          .table = &graph->weights.embed.weights[0],
                          .out = vkh_range(graph->act.residual, 0, bytes),
                          .n_tokens = n,
-                         .scale = 1.0f,
+                         .scale = (float)graph->config.embedding_scale,
                      });
     for (uint32_t i = 0; i < graph->config.n_layers; i++)
         vkh_layer_record(graph, cmd, i, prefix, pass, from, n);
@@ -225,5 +229,6 @@ void vkh_graph_record(struct vkh_graph *graph, struct vkh_stream *stream,
                             .scratch = vkh_range_all(graph->act.scratch),
                             .nll = vkh_range(pass->nll, words_at, words),
                             .n_tokens = n,
+                            .soft_cap = (float)graph->config.final_soft_cap,
                         });
 }

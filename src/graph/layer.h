@@ -6,6 +6,7 @@
 #include "graph/graph.h"
 #include "graph/weights.h"
 #include "kernels/attention.h"
+#include "kernels/bias.h"
 #include "kernels/embed.h"
 #include "kernels/head_nll.h"
 #include "kernels/matmul.h"
@@ -20,6 +21,7 @@ struct vkh_graph_kernels {
     struct vkh_embed embed;
     struct vkh_rmsnorm norm;
     struct vkh_matmul matmul[VKH_N_DTYPES]; // by weight type; made for the types in use
+    struct vkh_bias bias;
     struct vkh_rope rope;
     struct vkh_attention attention;
     struct vkh_swiglu swiglu;
