@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #version 450
+#extension GL_GOOGLE_include_directive : require
 // Causal attention with an online softmax: a workgroup takes 16 queries of one head through the
 // keys in tiles of 64 at absolute positions. Scores pass through shared memory; the outputs stay
 // in registers, four columns a piece. Every sum has an order that depends only on key and column.
 layout(local_size_x = 128) in;
 layout(constant_id = 0) const uint HEAD_DIM = 64;
 layout(constant_id = 1) const uint HALF_KV = 0;
+layout(constant_id = 2) const float SOFT_CAP = 0.0; // of the scores; 0: none
 layout(binding = 0) readonly buffer Q { vec4 q4[]; };
 layout(binding = 1) readonly buffer Prefix { uint prefix_kv[]; };
 layout(binding = 2) readonly buffer Own { uint own_kv[]; };
@@ -17,7 +19,10 @@ layout(push_constant) uniform Push {
     uint first_token, n_tokens;
     uint first_tile; // of queries
     float scale;
+    uint window; // keys that a query sees, its own the last
 };
+
+#include "common/soft_cap.glsl"
 
 const uint QUERIES = 16, KEYS = 64, SLAB = 16;
 const uint COLUMNS = HEAD_DIM / 4; // of four elements
@@ -53,7 +58,7 @@ uint tile_start(bool prefix, uint key0, uint kv_head, uint values)
     return ((2 * kv_head + values) * capacity + slot) * HEAD_DIM;
 }
 
-// scores = scale * q·k for the tile, LOWEST where the key comes after the query.
+// scores = scale * q·k for the tile, LOWEST where the query does not see the key.
 void score_tile(bool prefix, uint key0, uint kv_head, uint query0, uint head)
 {
     const uint lane = gl_LocalInvocationIndex;
@@ -84,9 +89,11 @@ void score_tile(bool prefix, uint key0, uint kv_head, uint query0, uint head)
     }
     for (uint i = 0; i < 2; i++) {
         for (uint j = 0; j < 4; j++) {
-            const uint key = key0 + column + 16 * j;
-            const bool seen = key <= first_token + query0 + row + i;
-            scores[row + i][column + 16 * j] = seen ? scale * sums[i][j] : LOWEST;
+            const uint key = key0 + column + 16 * j, query = first_token + query0 + row + i;
+            const bool seen = key <= query && query - key < window;
+            const float score = scale * sums[i][j];
+            scores[row + i][column + 16 * j] =
+                seen ? SOFT_CAP > 0.0 ? soft_cap(score, SOFT_CAP) : score : LOWEST;
         }
     }
     barrier();
@@ -142,7 +149,10 @@ void main()
         total[lane] = 0.0;
     }
     barrier();
-    for (uint key0 = 0; key0 <= last; key0 += KEYS) {
+    // From the first tile of which the first query sees a key.
+    const uint position = first_token + query0;
+    const uint begin = position < window ? 0 : (position + 1 - window) / KEYS * KEYS;
+    for (uint key0 = begin; key0 <= last; key0 += KEYS) {
         const bool prefix = key0 < prefix_tokens;
         score_tile(prefix, key0, kv_head, query0, head);
         soften_tile();

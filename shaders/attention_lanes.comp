@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #version 450
+#extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_ballot : require
@@ -10,6 +11,7 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LANES = 8; // the subgroup's size, a power of two up to 32
 layout(constant_id = 1) const uint HEAD_DIM = 64;
 layout(constant_id = 2) const uint HALF_KV = 0;
+layout(constant_id = 3) const float SOFT_CAP = 0.0; // of the scores; 0: none
 layout(binding = 0) readonly buffer Q { vec4 q4[]; };
 layout(binding = 1) readonly buffer Prefix { uint prefix_kv[]; };
 layout(binding = 2) readonly buffer Own { uint own_kv[]; };
@@ -21,7 +23,10 @@ layout(push_constant) uniform Push {
     uint first_token, n_tokens;
     uint first_tile; // of queries
     float scale;
+    uint window; // keys that a query sees, its own the last
 };
+
+#include "common/soft_cap.glsl"
 
 const uint QUERIES = 16, KEYS = 32;
 const uint ROWS = KEYS / LANES;                                 // keys of a lane
@@ -82,11 +87,13 @@ void score(Tile tile, uint query0, uint head)
 void soften(Tile tile, uint query0)
 {
     [[unroll]] for (uint t = 0; t < QUERIES; t++) {
-        const uint last = first_token + query0 + t;
+        const uint query = first_token + query0 + t;
         float most = highest[t];
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
             const uint key = tile.key0 + r * LANES + gl_SubgroupInvocationID;
-            scores[t][r] = key <= last ? scale * scores[t][r] : LOWEST;
+            const bool seen = key <= query && query - key < window;
+            const float score = scale * scores[t][r];
+            scores[t][r] = seen ? SOFT_CAP > 0.0 ? soft_cap(score, SOFT_CAP) : score : LOWEST;
             most = max(most, scores[t][r]);
         }
         most = subgroupMax(most);
@@ -147,7 +154,10 @@ void main()
         [[unroll]] for (uint c = 0; c < PAIRS; c++)
             sums[t][c] = vec2(0);
     }
-    for (uint key0 = 0; key0 <= last; key0 += KEYS)
+    // From the first tile of which the first query sees a key.
+    const uint position = first_token + query0;
+    const uint begin = position < window ? 0 : (position + 1 - window) / KEYS * KEYS;
+    for (uint key0 = begin; key0 <= last; key0 += KEYS)
         visit(key0 < prefix_tokens, key0, head, query0);
     [[unroll]] for (uint t = 0; t < QUERIES; t++) {
         [[unroll]] for (uint c = 0; c < PAIRS; c++) {

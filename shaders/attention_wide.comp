@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #version 450
+#extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 // Causal attention with an online softmax: a workgroup takes 64 queries of one head through the keys
 // in tiles of 64 at absolute positions. An invocation owns 8 queries x 4 keys of the scores and the
@@ -8,6 +9,7 @@
 layout(local_size_x = 128) in; // rows of 16 invocations
 layout(constant_id = 0) const uint HEAD_DIM = 64;
 layout(constant_id = 1) const uint HALF_KV = 0;
+layout(constant_id = 2) const float SOFT_CAP = 0.0; // of the scores; 0: none
 layout(binding = 0) readonly buffer Q { vec4 q4[]; };
 layout(binding = 1) readonly buffer Prefix { uint prefix_kv[]; };
 layout(binding = 2) readonly buffer Own { uint own_kv[]; };
@@ -19,7 +21,10 @@ layout(push_constant) uniform Push {
     uint first_token, n_tokens;
     uint first_tile; // of queries
     float scale;
+    uint window; // keys that a query sees, its own the last
 };
+
+#include "common/soft_cap.glsl"
 
 const uint QUERIES = 64, KEYS = 64, SLAB = 16, VALUE_SLAB = 8;
 const uint COLUMNS = HEAD_DIM / 4;         // of four elements
@@ -121,8 +126,10 @@ float soften(vec4 scores, uint key0, uint position, uint row, inout float highes
              inout float total)
 {
     for (uint j = 0; j < 4; j++) {
-        const bool seen = key0 + 4 * lane_x() + j <= position;
-        scores[j] = seen ? scale * scores[j] : LOWEST;
+        const uint key = key0 + 4 * lane_x() + j;
+        const bool seen = key <= position && position - key < window;
+        const float score = scale * scores[j];
+        scores[j] = seen ? SOFT_CAP > 0.0 ? soft_cap(score, SOFT_CAP) : score : LOWEST;
     }
     const float before = highest;
     highest = max(before, row_max(max(max(scores.x, scores.y), max(scores.z, scores.w))));
@@ -169,7 +176,10 @@ void main()
         for (uint p = 0; p < PIECES; p++)
             sums[i][p] = vec4(0);
     }
-    for (uint key0 = 0; key0 <= last; key0 += KEYS) {
+    // From the first tile of which the first query sees a key.
+    const uint start = first_token + query0;
+    const uint begin = start < window ? 0 : (start + 1 - window) / KEYS * KEYS;
+    for (uint key0 = begin; key0 <= last; key0 += KEYS) {
         const bool prefix = key0 < prefix_tokens;
         vec4 scores[8];
         score(prefix, tile_start(prefix, key0, kv_head, 0), query0, head, scores);

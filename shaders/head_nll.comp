@@ -11,8 +11,10 @@ layout(binding = 3) writeonly buffer Scratch { float scratch[]; };
 layout(push_constant) uniform Push {
     uint n_tokens, n_rows, cols, row_words;
     uint first_row, first_part, n_parts; // of the bound rows; parts of the whole vocabulary
+    float cap; // of the logits; 0: none
 };
 
+#include "common/soft_cap.glsl"
 #include "common/tile.glsl"
 
 const uint PART = 512;
@@ -42,9 +44,10 @@ void main()
             for (uint j = 0; j < 4; j++) {
                 if (row + j >= n_rows)
                     continue;
-                state[i] = merge(state[i], vec2(logits[i][j], 1));
+                const float logit = cap > 0.0 ? soft_cap(logits[i][j], cap) : logits[i][j];
+                state[i] = merge(state[i], vec2(logit, 1));
                 if (row + j == target)
-                    scratch[2 * n_parts * n_tokens + token] = logits[i][j];
+                    scratch[2 * n_parts * n_tokens + token] = logit;
             }
         }
     }

@@ -12,9 +12,11 @@ layout(binding = 3) writeonly buffer Scratch { float scratch[]; };
 layout(push_constant) uniform Push {
     uint n_tokens, n_rows, cols, row_words;
     uint first_row, first_part, n_parts; // of the bound rows; parts of the whole vocabulary
+    float cap; // of the logits; 0: none
 };
 
 #include "common/lanes.glsl"
+#include "common/soft_cap.glsl"
 
 const uint PART = 512;
 const float LOWEST = -3.402823466e38;
@@ -56,6 +58,10 @@ void main()
     for (uint row0 = begin; row0 < min(begin + PART, n_rows); row0 += ROWS * LANES) {
         float logits[TOKENS][ROWS];
         multiply_tile(token0, row0, logits);
+        if (cap > 0.0)
+            [[unroll]] for (uint t = 0; t < TOKENS; t++)
+                [[unroll]] for (uint r = 0; r < ROWS; r++)
+                    logits[t][r] = soft_cap(logits[t][r], cap);
         take(token0, row0, logits);
     }
     [[unroll]] for (uint t = 0; t < TOKENS; t++) {

@@ -11,8 +11,10 @@ layout(binding = 3) writeonly buffer Scratch { float scratch[]; };
 layout(push_constant) uniform Push {
     uint n_tokens, n_rows, cols, row_words;
     uint first_row, first_part, n_parts; // of the bound rows; parts of the whole vocabulary
+    float cap; // of the logits; 0: none
 };
 
+#include "common/soft_cap.glsl"
 #include "common/wide_tile.glsl"
 
 const uint PART = 512;
@@ -28,6 +30,10 @@ vec2 merge(vec2 a, vec2 b)
 vec2 take(vec2 state, uint token, uint row0, vec4 logits[2])
 {
     const uint target = token < n_tokens ? uint(targets[token]) - first_row : ~0u;
+    if (cap > 0.0)
+        for (uint j = 0; j < 2; j++)
+            for (uint c = 0; c < 4; c++)
+                logits[j][c] = soft_cap(logits[j][c], cap);
     float most = state.x;
     for (uint j = 0; j < 2; j++)
         for (uint c = 0; c < 4; c++)

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 #version 450
-// out[t] = x[t] / sqrt(mean(x[t]^2) + eps) * weight; a workgroup takes a token at a time and sums
+// out[t] (+)= x[t] / sqrt(mean(x[t]^2) + eps) * weight; a workgroup takes a row at a time and sums
 // in a tree of fixed order.
 layout(local_size_x = 128) in;
 layout(binding = 0) readonly buffer X { float x[]; };
 layout(binding = 1) readonly buffer Weight { float weight[]; };
-layout(binding = 2) writeonly buffer Out { float outs[]; };
+layout(binding = 2) buffer Out { float outs[]; };
 layout(push_constant) uniform Push {
-    uint n_tokens, width;
+    uint n_rows, width;
     float eps;
+    uint accumulate;
+    uint n_heads, row_elements, first; // rows of a token, and where they lie
 };
 
 shared float sums[128];
@@ -16,10 +18,11 @@ shared float sums[128];
 void main()
 {
     const uint lane = gl_LocalInvocationID.x;
-    for (uint token = gl_WorkGroupID.x; token < n_tokens; token += gl_NumWorkGroups.x) {
+    for (uint row = gl_WorkGroupID.x; row < n_rows; row += gl_NumWorkGroups.x) {
+        const uint at = row / n_heads * row_elements + first + row % n_heads * width;
         float sum = 0.0;
         for (uint i = lane; i < width; i += 128) {
-            const float value = x[token * width + i];
+            const float value = x[at + i];
             sum += value * value;
         }
         sums[lane] = sum;
@@ -32,6 +35,6 @@ void main()
         const float scale = 1.0 / sqrt(sums[0] / float(width) + eps);
         barrier();
         for (uint i = lane; i < width; i += 128)
-            outs[token * width + i] = x[token * width + i] * scale * weight[i];
+            outs[at + i] = (accumulate != 0 ? outs[at + i] : 0.0) + x[at + i] * scale * weight[i];
     }
 }

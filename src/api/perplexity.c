@@ -45,6 +45,7 @@ static enum vkh_status plan(struct evaluation *e, struct vkh_arena *arena,
         .base = c->rope_base,
         .dims = c->rotary_dim,
         .factors = c->rope_factors,
+        .local_base = c->local_rope_base,
         .original_max_len = c->context_length,
     };
     const enum vkh_status status =

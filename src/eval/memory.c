@@ -8,7 +8,9 @@ struct vkh_ppl_memory vkh_eval_memory(const struct vkh_eval *eval,
                                       uint64_t heap_bytes)
 {
     struct vkh_pass_plan worst = {0};
-    const uint64_t frequencies = 2 * 8 * (uint64_t)eval->tracks[0].schedule.n_frequencies;
+    const struct vkh_schedule *schedule = &eval->tracks[0].schedule;
+    const uint64_t tables = schedule->local_frequencies ? 2 : 1;
+    const uint64_t frequencies = 2 * tables * 8 * schedule->n_frequencies;
     for (uint32_t i = 0; i < eval->n_groups; i++) {
         const struct vkh_group *group = &eval->groups[i];
         const uint32_t shared = group->prefix_tokens;

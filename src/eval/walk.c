@@ -27,7 +27,7 @@ struct span {
 
 // Host copies of a pass's inputs, in one allocation.
 struct inputs {
-    uint64_t *positions, *frequencies;
+    uint64_t *positions, *frequencies, *local_frequencies; // the last NULL where there are none
     int32_t *targets;
 };
 
@@ -35,11 +35,12 @@ static bool fill_inputs(const struct vkh_eval *eval, const struct span *span, st
 {
     const struct vkh_schedule *schedule = &span->track->schedule;
     const size_t n = span->n, n_frequencies = schedule->n_frequencies;
-    in->positions = malloc((n + n_frequencies) * sizeof(uint64_t) + n * sizeof(int32_t));
+    in->positions = malloc((n + 2 * n_frequencies) * sizeof(uint64_t) + n * sizeof(int32_t));
     if (!in->positions)
         return false;
     in->frequencies = in->positions + n;
-    in->targets = (int32_t *)(in->frequencies + n_frequencies);
+    in->local_frequencies = schedule->local_frequencies ? in->frequencies + n_frequencies : NULL;
+    in->targets = (int32_t *)(in->frequencies + 2 * n_frequencies);
     for (size_t i = 0; i < n; i++) {
         const uint64_t token = span->first + i;
         vkh_fixed_position(vkh_schedule_position(schedule, token), &in->positions[i]);
@@ -47,6 +48,8 @@ static bool fill_inputs(const struct vkh_eval *eval, const struct span *span, st
     }
     for (size_t i = 0; i < n_frequencies; i++)
         vkh_fixed_frequency(schedule->frequencies[i], &in->frequencies[i]);
+    for (size_t i = 0; in->local_frequencies && i < n_frequencies; i++)
+        vkh_fixed_frequency(schedule->local_frequencies[i], &in->local_frequencies[i]);
     return true;
 }
 
@@ -66,6 +69,7 @@ static enum vkh_status create_pass(const struct walk *walk, const struct span *s
         .targets = in.targets,
         .positions = in.positions,
         .frequencies = in.frequencies,
+        .local_frequencies = in.local_frequencies,
         .n_frequencies = span->track->schedule.n_frequencies,
         .attention_scale = (float)span->track->schedule.attention_scale,
     };

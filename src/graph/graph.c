@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "graph/graph.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,57 +8,13 @@
 #include "base/size.h"
 #include "gpu/device.h"
 #include "gpu/stream.h"
-#include "graph/weights.h"
-#include "kernels/attention.h"
-#include "kernels/embed.h"
-#include "kernels/head_nll.h"
-#include "kernels/matmul.h"
-#include "kernels/rmsnorm.h"
-#include "kernels/rope.h"
-#include "kernels/swiglu.h"
+#include "graph/layer.h"
 #include "model/model.h"
-
-struct kernels {
-    struct vkh_embed embed;
-    struct vkh_rmsnorm norm;
-    struct vkh_matmul matmul[VKH_N_DTYPES]; // by weight type; made for the types in use
-    struct vkh_rope rope;
-    struct vkh_attention attention;
-    struct vkh_swiglu swiglu;
-    struct vkh_head_nll head;
-};
-
-// fp32, one row a token of the chunk.
-struct activations {
-    struct vkh_buffer *residual; // [hidden]
-    struct vkh_buffer *normed;   // [hidden]
-    struct vkh_buffer *qkv;      // [n_heads + 2 n_kv_heads][head_dim]
-    struct vkh_buffer *attended; // [n_heads][head_dim]
-    struct vkh_buffer *gate_up;  // [2][ffn]
-    struct vkh_buffer *gated;    // [ffn]
-    struct vkh_buffer *scratch;  // of the head
-};
-
-struct vkh_graph {
-    struct vkh_device *device;
-    struct vkh_config config;
-    struct vkh_graph_plan plan;
-    struct vkh_weights weights;
-    bool borrowed; // the weights are another graph's
-    struct kernels kernels;
-    struct activations act;
-    char variants[160];
-};
-
-static uint32_t qkv_width(const struct vkh_config *c)
-{
-    return (c->n_heads + 2 * c->n_kv_heads) * c->head_dim;
-}
 
 // The widest activation of a token, in elements.
 static uint64_t widest(const struct vkh_config *c)
 {
-    return vkh_max_size(vkh_max_size(qkv_width(c), 2 * (uint64_t)c->ffn), c->hidden);
+    return vkh_max_size(vkh_max_size(vkh_qkv_width(c), 2 * (uint64_t)c->ffn), c->hidden);
 }
 
 static uint32_t fitting_chunk(const struct vkh_caps *caps, const struct vkh_model *model,
@@ -80,7 +35,7 @@ struct vkh_graph_plan vkh_graph_plan(const struct vkh_device *device, const stru
 {
     const struct vkh_config *c = &model->config;
     const uint32_t chunk = fitting_chunk(vkh_device_caps(device), model, wanted);
-    const uint64_t width = 2 * (uint64_t)c->hidden + qkv_width(c) +
+    const uint64_t width = 2 * (uint64_t)c->hidden + vkh_qkv_width(c) +
                            (uint64_t)c->n_heads * c->head_dim + 3 * (uint64_t)c->ffn;
     return (struct vkh_graph_plan){
         .weights = vkh_weights_plan(model),
@@ -119,8 +74,10 @@ static enum vkh_status create_matmuls(struct vkh_graph *graph)
 
 static enum vkh_status create_kernels(struct vkh_graph *graph)
 {
+    static const enum vkh_gate gates[] = {
+        [VKH_SILU] = VKH_GATE_SILU, [VKH_GELU_TANH] = VKH_GATE_GELU_TANH};
     const struct vkh_config *c = &graph->config;
-    struct kernels *k = &graph->kernels;
+    struct vkh_graph_kernels *k = &graph->kernels;
     const bool half = graph->plan.kv.half;
     const struct vkh_rope_shape rope = {
         .n_heads = c->n_heads,
@@ -134,9 +91,10 @@ static enum vkh_status create_kernels(struct vkh_graph *graph)
         .n_heads = c->n_heads,
         .n_kv_heads = c->n_kv_heads,
         .head_dim = c->head_dim,
-        .row_elements = qkv_width(c),
+        .row_elements = vkh_qkv_width(c),
         .half_kv = half,
-        .scale = (float)(1.0 / sqrt((double)c->head_dim)),
+        .scale = (float)c->attention_scale,
+        .soft_cap = (float)c->attention_soft_cap,
     };
     struct vkh_device *device = graph->device;
     enum vkh_status status = create_matmuls(graph);
@@ -145,11 +103,13 @@ static enum vkh_status create_kernels(struct vkh_graph *graph)
     if (status == VKH_OK)
         status = vkh_rmsnorm_create(device, NULL, &k->norm);
     if (status == VKH_OK)
+        status = vkh_bias_create(device, &k->bias);
+    if (status == VKH_OK)
         status = vkh_rope_create(device, &rope, &k->rope);
     if (status == VKH_OK)
         status = vkh_attention_create(device, &attention, NULL, &k->attention);
     if (status == VKH_OK)
-        status = vkh_swiglu_create(device, &k->swiglu);
+        status = vkh_swiglu_create(device, gates[c->activation], &k->swiglu);
     if (status == VKH_OK)
         status =
             vkh_head_nll_create(device, vkh_weights_head(&graph->weights)->type, NULL, &k->head);
@@ -159,7 +119,7 @@ static enum vkh_status create_kernels(struct vkh_graph *graph)
 static enum vkh_status create_activations(struct vkh_graph *graph)
 {
     const struct vkh_config *c = &graph->config;
-    struct activations *act = &graph->act;
+    struct vkh_activations *act = &graph->act;
     const struct {
         const char *name;
         uint64_t width;
@@ -167,7 +127,7 @@ static enum vkh_status create_activations(struct vkh_graph *graph)
     } rows[] = {
         {"residual stream", c->hidden, &act->residual},
         {"normed activations", c->hidden, &act->normed},
-        {"queries, keys, values", qkv_width(c), &act->qkv},
+        {"queries, keys, values", vkh_qkv_width(c), &act->qkv},
         {"attention output", (uint64_t)c->n_heads * c->head_dim, &act->attended},
         {"gate and up", 2 * (uint64_t)c->ffn, &act->gate_up},
         {"gated activations", c->ffn, &act->gated},
@@ -227,7 +187,7 @@ enum vkh_status vkh_graph_beside(const struct vkh_graph *lender, const struct vk
                         "forward pass: out of host memory");
     *graph = *lender;
     graph->plan = *plan;
-    graph->act = (struct activations){0};
+    graph->act = (struct vkh_activations){0};
     graph->borrowed = true;
     enum vkh_status status = create_activations(graph);
     if (status == VKH_OK)
@@ -273,99 +233,6 @@ const struct vkh_weight *vkh_graph_head(const struct vkh_graph *graph)
     return vkh_weights_head(&graph->weights);
 }
 
-// out = x @ stack^T, or added to it.
-static void project(const struct vkh_graph *graph, struct vkh_cmd *cmd,
-                    const struct vkh_stack *stack, struct vkh_buffer *x, struct vkh_buffer *out,
-                    uint32_t n, bool accumulate)
-{
-    uint32_t first = 0;
-    for (uint32_t i = 0; i < stack->n; i++) {
-        const struct vkh_weight *weight = &stack->weights[i];
-        vkh_matmul_record(&graph->kernels.matmul[weight->type], cmd,
-                          &(struct vkh_matmul_args){
-                              .x = vkh_range(x, 0, n * weight->cols * 4),
-                              .weight = weight,
-                              .out = vkh_range(out, 0, n * stack->rows * 4),
-                              .out_stride = (uint32_t)stack->rows,
-                              .out_first = first,
-                              .n_tokens = n,
-                              .accumulate = accumulate,
-                          });
-        first += (uint32_t)weight->rows;
-    }
-}
-
-static void normalise(const struct vkh_graph *graph, struct vkh_cmd *cmd,
-                      const struct vkh_buffer *weight, uint32_t n)
-{
-    const uint64_t bytes = (uint64_t)n * graph->config.hidden * 4;
-    vkh_rmsnorm_record(&graph->kernels.norm, cmd,
-                       &(struct vkh_rmsnorm_args){
-                           .x = vkh_range(graph->act.residual, 0, bytes),
-                           .weight = vkh_range_all(weight),
-                           .out = vkh_range(graph->act.normed, 0, bytes),
-                           .n_tokens = n,
-                           .width = graph->config.hidden,
-                           .eps = (float)graph->config.norm_eps,
-                       });
-}
-
-static void record_attention(const struct vkh_graph *graph, struct vkh_cmd *cmd, uint32_t layer,
-                             const struct vkh_pass *prefix, const struct vkh_pass *pass,
-                             uint32_t from, uint32_t n)
-{
-    const struct vkh_config *c = &graph->config;
-    const struct activations *act = &graph->act;
-    const struct vkh_range qkv = vkh_range(act->qkv, 0, (uint64_t)n * qkv_width(c) * 4);
-    const struct vkh_kv_segment own = vkh_pass_segment(pass, layer);
-    vkh_rope_record(
-        &graph->kernels.rope, cmd,
-        &(struct vkh_rope_args){
-            .qkv = qkv,
-            .positions = vkh_range(pass->positions, (uint64_t)from * 8, (uint64_t)n * 8),
-            .frequencies = vkh_range_all(pass->frequencies),
-            .kv = own,
-            .first_slot = from,
-            .n_tokens = n,
-            .attention_scale = pass->attention_scale,
-        });
-    vkh_attention_record(
-        &graph->kernels.attention, cmd,
-        &(struct vkh_attention_args){
-            .q = qkv,
-            .prefix = prefix ? vkh_pass_segment(prefix, layer) : (struct vkh_kv_segment){0},
-            .own = own,
-            .prefix_tokens = pass->first_token,
-            .first_token = pass->first_token + from,
-            .n_tokens = n,
-            .out = vkh_range(act->attended, 0, (uint64_t)n * c->n_heads * c->head_dim * 4),
-        });
-}
-
-static void record_layer(const struct vkh_graph *graph, struct vkh_cmd *cmd, uint32_t index,
-                         const struct vkh_pass *prefix, const struct vkh_pass *pass, uint32_t from,
-                         uint32_t n)
-{
-    const struct vkh_layer_weights *layer = &graph->weights.layers[index];
-    const struct activations *act = &graph->act;
-    const uint32_t ffn = graph->config.ffn;
-    normalise(graph, cmd, layer->attn_norm, n);
-    project(graph, cmd, &layer->qkv, act->normed, act->qkv, n, false);
-    record_attention(graph, cmd, index, prefix, pass, from, n);
-    project(graph, cmd, &layer->o, act->attended, act->residual, n, true);
-
-    normalise(graph, cmd, layer->ffn_norm, n);
-    project(graph, cmd, &layer->gate_up, act->normed, act->gate_up, n, false);
-    vkh_swiglu_record(&graph->kernels.swiglu, cmd,
-                      &(struct vkh_swiglu_args){
-                          .gate_up = vkh_range(act->gate_up, 0, (uint64_t)n * 2 * ffn * 4),
-                          .out = vkh_range(act->gated, 0, (uint64_t)n * ffn * 4),
-                          .n_tokens = n,
-                          .width = ffn,
-                      });
-    project(graph, cmd, &layer->down, act->gated, act->residual, n, true);
-}
-
 void vkh_graph_record(struct vkh_graph *graph, struct vkh_stream *stream,
                       const struct vkh_pass *prefix, const struct vkh_pass *pass, uint32_t from,
                       uint32_t n)
@@ -379,10 +246,11 @@ void vkh_graph_record(struct vkh_graph *graph, struct vkh_stream *stream,
                          .table = &graph->weights.embed.weights[0],
                          .out = vkh_range(graph->act.residual, 0, bytes),
                          .n_tokens = n,
+                         .scale = (float)graph->config.embedding_scale,
                      });
     for (uint32_t i = 0; i < graph->config.n_layers; i++)
-        record_layer(graph, cmd, i, prefix, pass, from, n);
-    normalise(graph, cmd, graph->weights.output_norm, n);
+        vkh_layer_record(graph, cmd, i, prefix, pass, from, n);
+    vkh_graph_normalise(graph, cmd, graph->weights.output_norm, n);
     vkh_head_nll_record(&graph->kernels.head, cmd,
                         &(struct vkh_head_nll_args){
                             .x = vkh_range(graph->act.normed, 0, bytes),
@@ -391,5 +259,6 @@ void vkh_graph_record(struct vkh_graph *graph, struct vkh_stream *stream,
                             .scratch = vkh_range_all(graph->act.scratch),
                             .nll = vkh_range(pass->nll, words_at, words),
                             .n_tokens = n,
+                            .soft_cap = (float)graph->config.final_soft_cap,
                         });
 }

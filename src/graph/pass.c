@@ -45,6 +45,9 @@ static enum vkh_status upload_inputs(struct vkh_device *device, struct vkh_strea
     if (status == VKH_OK)
         status = upload(device, stream, "frequencies", in->frequencies,
                         (uint64_t)in->n_frequencies * 8, &pass->frequencies);
+    if (status == VKH_OK && in->local_frequencies)
+        status = upload(device, stream, "local frequencies", in->local_frequencies,
+                        (uint64_t)in->n_frequencies * 8, &pass->local_frequencies);
     if (status == VKH_OK)
         status = vkh_buffer_create(device, "NLL", n * 4, VKH_MEMORY_DEVICE, &pass->nll);
     return status;
@@ -98,6 +101,7 @@ void vkh_pass_destroy(struct vkh_pass *pass)
     vkh_buffer_destroy(&pass->targets);
     vkh_buffer_destroy(&pass->positions);
     vkh_buffer_destroy(&pass->frequencies);
+    vkh_buffer_destroy(&pass->local_frequencies);
     vkh_buffer_destroy(&pass->nll);
     for (uint32_t i = 0; pass->kv && i < pass->n_layers; i++)
         vkh_buffer_destroy(&pass->kv[i]);

@@ -18,10 +18,11 @@ struct vkh_pass_inputs {
     // Covers tokens [first_token, first_token + n_tokens) of the text. first_token is a multiple of
     // VKH_KEY_TILE; the keys before it are those of a shared prefix pass.
     uint32_t first_token, n_tokens;
-    const int32_t *ids;          // [n_tokens]
-    const int32_t *targets;      // [n_tokens]: the token after; -1: not scored
-    const uint64_t *positions;   // [n_tokens], in units of 2^-32 tokens
-    const uint64_t *frequencies; // [n_frequencies], in 2^-64 turns per token
+    const int32_t *ids;                // [n_tokens]
+    const int32_t *targets;            // [n_tokens]: the token after; -1: not scored
+    const uint64_t *positions;         // [n_tokens], in units of 2^-32 tokens
+    const uint64_t *frequencies;       // [n_frequencies], in 2^-64 turns per token
+    const uint64_t *local_frequencies; // of windowed layers, whose scale is 1; NULL: as the others
     uint32_t n_frequencies;
     float attention_scale;
 };
@@ -30,7 +31,8 @@ struct vkh_pass {
     uint32_t first_token, n_tokens;
     float attention_scale;
     struct vkh_buffer *ids, *targets, *positions, *frequencies;
-    struct vkh_buffer *nll; // fp32 [n_tokens]
+    struct vkh_buffer *local_frequencies; // NULL: none
+    struct vkh_buffer *nll;               // fp32 [n_tokens]
     struct vkh_kv_shape kv_shape;
     uint32_t n_layers;
     struct vkh_buffer **kv; // [n_layers]

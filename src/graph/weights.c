@@ -4,12 +4,15 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/size.h"
 #include "gpu/device.h"
 #include "gpu/stream.h"
 #include "model/model.h"
 
 static uint64_t tensor_bytes(const struct vkh_tensor *tensor)
 {
+    if (!tensor)
+        return 0;
     if (tensor->n_dims == 1)
         return tensor->shape[0] * 4;
     return vkh_weight_bytes(tensor->type, tensor->shape[0], tensor->shape[1]);
@@ -22,9 +25,24 @@ uint64_t vkh_weights_plan(const struct vkh_model *model)
         bytes += tensor_bytes(model->output);
     for (uint32_t i = 0; i < model->config.n_layers; i++) {
         const struct vkh_layer *l = &model->layers[i];
-        bytes += tensor_bytes(l->attn_norm) + tensor_bytes(l->q) + tensor_bytes(l->k) +
-                 tensor_bytes(l->v) + tensor_bytes(l->o) + tensor_bytes(l->ffn_norm) +
-                 tensor_bytes(l->gate) + tensor_bytes(l->up) + tensor_bytes(l->down);
+        const struct vkh_tensor *const tensors[] = {l->attn_norm,
+                                                    l->q,
+                                                    l->k,
+                                                    l->v,
+                                                    l->o,
+                                                    l->ffn_norm,
+                                                    l->gate,
+                                                    l->up,
+                                                    l->down,
+                                                    l->q_bias,
+                                                    l->k_bias,
+                                                    l->v_bias,
+                                                    l->post_attn_norm,
+                                                    l->q_norm,
+                                                    l->k_norm,
+                                                    l->post_ffn_norm};
+        for (size_t j = 0; j < VKH_COUNTOF(tensors); j++)
+            bytes += tensor_bytes(tensors[j]);
     }
     return bytes;
 }
@@ -32,28 +50,42 @@ uint64_t vkh_weights_plan(const struct vkh_model *model)
 struct upload {
     struct vkh_device *device;
     struct vkh_stream *stream;
+    float norm_shift;       // added to norms
     enum vkh_status status; // the first failure; nothing is uploaded after it
 };
 
-// A vector, widened to fp32.
-static void upload_vector(struct upload *u, const struct vkh_tensor *tensor,
-                          struct vkh_buffer **buffer)
+// Vectors, widened to fp32, one after another, each element plus `shift`. NULL where there is none.
+static void upload_vectors(struct upload *u, const struct vkh_tensor *const *tensors, uint32_t n,
+                           float shift, struct vkh_buffer **buffer)
 {
     *buffer = NULL;
-    if (u->status != VKH_OK)
+    if (u->status != VKH_OK || !tensors[0])
         return;
-    const uint64_t n = tensor->shape[0];
-    float *values = malloc(n * sizeof(*values));
+    uint64_t length = 0, at = 0;
+    for (uint32_t i = 0; i < n; i++)
+        length += tensors[i]->shape[0];
+    float *values = malloc(length * sizeof(*values));
     if (!values) {
         u->status = vkh_fail(vkh_device_log(u->device), VKH_ERR_MEMORY, "%s: out of host memory",
-                             tensor->name);
+                             tensors[0]->name);
         return;
     }
-    vkh_dtype_info(tensor->type)->to_float(tensor->data, values, n);
-    u->status = vkh_buffer_create(u->device, tensor->name, n * 4, VKH_MEMORY_DEVICE, buffer);
+    for (uint32_t i = 0; i < n; at += tensors[i++]->shape[0])
+        vkh_dtype_info(tensors[i]->type)
+            ->to_float(tensors[i]->data, values + at, tensors[i]->shape[0]);
+    for (uint64_t i = 0; i < length; i++)
+        values[i] += shift;
+    u->status =
+        vkh_buffer_create(u->device, tensors[0]->name, length * 4, VKH_MEMORY_DEVICE, buffer);
     if (u->status == VKH_OK)
         u->status = vkh_stream_write(u->stream, vkh_range_all(*buffer), values);
     free(values);
+}
+
+static void upload_norm(struct upload *u, const struct vkh_tensor *tensor,
+                        struct vkh_buffer **buffer)
+{
+    upload_vectors(u, &tensor, 1, u->norm_shift, buffer);
 }
 
 static void upload_stack(struct upload *u, const struct vkh_tensor *const *tensors, uint32_t n,
@@ -78,8 +110,14 @@ static void upload_stack(struct upload *u, const struct vkh_tensor *const *tenso
 static void upload_layer(struct upload *u, const struct vkh_layer *from,
                          struct vkh_layer_weights *to)
 {
-    upload_vector(u, from->attn_norm, &to->attn_norm);
-    upload_vector(u, from->ffn_norm, &to->ffn_norm);
+    const struct vkh_tensor *const biases[] = {from->q_bias, from->k_bias, from->v_bias};
+    upload_norm(u, from->attn_norm, &to->attn_norm);
+    upload_norm(u, from->ffn_norm, &to->ffn_norm);
+    upload_norm(u, from->q_norm, &to->q_norm);
+    upload_norm(u, from->k_norm, &to->k_norm);
+    upload_norm(u, from->post_attn_norm, &to->post_attn_norm);
+    upload_norm(u, from->post_ffn_norm, &to->post_ffn_norm);
+    upload_vectors(u, biases, VKH_COUNTOF(biases), 0.0f, &to->qkv_bias);
     upload_stack(u, (const struct vkh_tensor *const[]){from->q, from->k, from->v}, 3, &to->qkv);
     upload_stack(u, &from->o, 1, &to->o);
     upload_stack(u, (const struct vkh_tensor *const[]){from->gate, from->up}, 2, &to->gate_up);
@@ -94,11 +132,11 @@ enum vkh_status vkh_weights_create(struct vkh_device *device, struct vkh_stream 
     if (!weights->layers)
         return vkh_fail(vkh_device_log(device), VKH_ERR_MEMORY, "weights: out of host memory");
     weights->n_layers = model->config.n_layers;
-    struct upload u = {device, stream, VKH_OK};
+    struct upload u = {device, stream, (float)model->config.norm_shift, VKH_OK};
     upload_stack(&u, &model->embed, 1, &weights->embed);
     if (model->output != model->embed)
         upload_stack(&u, &model->output, 1, &weights->output);
-    upload_vector(&u, model->output_norm, &weights->output_norm);
+    upload_norm(&u, model->output_norm, &weights->output_norm);
     for (uint32_t i = 0; i < weights->n_layers && u.status == VKH_OK; i++)
         upload_layer(&u, &model->layers[i], &weights->layers[i]);
     if (u.status != VKH_OK)
@@ -121,6 +159,11 @@ void vkh_weights_destroy(struct vkh_weights *weights)
         struct vkh_layer_weights *layer = &weights->layers[i];
         vkh_buffer_destroy(&layer->attn_norm);
         vkh_buffer_destroy(&layer->ffn_norm);
+        vkh_buffer_destroy(&layer->qkv_bias);
+        vkh_buffer_destroy(&layer->q_norm);
+        vkh_buffer_destroy(&layer->k_norm);
+        vkh_buffer_destroy(&layer->post_attn_norm);
+        vkh_buffer_destroy(&layer->post_ffn_norm);
         destroy_stack(&layer->qkv);
         destroy_stack(&layer->o);
         destroy_stack(&layer->gate_up);

@@ -26,6 +26,8 @@ struct vkh_stack {
 
 struct vkh_layer_weights {
     struct vkh_buffer *attn_norm, *ffn_norm;
+    // NULL where the model has none; the bias is that of the whole stack.
+    struct vkh_buffer *qkv_bias, *q_norm, *k_norm, *post_attn_norm, *post_ffn_norm;
     struct vkh_stack qkv, o, gate_up, down;
 };
 

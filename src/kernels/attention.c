@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/attention.h"
 
+#include "base/half.h"
 #include "base/log.h"
 #include "base/size.h"
 #include "gpu/cmd.h"
@@ -18,6 +19,7 @@ struct push {
     uint32_t first_token, n_tokens;
     uint32_t first_tile;
     float scale;
+    uint32_t window;
 };
 
 enum { FLOOR, WIDE, LANES, N_VARIANTS };
@@ -61,13 +63,16 @@ enum vkh_status vkh_attention_create(struct vkh_device *device,
         desc.constants[desc.n_constants++] = vkh_device_caps(device)->subgroup_size;
     desc.constants[desc.n_constants++] = shape->head_dim;
     desc.constants[desc.n_constants++] = shape->half_kv;
+    desc.constants[desc.n_constants++] = vkh_float_bits(shape->soft_cap);
     return vkh_pipeline_get(device, &desc, &attention->pipeline);
 }
 
 static double cost_of(const struct vkh_attention *attention, const struct vkh_attention_args *args,
                       uint32_t n_heads, uint32_t n_tiles)
 {
-    const double keys = (double)args->first_token + args->n_tokens;
+    const double all = (double)args->first_token + args->n_tokens;
+    const double seen = (double)args->window + VKH_KEY_TILE + attention->variant->tile_tokens;
+    const double keys = args->window && seen < all ? seen : all;
     return 2.0 * attention->shape.head_dim * keys * n_heads * n_tiles *
            attention->variant->tile_tokens;
 }
@@ -95,6 +100,7 @@ static void record_part(const struct vkh_attention *attention, struct vkh_cmd *c
         .n_tokens = args->n_tokens,
         .first_tile = first_tile,
         .scale = shape->scale,
+        .window = args->window ? args->window : UINT32_MAX,
     };
     vkh_cmd_dispatch(cmd, &(struct vkh_dispatch){
                               .pipeline = attention->pipeline,

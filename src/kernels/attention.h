@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Causal attention of a chunk of queries over the keys before them, without a length x length
-// matrix: out[t][h] = sum_j softmax_j(scale * q[t][h]·k[j][h / group]) v[j][h / group], j <= t.
+// matrix: out[t][h] = sum_j softmax_j(cap(scale * q[t][h]·k[j][h / group])) v[j][h / group] over
+// the keys j that token t sees: its own and those of the window - 1 tokens before it. cap(x) is
+// soft_cap * tanh(x / soft_cap).
 #ifndef VKH_KERNELS_ATTENTION_H
 #define VKH_KERNELS_ATTENTION_H
 
@@ -19,7 +21,8 @@ struct vkh_attention_shape {
     uint32_t head_dim;            // a multiple of 4, at most 256
     uint32_t row_elements;        // of one token in the query buffer
     bool half_kv;
-    float scale; // 1 / sqrt(head_dim) as a rule
+    float scale;    // 1 / sqrt(head_dim) as a rule
+    float soft_cap; // 0: none
 };
 
 struct vkh_attention {
@@ -46,6 +49,7 @@ struct vkh_attention_args {
     uint32_t first_token; // absolute position in the sequence of the chunk's first token
     uint32_t n_tokens;
     struct vkh_range out; // fp32 [n_tokens][n_heads][head_dim]
+    uint32_t window;      // tokens, whatever their positions; 0: all
 };
 
 void vkh_attention_record(const struct vkh_attention *attention, struct vkh_cmd *cmd,
@@ -53,6 +57,7 @@ void vkh_attention_record(const struct vkh_attention *attention, struct vkh_cmd 
 
 // Sums in double. k and v: fp32 [n_kv_heads][first_token + n_tokens][head_dim].
 void vkh_attention_ref(const struct vkh_attention_shape *shape, const float *q, const float *k,
-                       const float *v, uint32_t first_token, uint32_t n_tokens, float *out);
+                       const float *v, uint32_t first_token, uint32_t n_tokens, uint32_t window,
+                       float *out);
 
 #endif

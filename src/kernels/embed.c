@@ -10,6 +10,7 @@ enum { COLS = 512 }; // of a workgroup
 
 struct push {
     uint32_t n_tokens, first_row, n_rows, cols, row_words;
+    float scale;
 };
 
 enum vkh_status vkh_embed_create(struct vkh_device *device, enum vkh_dtype type,
@@ -43,6 +44,7 @@ void vkh_embed_record(const struct vkh_embed *embed, struct vkh_cmd *cmd,
             .n_rows = (uint32_t)slice->n,
             .cols = (uint32_t)table->cols,
             .row_words = table->row_words,
+            .scale = args->scale,
         };
         vkh_cmd_dispatch(cmd, &(struct vkh_dispatch){
                                   .pipeline = embed->pipeline,

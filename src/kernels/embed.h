@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// out[t] = table[ids[t]]
+// out[t] = scale * table[ids[t]]
 #ifndef VKH_KERNELS_EMBED_H
 #define VKH_KERNELS_EMBED_H
 
@@ -24,6 +24,7 @@ struct vkh_embed_args {
     const struct vkh_weight *table;
     struct vkh_range out; // fp32 [n_tokens][table->cols]
     uint32_t n_tokens;
+    float scale; // 1 as a rule
 };
 
 void vkh_embed_record(const struct vkh_embed *embed, struct vkh_cmd *cmd,
@@ -31,6 +32,6 @@ void vkh_embed_record(const struct vkh_embed *embed, struct vkh_cmd *cmd,
 
 // `table` as in the file.
 void vkh_embed_ref(const int32_t *ids, enum vkh_dtype type, const void *table, float *out,
-                   uint64_t n_tokens, uint64_t cols);
+                   uint64_t n_tokens, uint64_t cols, float scale);
 
 #endif

@@ -11,6 +11,7 @@ enum { PART = 512, REDUCE_TOKENS = 64 };
 struct push {
     uint32_t n_tokens, n_rows, cols, row_words;
     uint32_t first_row, first_part, n_parts;
+    float soft_cap;
 };
 
 struct reduce_push {
@@ -90,6 +91,7 @@ void vkh_head_nll_record(const struct vkh_head_nll *head, struct vkh_cmd *cmd,
             .first_row = (uint32_t)slice->first,
             .first_part = (uint32_t)(slice->first / PART),
             .n_parts = n_parts,
+            .soft_cap = args->soft_cap,
         };
         vkh_cmd_dispatch(
             cmd,

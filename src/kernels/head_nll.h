@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// nll[t] = log(sum_v exp(x[t]·w[v])) - x[t]·w[targets[t]], without storing the logits.
+// nll[t] = log(sum_v exp(l[t][v])) - l[t][targets[t]] with l[t][v] = x[t]·w[v], or where there is a
+// soft cap, cap * tanh(x[t]·w[v] / cap); without storing the logits.
 #ifndef VKH_KERNELS_HEAD_NLL_H
 #define VKH_KERNELS_HEAD_NLL_H
 
@@ -34,6 +35,7 @@ struct vkh_head_nll_args {
     struct vkh_range scratch;        // vkh_head_nll_scratch_bytes
     struct vkh_range nll;            // fp32 [n_tokens]
     uint32_t n_tokens;
+    float soft_cap; // 0: none
 };
 
 void vkh_head_nll_record(const struct vkh_head_nll *head, struct vkh_cmd *cmd,
@@ -41,6 +43,6 @@ void vkh_head_nll_record(const struct vkh_head_nll *head, struct vkh_cmd *cmd,
 
 // Sums in double. `w` as in the file.
 void vkh_head_nll_ref(const float *x, enum vkh_dtype type, const void *w, const int32_t *targets,
-                      float *nll, uint64_t n_tokens, uint64_t vocab, uint64_t cols);
+                      float *nll, uint64_t n_tokens, uint64_t vocab, uint64_t cols, float soft_cap);
 
 #endif

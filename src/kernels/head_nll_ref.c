@@ -13,7 +13,7 @@ static double dot(const float *a, const float *b, uint64_t n)
 }
 
 void vkh_head_nll_ref(const float *x, enum vkh_dtype type, const void *w, const int32_t *targets,
-                      float *nll, uint64_t n_tokens, uint64_t vocab, uint64_t cols)
+                      float *nll, uint64_t n_tokens, uint64_t vocab, uint64_t cols, float soft_cap)
 {
     float *rows = malloc(vocab * cols * sizeof(*rows));
     double *logits = malloc(vocab * sizeof(*logits));
@@ -27,6 +27,8 @@ void vkh_head_nll_ref(const float *x, enum vkh_dtype type, const void *w, const 
         double highest = -INFINITY, sum = 0.0;
         for (uint64_t v = 0; v < vocab; v++) {
             logits[v] = dot(x + t * cols, rows + v * cols, cols);
+            if (soft_cap > 0)
+                logits[v] = (double)soft_cap * tanh(logits[v] / (double)soft_cap);
             highest = fmax(highest, logits[v]);
         }
         for (uint64_t v = 0; v < vocab; v++)

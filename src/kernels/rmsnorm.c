@@ -7,8 +7,10 @@
 #include "shaders/table.h"
 
 struct push {
-    uint32_t n_tokens, width;
+    uint32_t n_rows, width;
     float eps;
+    uint32_t accumulate;
+    uint32_t n_heads, row_elements, first;
 };
 
 enum { FLOOR, LANES, N_VARIANTS };
@@ -48,13 +50,22 @@ void vkh_rmsnorm_record(const struct vkh_rmsnorm *norm, struct vkh_cmd *cmd,
                         const struct vkh_rmsnorm_args *args)
 {
     const uint64_t most = vkh_device_caps(norm->device)->max_group_count[0];
-    const struct push push = {args->n_tokens, args->width, args->eps};
+    const uint32_t n_heads = args->n_heads ? args->n_heads : 1;
+    const struct push push = {
+        .n_rows = args->n_tokens * n_heads,
+        .width = args->width,
+        .eps = args->eps,
+        .accumulate = args->accumulate,
+        .n_heads = n_heads,
+        .row_elements = args->n_heads ? args->row_elements : args->width,
+        .first = args->first,
+    };
     vkh_cmd_dispatch(cmd, &(struct vkh_dispatch){
                               .pipeline = norm->pipeline,
                               .bindings = {args->x, args->weight, args->out},
                               .writes = 1 << 2,
                               .push = &push,
-                              .groups = {(uint32_t)vkh_min_size(args->n_tokens, most), 1, 1},
-                              .cost = 4.0 * args->n_tokens * args->width,
+                              .groups = {(uint32_t)vkh_min_size(push.n_rows, most), 1, 1},
+                              .cost = 4.0 * push.n_rows * args->width,
                           });
 }

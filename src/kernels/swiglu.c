@@ -12,13 +12,16 @@ struct push {
     uint32_t n_tokens, width;
 };
 
-enum vkh_status vkh_swiglu_create(struct vkh_device *device, struct vkh_swiglu *swiglu)
+enum vkh_status vkh_swiglu_create(struct vkh_device *device, enum vkh_gate gate,
+                                  struct vkh_swiglu *swiglu)
 {
     *swiglu = (struct vkh_swiglu){.device = device};
     const struct vkh_pipeline_desc desc = {
         .shader = &vkh_shader_swiglu,
         .n_bindings = 2,
         .push_bytes = sizeof(struct push),
+        .n_constants = 1,
+        .constants = {gate == VKH_GATE_GELU_TANH},
     };
     return vkh_pipeline_get(device, &desc, &swiglu->pipeline);
 }

@@ -38,6 +38,12 @@ static uint64_t dim_of(const struct vkh_config *config, enum vkh_dim dim)
         return config->vocab;
     case VKH_DIM_PAIRS:
         return config->rotary_dim / 2;
+    case VKH_DIM_HEAD:
+        return config->head_dim;
+    case VKH_DIM_QKV:
+        return ((uint64_t)config->n_heads + 2 * (uint64_t)config->n_kv_heads) * config->head_dim;
+    case VKH_DIM_GATE_UP:
+        return 2 * (uint64_t)config->ffn;
     case VKH_DIM_NONE:
         break;
     }
@@ -70,6 +76,28 @@ static enum vkh_status check_shape(const struct binding *binding, const struct v
 }
 
 // `prefix` goes before the slot's name; `place` is the model or one of its layers.
+// Gives each part of the slot its rows of the tensor.
+static enum vkh_status bind_parts(const struct binding *binding, const struct vkh_slot *slot,
+                                  const struct vkh_tensor *tensor, void *place)
+{
+    struct vkh_tensor *parts =
+        vkh_arena_alloc(&binding->model->arena, slot->n_parts, sizeof(*parts));
+    if (!parts)
+        return vkh_fail(binding->log, VKH_ERR_MEMORY, "%s: out of memory", binding->path);
+    const uint64_t row_bytes = tensor->size / tensor->shape[0];
+    const uint8_t *data = tensor->data;
+    for (uint32_t i = 0; i < slot->n_parts; i++) {
+        const struct vkh_tensor *part = &parts[i];
+        parts[i] = *tensor;
+        parts[i].shape[0] = dim_of(&binding->model->config, slot->parts[i].rows);
+        parts[i].size = parts[i].shape[0] * row_bytes;
+        parts[i].data = data;
+        data += parts[i].size;
+        memcpy((char *)place + slot->parts[i].offset, &part, sizeof(part));
+    }
+    return VKH_OK;
+}
+
 static enum vkh_status bind_slot(const struct binding *binding, const struct vkh_slot *slot,
                                  const char *prefix, void *place)
 {
@@ -78,13 +106,15 @@ static enum vkh_status bind_slot(const struct binding *binding, const struct vkh
     char name[128];
     snprintf(name, sizeof(name), "%s%s", prefix, slot->names[binding->naming]);
     const struct vkh_tensor *tensor = vkh_tensor_table_find(binding->table, name);
-    memcpy((char *)place + slot->offset, &tensor, sizeof(tensor));
+    if (slot->n_parts == 0)
+        memcpy((char *)place + slot->offset, &tensor, sizeof(tensor));
     if (!tensor)
         return slot->optional ? VKH_OK
                               : vkh_fail(binding->log, VKH_ERR_FORMAT, "%s: tensor %s is missing",
                                          binding->path, name);
     binding->taken[tensor - binding->table->tensors] = true;
-    return check_shape(binding, slot, tensor);
+    const enum vkh_status status = check_shape(binding, slot, tensor);
+    return status == VKH_OK && slot->n_parts ? bind_parts(binding, slot, tensor, place) : status;
 }
 
 static enum vkh_status bind_layer(const struct binding *binding, uint32_t index)
@@ -161,6 +191,26 @@ static void count(struct vkh_model *model, const struct vkh_tensor *tensor)
     model->weight_bytes += tensor->size;
 }
 
+// Counts the tensor at `offset` of a layer, if there is one.
+static void count_place(struct vkh_model *model, const struct vkh_layer *layer, size_t offset)
+{
+    const struct vkh_tensor *tensor;
+    memcpy(&tensor, (const char *)layer + offset, sizeof(tensor));
+    if (tensor)
+        count(model, tensor);
+}
+
+static void count_layer(const struct binding *binding, const struct vkh_layer *layer)
+{
+    for (size_t s = 0; s < binding->family->n_layer_slots; s++) {
+        const struct vkh_slot *slot = &binding->family->layer_slots[s];
+        if (slot->n_parts == 0)
+            count_place(binding->model, layer, slot->offset);
+        for (uint32_t i = 0; i < slot->n_parts; i++)
+            count_place(binding->model, layer, slot->parts[i].offset);
+    }
+}
+
 static void count_all(const struct binding *binding)
 {
     struct vkh_model *model = binding->model;
@@ -168,15 +218,8 @@ static void count_all(const struct binding *binding)
     count(model, model->output_norm);
     if (model->output != model->embed)
         count(model, model->output);
-    for (uint32_t i = 0; i < model->config.n_layers; i++) {
-        for (size_t s = 0; s < binding->family->n_layer_slots; s++) {
-            const struct vkh_tensor *tensor;
-            const size_t offset = binding->family->layer_slots[s].offset;
-            memcpy(&tensor, (const char *)&model->layers[i] + offset, sizeof(tensor));
-            if (tensor)
-                count(model, tensor);
-        }
-    }
+    for (uint32_t i = 0; i < model->config.n_layers; i++)
+        count_layer(binding, &model->layers[i]);
 }
 
 enum vkh_status vkh_family_bind(const struct vkh_family *family, enum vkh_naming naming,

@@ -9,6 +9,7 @@
 #include "model/config.h"
 #include "model/family.h"
 #include "model/gguf.h"
+#include "model/windows.h"
 
 enum { MAX_PREFIX = 64, MAX_KEY = 128 };
 
@@ -33,21 +34,16 @@ static const struct neutral {
     const char *name;
     double value;
 } neutrals[] = {
-    {"rope.scaling.factor", 1}, {"rope.scale_linear", 1},      {"rope.scaling.attn_factor", 1},
-    {"expert_count", 0},        {"expert_used_count", 0},      {"attention.sliding_window", 0},
-    {"attention.causal", 1},    {"use_parallel_residual", 0},  {"attention.max_alibi_bias", 0},
-    {"attention.clamp_kqv", 0}, {"attn_logit_softcapping", 0}, {"final_logit_softcapping", 0},
-    {"logit_scale", 1},         {"embedding_scale", 1},        {"residual_scale", 1},
+    {"rope.scaling.factor", 1},   {"rope.scale_linear", 1},        {"rope.scaling.attn_factor", 1},
+    {"expert_count", 0},          {"expert_used_count", 0},        {"attention.causal", 1},
+    {"use_parallel_residual", 0}, {"attention.max_alibi_bias", 0}, {"attention.clamp_kqv", 0},
+    {"logit_scale", 1},           {"embedding_scale", 1},          {"residual_scale", 1},
 };
 
 // Read elsewhere in this file, or about the file rather than the numbers.
 static const char *const handled[] = {
-    "attention.layer_norm_rms_epsilon",
-    "attention.value_length",
-    "rope.freq_base",
-    "rope.scaling.type",
-    "rope.scaling.finetuned",
-    "rope.scaling.original_context_length",
+    "attention.value_length", "attention.sliding_window", "attention.sliding_window_pattern",
+    "rope.scaling.type",      "rope.scaling.finetuned",   "rope.scaling.original_context_length",
     "tensor_data_layout",
 };
 
@@ -82,6 +78,9 @@ static enum vkh_status check_name(const struct reader *reader, const char *name)
             return VKH_OK;
     for (size_t i = 0; i < VKH_N_CONFIG_FIELDS; i++)
         if (strcmp(vkh_config_fields[i].names[VKH_NAMING_GGUF], name) == 0)
+            return VKH_OK;
+    for (size_t i = 0; i < VKH_N_CONFIG_REALS; i++)
+        if (strcmp(vkh_config_reals[i].names[VKH_NAMING_GGUF], name) == 0)
             return VKH_OK;
     for (size_t i = 0; i < VKH_COUNTOF(neutrals); i++)
         if (strcmp(neutrals[i].name, name) == 0)
@@ -143,13 +142,10 @@ static enum vkh_status read_numbers(const struct reader *reader, struct vkh_conf
     if (status == VKH_OK)
         status = read_u32(reader, "rope.scaling.original_context_length", &config->context_length);
     config->norm_eps = -1;
-    config->rope_base = 10000;
-    if (status == VKH_OK)
-        status = vkh_gguf_f64(reader->gguf, key_of(reader, "attention.layer_norm_rms_epsilon").text,
-                              &config->norm_eps);
-    if (status == VKH_OK)
-        status =
-            vkh_gguf_f64(reader->gguf, key_of(reader, "rope.freq_base").text, &config->rope_base);
+    for (size_t i = 0; i < VKH_N_CONFIG_REALS && status == VKH_OK; i++)
+        status = vkh_gguf_f64(reader->gguf,
+                              key_of(reader, vkh_config_reals[i].names[VKH_NAMING_GGUF]).text,
+                              vkh_config_real(config, i));
     return status;
 }
 
@@ -210,23 +206,27 @@ static void take_vocab(const struct vkh_tensor_table *table, struct vkh_config *
 }
 
 enum vkh_status vkh_config_from_gguf(const struct vkh_gguf *gguf,
-                                     const struct vkh_tensor_table *table,
+                                     const struct vkh_tensor_table *table, struct vkh_arena *arena,
                                      struct vkh_config *config, const struct vkh_family **family)
 {
-    *config = (struct vkh_config){0};
     struct reader reader = {.gguf = gguf};
     enum vkh_status status = check_general(gguf);
     if (status == VKH_OK)
         status = find_family(&reader, family);
-    if (status == VKH_OK)
-        status = check_scaling(&reader);
+    if (status != VKH_OK)
+        return status;
+    *config = (*family)->defaults;
+    status = check_scaling(&reader);
     if (status == VKH_OK)
         status = check_names(&reader);
     if (status == VKH_OK)
         status = read_numbers(&reader, config);
     take_vocab(table, config);
     if (status == VKH_OK)
-        status = vkh_config_complete(config, VKH_NAMING_GGUF, reader.prefix, gguf->path, gguf->log);
+        status = vkh_config_complete(config, *family, VKH_NAMING_GGUF, reader.prefix, gguf->path,
+                                     gguf->log);
+    if (status == VKH_OK)
+        status = vkh_windows_from_gguf(gguf, reader.prefix, arena, config);
     if (status == VKH_OK)
         status = check_value_length(&reader, config);
     return status;

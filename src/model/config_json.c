@@ -11,7 +11,9 @@
 #include "base/size.h"
 #include "model/config.h"
 #include "model/family.h"
+#include "model/json_fields.h"
 #include "model/llama3_scaling.h"
+#include "model/windows.h"
 
 struct reader {
     const char *path;
@@ -91,30 +93,87 @@ static enum vkh_status read_numbers(const struct reader *r, struct vkh_config *c
             return status;
     }
     config->norm_eps = -1;
-    const enum vkh_status status = read_real(r, r->root, "rms_norm_eps", &config->norm_eps);
-    const json_t *tied = find(r->root, "tie_word_embeddings");
-    if (status == VKH_OK && tied && !json_is_boolean(tied))
-        return wrong(r, "tie_word_embeddings", "a boolean");
-    config->tied = json_is_true(tied);
-    return status;
+    for (size_t i = 0; i < VKH_N_CONFIG_REALS; i++) {
+        const char *name = vkh_config_reals[i].names[VKH_NAMING_HF];
+        // null: without it, whatever the family's usual value.
+        if (name && vkh_config_reals[i].or_none && json_is_null(json_object_get(r->root, name)))
+            *vkh_config_real(config, i) = 0;
+        const enum vkh_status status =
+            name ? read_real(r, r->root, name, vkh_config_real(config, i)) : VKH_OK;
+        if (status != VKH_OK)
+            return status;
+    }
+    return VKH_OK;
 }
 
 // Transformers 5 writes rope_parameters, which hold the base too; earlier ones rope_scaling.
+static const char *rope_name(const struct reader *r)
+{
+    return find(r->root, "rope_parameters") ? "rope_parameters" : "rope_scaling";
+}
+
+// Where windowed layers have a rope of their own, that of the others.
+static const json_t *rope_of(const struct reader *r)
+{
+    const json_t *rope = find(r->root, rope_name(r));
+    const json_t *full = find(rope, "full_attention");
+    return full ? full : rope;
+}
+
+// What the numbers above do not say as they stand.
+static enum vkh_status read_others(const struct reader *r, const struct vkh_family *family,
+                                   struct vkh_config *config)
+{
+    const json_t *tied = find(r->root, "tie_word_embeddings");
+    if (tied && !json_is_boolean(tied))
+        return wrong(r, "tie_word_embeddings", "a boolean");
+    config->tied = tied ? json_is_true(tied) : family->defaults.tied;
+    // 256: transformers' own, where a Gemma does not say it.
+    double queries = vkh_json_fields_has(family, "query_pre_attn_scalar") ? 256 : 0;
+    enum vkh_status status = read_real(r, r->root, "query_pre_attn_scalar", &queries);
+    if (status == VKH_OK && !(queries >= 0 && isfinite(queries)))
+        status = wrong(r, "query_pre_attn_scalar", "a positive number");
+    if (status == VKH_OK && queries > 0)
+        config->attention_scale = 1.0 / sqrt(queries);
+    double part = 1;
+    if (status == VKH_OK)
+        status = read_real(r, r->root, "partial_rotary_factor", &part);
+    if (status == VKH_OK)
+        status = read_real(r, rope_of(r), "partial_rotary_factor", &part);
+    if (status != VKH_OK || part == 1.0)
+        return status;
+    if (!(part > 0 && part < 1 && vkh_json_fields_has(family, "partial_rotary_factor")))
+        return vkh_fail(r->log, VKH_ERR_UNSUPPORTED,
+                        "%s: partial_rotary_factor: %g is not supported in a %s model", r->path,
+                        part, family->names[VKH_NAMING_HF]);
+    const uint32_t head_dim = config->head_dim  ? config->head_dim
+                              : config->n_heads ? config->hidden / config->n_heads
+                                                : 0;
+    config->rotary_dim = (uint32_t)(head_dim * part);
+    return VKH_OK;
+}
+
+static enum vkh_status read_local_rope(const struct reader *r, struct vkh_config *config)
+{
+    const json_t *rope = find(find(r->root, rope_name(r)), "sliding_attention");
+    const enum vkh_status status = check_string(r, rope, "rope_type", "default");
+    return status == VKH_OK ? read_real(r, rope, "rope_theta", &config->local_rope_base) : status;
+}
+
 static enum vkh_status read_rope(const struct reader *r, struct vkh_config *config)
 {
-    const char *name = find(r->root, "rope_parameters") ? "rope_parameters" : "rope_scaling";
-    const json_t *rope = find(r->root, name);
+    const char *name = rope_name(r);
+    const json_t *rope = rope_of(r);
     if (rope && !json_is_object(rope))
         return wrong(r, name, "an object");
-    config->rope_base = 10000;
-    enum vkh_status status = read_real(r, r->root, "rope_theta", &config->rope_base);
+    enum vkh_status status = read_real(r, rope, "rope_theta", &config->rope_base);
     if (status == VKH_OK)
-        status = read_real(r, rope, "rope_theta", &config->rope_base);
+        status = read_local_rope(r, config);
     const json_t *type = find(rope, find(rope, "rope_type") ? "rope_type" : "type");
     if (status != VKH_OK || !type)
         return status;
     const char *text = json_string_value(type);
-    if (text && strcmp(text, "llama3") == 0)
+    if (text && (strcmp(text, "llama3") == 0 || strcmp(text, "linear") == 0))
         return VKH_OK; // once rotary_dim is known
     if (text && strcmp(text, "default") == 0)
         return VKH_OK;
@@ -126,8 +185,7 @@ static enum vkh_status read_rope(const struct reader *r, struct vkh_config *conf
 // before is the context length.
 static enum vkh_status read_llama3(const struct reader *r, struct vkh_config *config)
 {
-    const json_t *rope =
-        find(r->root, find(r->root, "rope_parameters") ? "rope_parameters" : "rope_scaling");
+    const json_t *rope = rope_of(r);
     const char *type =
         json_string_value(find(rope, find(rope, "rope_type") ? "rope_type" : "type"));
     if (!type || strcmp(type, "llama3") != 0)
@@ -157,6 +215,50 @@ static enum vkh_status read_llama3(const struct reader *r, struct vkh_config *co
     return VKH_OK;
 }
 
+// A factor for all frequencies.
+static enum vkh_status read_linear(const struct reader *r, struct vkh_config *config)
+{
+    const json_t *rope = rope_of(r);
+    const char *type =
+        json_string_value(find(rope, find(rope, "rope_type") ? "rope_type" : "type"));
+    if (!type || strcmp(type, "linear") != 0)
+        return VKH_OK;
+    double factor = 0;
+    const enum vkh_status status = read_real(r, rope, "factor", &factor);
+    if (status != VKH_OK)
+        return status;
+    if (!(factor >= 1 && isfinite((float)factor)))
+        return vkh_fail(r->log, VKH_ERR_FORMAT, "%s: %s.factor: %g makes no scaling", r->path,
+                        rope_name(r), factor);
+    float *factors = vkh_arena_alloc(r->arena, config->rotary_dim / 2, sizeof(*factors));
+    if (!factors)
+        return vkh_fail(r->log, VKH_ERR_MEMORY, "%s: out of memory", r->path);
+    for (uint32_t i = 0; i < config->rotary_dim / 2; i++)
+        factors[i] = (float)factor;
+    config->rope_factors = factors;
+    return VKH_OK;
+}
+
+// Fields that are implemented for one value only, and fields that are not known.
+static enum vkh_status check_kind(const struct reader *r, const struct vkh_family *family)
+{
+    static const char *const gates[] = {[VKH_SILU] = "silu", [VKH_GELU_TANH] = "gelu_pytorch_tanh"};
+    static const char *const switches[] = {"attention_bias", "mlp_bias", "rope_interleaved",
+                                           "use_mrope", "use_bidirectional_attention"};
+    // Gemma's hidden_act is a leftover that hidden_activation replaces.
+    const char *gate = find(r->root, "hidden_activation") ? "hidden_activation" : "hidden_act";
+    enum vkh_status status = vkh_json_fields_check(r->root, family, r->path, r->log);
+    if (status == VKH_OK)
+        status = check_string(r, r->root, gate, gates[family->activation]);
+    for (size_t i = 0; i < VKH_COUNTOF(switches) && status == VKH_OK; i++)
+        status = check_false(r, switches[i]);
+    if (status == VKH_OK && find(r->root, "quantization_config"))
+        status =
+            vkh_fail(r->log, VKH_ERR_UNSUPPORTED,
+                     "%s: quantization_config: quantised safetensors are not supported", r->path);
+    return status;
+}
+
 static enum vkh_status read_root(const struct reader *r, struct vkh_config *config,
                                  const struct vkh_family **family)
 {
@@ -167,25 +269,20 @@ static enum vkh_status read_root(const struct reader *r, struct vkh_config *conf
     if (!*family)
         return vkh_fail(r->log, VKH_ERR_UNSUPPORTED, "%s: model_type: \"%.64s\" is not supported",
                         r->path, type);
-    enum vkh_status status = check_string(r, r->root, "hidden_act", "silu");
-    if (status == VKH_OK)
-        status = check_false(r, "attention_bias");
-    if (status == VKH_OK)
-        status = check_false(r, "mlp_bias");
-    if (status == VKH_OK && find(r->root, "quantization_config"))
-        status =
-            vkh_fail(r->log, VKH_ERR_UNSUPPORTED,
-                     "%s: quantization_config: quantised safetensors are not supported", r->path);
-    const json_t *partial = find(r->root, "partial_rotary_factor");
-    if (status == VKH_OK && partial && !(json_number_value(partial) == 1.0))
-        status = vkh_fail(r->log, VKH_ERR_UNSUPPORTED,
-                          "%s: partial_rotary_factor: only 1 is supported", r->path);
+    *config = (*family)->defaults;
+    enum vkh_status status = check_kind(r, *family);
     if (status == VKH_OK)
         status = read_numbers(r, config);
     if (status == VKH_OK)
+        status = read_others(r, *family, config);
+    if (status == VKH_OK)
         status = read_rope(r, config);
     if (status == VKH_OK)
-        status = vkh_config_complete(config, VKH_NAMING_HF, "", r->path, r->log);
+        status = vkh_config_complete(config, *family, VKH_NAMING_HF, "", r->path, r->log);
+    if (status == VKH_OK)
+        status = vkh_windows_from_json(r->root, *family, r->path, r->log, r->arena, config);
+    if (status == VKH_OK)
+        status = read_linear(r, config);
     return status == VKH_OK ? read_llama3(r, config) : status;
 }
 
@@ -193,7 +290,6 @@ enum vkh_status vkh_config_from_json(const char *path, const struct vkh_log *log
                                      struct vkh_arena *arena, struct vkh_config *config,
                                      const struct vkh_family **family)
 {
-    *config = (struct vkh_config){0};
     struct vkh_file file;
     enum vkh_status status = vkh_file_open(path, log, &file);
     if (status != VKH_OK)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which tensor fills which place, for each model family.
+// What sets each model family apart: its names, its tensors and their places, its numbers.
 #ifndef VKH_MODEL_FAMILY_H
 #define VKH_MODEL_FAMILY_H
 
@@ -22,17 +22,29 @@ enum vkh_dim {
     VKH_DIM_FFN,
     VKH_DIM_VOCAB,
     VKH_DIM_PAIRS, // rotary_dim / 2
+    VKH_DIM_HEAD,
+    VKH_DIM_QKV,     // query and twice kv
+    VKH_DIM_GATE_UP, // twice ffn
 };
+
+enum { VKH_MAX_PARTS = 3 };
 
 struct vkh_slot {
     size_t offset; // of the tensor pointer in struct vkh_model or struct vkh_layer
     const char *names[VKH_N_NAMINGS]; // NULL: not in files of that naming
     enum vkh_dim shape[2];            // a vector has VKH_DIM_NONE second
     bool optional;
+    // A tensor that is several, one after another along its rows: where each goes, and its rows.
+    // n_parts 0: it is one.
+    struct {
+        size_t offset;
+        enum vkh_dim rows;
+    } parts[VKH_MAX_PARTS];
+    uint32_t n_parts;
 };
 
 struct vkh_family {
-    const char *names[VKH_N_NAMINGS]; // general.architecture, model_type
+    const char *names[VKH_N_NAMINGS]; // general.architecture, model_type; NULL: in no such file
     enum vkh_rope_layout rope_layout[VKH_N_NAMINGS];
     const struct vkh_slot *slots;
     size_t n_slots;
@@ -40,6 +52,17 @@ struct vkh_family {
     size_t n_layer_slots;
     // Endings of tensors that hold nothing the config does not say; the last is NULL.
     const char *const *ignored;
+
+    // What its config.json says beyond what every family's does; the last is NULL.
+    const char *const *json_fields;
+    struct vkh_config defaults; // what a file that does not say it means
+    bool windows_by_flag;       // a config.json's window counts with use_sliding_window only
+    enum vkh_activation activation;
+    double norm_shift[VKH_N_NAMINGS];
+    bool scales_embedding; // by sqrt(hidden)
+    // A GGUF of so many layers, and without attention.scale, divides by the root of
+    // hidden / n_heads instead of the head size's. 0: none does.
+    uint32_t wide_layers;
 };
 
 // NULL when no family has that name of `length` bytes.

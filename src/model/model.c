@@ -44,8 +44,6 @@ static enum vkh_status finish(struct vkh_model *model, const struct vkh_family *
                               enum vkh_naming naming, const struct vkh_tensor_table *table,
                               const char *path, const struct vkh_log *log)
 {
-    model->config.architecture = family->names[VKH_NAMING_GGUF];
-    model->config.rope_layout = family->rope_layout[naming];
     const enum vkh_status status = vkh_family_bind(family, naming, table, path, log, model);
     return status == VKH_OK ? check_widths(model, path, log) : status;
 }
@@ -79,7 +77,7 @@ static enum vkh_status open_gguf(const char *path, const struct vkh_log *log,
     status =
         model->files ? vkh_gguf_tensors(&gguf, &model->arena, &table) : out_of_memory(path, log);
     if (status == VKH_OK)
-        status = vkh_config_from_gguf(&gguf, &table, &model->config, &family);
+        status = vkh_config_from_gguf(&gguf, &table, &model->arena, &model->config, &family);
     if (status == VKH_OK && !(model->config.name = name_of(&gguf, model)))
         status = out_of_memory(path, log);
     if (status != VKH_OK) {

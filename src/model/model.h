@@ -20,6 +20,12 @@ struct vkh_layer {
     const struct vkh_tensor *ffn_norm;  // [hidden]
     const struct vkh_tensor *gate, *up; // [ffn][hidden]
     const struct vkh_tensor *down;      // [hidden][ffn]
+
+    // NULL where the family has none: added to q, k and v; norms of each head of q and of k before
+    // its rotation, [head_dim]; and of what is added to the residual stream, [hidden].
+    const struct vkh_tensor *q_bias, *k_bias, *v_bias;
+    const struct vkh_tensor *q_norm, *k_norm;
+    const struct vkh_tensor *post_attn_norm, *post_ffn_norm;
 };
 
 // Read-only after open, so threads may share it. Each tensor has a type of its own.

@@ -23,6 +23,7 @@ struct vkh_rope_setting {
     const float *factors;      // [d/2], what each frequency is divided by; NULL: by nothing
     uint32_t original_max_len; // L, at least 1
     uint64_t length;           // tokens of the whole sequence; for length-dependent kinds only
+    double local_base;         // of layers with a rope of their own; 0: there are none
 };
 
 struct vkh_method_param {

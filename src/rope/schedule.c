@@ -19,6 +19,11 @@ enum vkh_status vkh_schedule_init(const struct vkh_method *method,
         if (setting->factors)
             theta[i] /= (double)setting->factors[i];
     }
+    double *local = setting->local_base > 0 ? vkh_arena_alloc(arena, n, sizeof(*local)) : NULL;
+    if (setting->local_base > 0 && !local)
+        return vkh_fail(log, VKH_ERR_MEMORY, "inverse frequencies: out of memory");
+    for (uint32_t i = 0; local && i < n; i++)
+        local[i] = pow(setting->local_base, -2.0 * i / setting->dims);
     double scale = 1.0;
     for (uint32_t t = 0; t < method->n_terms; t++)
         if (method->terms[t].kind->frequencies)
@@ -29,6 +34,7 @@ enum vkh_status vkh_schedule_init(const struct vkh_method *method,
         .n_frequencies = n,
         .frequencies = theta,
         .attention_scale = scale,
+        .local_frequencies = local,
     };
     return VKH_OK;
 }

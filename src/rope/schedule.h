@@ -15,9 +15,13 @@ struct vkh_schedule {
     uint32_t n_frequencies;    // setting.dims / 2
     const double *frequencies; // radians a token
     double attention_scale;    // multiplies cos and sin
+    // Of layers with a rope of their own: local_base^(-2i/d), multiplied by nothing. NULL: none.
+    const double *local_frequencies;
 };
 
-// theta_i = b^(-2i/d) / factors[i], then the method's terms. Lives in the arena; VKH_ERR_MEMORY.
+// theta_i = b^(-2i/d) / factors[i], then the method's terms. Layers with a rope of their own keep
+// their frequencies, for they see no further than they learned to; positions are the same in every
+// layer. Lives in the arena; VKH_ERR_MEMORY.
 enum vkh_status vkh_schedule_init(const struct vkh_method *method,
                                   const struct vkh_rope_setting *setting, struct vkh_arena *arena,
                                   const struct vkh_log *log, struct vkh_schedule *schedule);

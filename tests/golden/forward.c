@@ -269,7 +269,8 @@ static void check_variants(struct gpu_test *test)
 {
     struct tally tally = {0};
     CHECK(vkh_ppl_variants(test->device, tally_variant, &tally) == VKH_OK);
-    CHECK_MSG(strcmp(tally.operations, "rmsnorm matmul attention head ") == 0, "%s", tally.operations);
+    CHECK_MSG(strcmp(tally.operations, "rmsnorm matmul attention head ") == 0, "%s",
+              tally.operations);
     CHECK(tally.variants >= tally.chosen && tally.wrong == 0);
 }
 
@@ -292,10 +293,13 @@ int main(void)
         .rope_factors = factors,
         .context_length = KNOWN,
         .rope_layout = VKH_ROPE_INTERLEAVED,
+        .embedding_scale = 1.0,
+        .attention_scale = 0.25,
     };
     struct vkh_config wide = gqa; // heads wider than the hidden size, partly rotated
     wide.n_kv_heads = 1;
     wide.head_dim = 32;
+    wide.attention_scale = 1.0 / sqrt(32.0);
     wide.rotary_dim = 24;
     wide.vocab = 157;
     wide.rope_factors = NULL;

@@ -7,7 +7,7 @@
 #include "check.h"
 #include "gpu_test.h"
 
-enum { MAX_METHODS = 8, MAX_LENGTHS = 16 };
+enum { MAX_METHODS = 8, MAX_LENGTHS = 16, SHORT = 512 };
 
 struct fixture {
     const char *name;
@@ -62,6 +62,25 @@ static void check_results(const struct fixture *f, const struct vkh_ppl_results 
     fprintf(stderr, "%-28s PPL off by %.1e, NLL by %.1e\n", f->name, worst, worst_nll);
 }
 
+// The same bits with the smallest chunk, and with nothing shared: whatever the windows.
+static void check_cuts(struct gpu_test *test, const struct vkh_model *model,
+                       const struct vkh_ppl_options *options, const struct vkh_ppl_results *whole)
+{
+    struct vkh_ppl_options cut = *options;
+    cut.chunk = 64;
+    for (int round = 0; round < 2; round++, cut.separate = true) {
+        struct vkh_ppl_results *results;
+        CHECK(vkh_ppl_run(test->device, model, &cut, vkh_device_log(test->device), &results) ==
+              VKH_OK);
+        const size_t bytes = whole->lengths[whole->n_lengths - 1] * sizeof(float);
+        for (uint32_t m = 0; results && m < whole->n_methods; m++)
+            CHECK_MSG(memcmp(results->nll[m], whole->nll[m], bytes) == 0,
+                      "%s, %s: other bits in chunks of 64%s", whole->model, whole->methods[m],
+                      round ? ", separately" : "");
+        vkh_ppl_results_destroy(&results);
+    }
+}
+
 static void test_fixture(struct gpu_test *test, const struct fixture *f, const char *path)
 {
     const struct vkh_log *log = vkh_device_log(test->device);
@@ -84,6 +103,8 @@ static void test_fixture(struct gpu_test *test, const struct fixture *f, const c
     CHECK(model && vkh_ppl_run(test->device, model, &options, log, &results) == VKH_OK);
     if (results)
         check_results(f, results);
+    if (results && f->n_ids <= SHORT)
+        check_cuts(test, model, &options, results);
     vkh_ppl_results_destroy(&results);
     vkh_model_close(&model);
 }

@@ -7,17 +7,17 @@
 // Random queries and keys of a whole sequence, on the host.
 struct sequence {
     struct vkh_attention_shape shape;
-    uint32_t n_tokens;
+    uint32_t n_tokens, window;
     float *q;     // [n_tokens][row_elements]
     float *k, *v; // [n_kv_heads][n_tokens][head_dim], rounded to fp16 when the cache is
 };
 
 static struct sequence make_sequence(struct vkh_attention_shape shape, uint32_t n_tokens,
-                                     float scale)
+                                     uint32_t window, float scale)
 {
     uint64_t state = 17 + shape.head_dim + n_tokens;
     const uint64_t n = (uint64_t)shape.n_kv_heads * n_tokens * shape.head_dim;
-    struct sequence s = {.shape = shape, .n_tokens = n_tokens};
+    struct sequence s = {.shape = shape, .n_tokens = n_tokens, .window = window};
     s.q = test_floats(&state, (uint64_t)n_tokens * shape.row_elements, scale);
     s.k = test_floats(&state, n, scale);
     s.v = test_floats(&state, n, 1.0f);
@@ -86,7 +86,7 @@ static float *run(struct gpu_test *test, const struct vkh_variant *variant,
         struct vkh_buffer *out = gpu_test_buffer(test, NULL, n * out_width * 4);
         vkh_attention_record(&attention, vkh_stream_cmd(test->stream),
                              &(struct vkh_attention_args){vkh_range_all(q), before, own, prefix,
-                                                          from, n, vkh_range_all(out)});
+                                                          from, n, vkh_range_all(out), s->window});
         float *part = gpu_test_read(test, out);
         memcpy(all + from * out_width, part, n * out_width * sizeof(*part));
         free(part);
@@ -103,16 +103,18 @@ static struct vkh_attention_shape shape_of(uint32_t n_heads, uint32_t n_kv_heads
 {
     return (struct vkh_attention_shape){n_heads,  n_kv_heads,
                                         head_dim, (n_heads + 2 * n_kv_heads) * head_dim,
-                                        half,     1.0f / sqrtf((float)head_dim)};
+                                        half,     1.0f / sqrtf((float)head_dim),
+                                        0.0f};
 }
 
 static void test_against_ref(struct gpu_test *test, const struct vkh_variant *variant,
-                             struct vkh_attention_shape shape, uint32_t n_tokens, float scale)
+                             struct vkh_attention_shape shape, uint32_t n_tokens, uint32_t window,
+                             float scale)
 {
-    struct sequence s = make_sequence(shape, n_tokens, scale);
+    struct sequence s = make_sequence(shape, n_tokens, window, scale);
     const uint64_t n = (uint64_t)n_tokens * shape.n_heads * shape.head_dim;
     float *got = run(test, variant, &s, 0, n_tokens), *want = malloc(n * sizeof(*want));
-    vkh_attention_ref(&shape, s.q, s.k, s.v, 0, n_tokens, want);
+    vkh_attention_ref(&shape, s.q, s.k, s.v, 0, n_tokens, window, want);
     // A score of magnitude m in fp32 is off by about m * 2^-22, and so is its exponential.
     const double magnitude = (double)scale * (double)scale * sqrt((double)shape.head_dim);
     check_close(variant->name, got, want, n, 2e-6 + 1e-6 * magnitude, 1e-6);
@@ -122,11 +124,12 @@ static void test_against_ref(struct gpu_test *test, const struct vkh_variant *va
 }
 
 // The same bits wherever the prefix is cut and however large the chunks are.
-static void test_cuts(struct gpu_test *test, const struct vkh_variant *variant, bool half)
+static void test_cuts(struct gpu_test *test, const struct vkh_variant *variant, bool half,
+                      uint32_t window)
 {
     const uint32_t n_tokens = 300;
     const struct vkh_attention_shape shape = shape_of(4, 2, 32, half);
-    struct sequence s = make_sequence(shape, n_tokens, 2.0f);
+    struct sequence s = make_sequence(shape, n_tokens, window, 2.0f);
     static const struct {
         uint32_t prefix, chunk;
     } cuts[] = {{0, 64}, {0, 128}, {64, 300}, {192, 64}, {256, 64}};
@@ -136,23 +139,59 @@ static void test_cuts(struct gpu_test *test, const struct vkh_variant *variant, 
         float *got = run(test, variant, &s, cuts[i].prefix, cuts[i].chunk);
         const uint64_t from = cuts[i].prefix * width;
         CHECK_MSG(memcmp(got + from, whole + from, (n_tokens * width - from) * 4) == 0,
-                  "%s: prefix %u, chunk %u change the result", variant->name, cuts[i].prefix,
-                  cuts[i].chunk);
+                  "%s, window %u: prefix %u, chunk %u change the result", variant->name, window,
+                  cuts[i].prefix, cuts[i].chunk);
         free(got);
     }
     free(whole);
     free_sequence(&s);
 }
 
+// Windows of one key, within a tile, of a tile, over several, and beyond the sequence. The last
+// gives the bits of none.
+static void test_windows(struct gpu_test *test, const struct vkh_variant *variant, bool half)
+{
+    static const uint32_t windows[] = {1, 2, 17, 63, 64, 65, 130, 199, UINT32_MAX};
+    const struct vkh_attention_shape shape = shape_of(2, 1, 32, half);
+    for (unsigned i = 0; i < sizeof(windows) / sizeof(windows[0]); i++)
+        test_against_ref(test, variant, shape, 200, windows[i], 1.0f);
+    const uint64_t bytes = (uint64_t)200 * shape.n_heads * shape.head_dim * 4;
+    struct sequence s = make_sequence(shape, 200, 0, 1.0f);
+    float *all = run(test, variant, &s, 0, 200);
+    s.window = 200;
+    float *windowed = run(test, variant, &s, 0, 200);
+    CHECK(memcmp(all, windowed, bytes) == 0);
+    free(all);
+    free(windowed);
+    free_sequence(&s);
+}
+
+// Scores far below the cap, around it, and far beyond it.
+static void test_soft_caps(struct gpu_test *test, const struct vkh_variant *variant, bool half)
+{
+    struct vkh_attention_shape shape = shape_of(2, 1, 32, half);
+    shape.soft_cap = 20.0f;
+    test_against_ref(test, variant, shape, 100, 0, 1.0f);
+    shape.scale = 10.0f;
+    test_against_ref(test, variant, shape, 100, 0, 1.0f);
+    shape.scale = 300.0f;
+    test_against_ref(test, variant, shape, 100, 40, 1.0f);
+}
+
 static void test_variant(struct gpu_test *test, const struct vkh_variant *variant)
 {
     for (int half = 0; half < 2; half++) {
-        test_against_ref(test, variant, shape_of(1, 1, 4, half), 1, 1.0f);
-        test_against_ref(test, variant, shape_of(4, 2, 64, half), 200, 1.0f);
-        test_against_ref(test, variant, shape_of(3, 1, 20, half), 65, 1.0f);
-        test_against_ref(test, variant, shape_of(2, 2, 128, half), 70, 4.0f);
-        test_against_ref(test, variant, shape_of(2, 1, 256, half), 33, 1.0f);
-        test_cuts(test, variant, half);
+        test_against_ref(test, variant, shape_of(1, 1, 4, half), 1, 0, 1.0f);
+        test_against_ref(test, variant, shape_of(4, 2, 64, half), 200, 0, 1.0f);
+        test_against_ref(test, variant, shape_of(3, 1, 20, half), 65, 0, 1.0f);
+        test_against_ref(test, variant, shape_of(1, 1, 80, half), 67, 0, 1.0f);
+        test_against_ref(test, variant, shape_of(1, 1, 96, half), 66, 0, 1.0f);
+        test_against_ref(test, variant, shape_of(2, 2, 128, half), 70, 0, 4.0f);
+        test_against_ref(test, variant, shape_of(2, 1, 256, half), 33, 0, 1.0f);
+        test_cuts(test, variant, half, 0);
+        test_cuts(test, variant, half, 50);
+        test_windows(test, variant, half);
+        test_soft_caps(test, variant, half);
     }
 }
 

@@ -4,7 +4,7 @@
 #include "weight_test.h"
 
 static void test_embed(struct gpu_test *test, enum vkh_dtype type, uint32_t rows, uint32_t cols,
-                       uint32_t n_tokens, uint64_t slice_limit, uint32_t slices)
+                       uint32_t n_tokens, uint64_t slice_limit, uint32_t slices, float scale)
 {
     uint64_t state = 1 + rows;
     void *data = test_weight_data(&state, type, rows, cols, 3.0f);
@@ -21,13 +21,13 @@ static void test_embed(struct gpu_test *test, enum vkh_dtype type, uint32_t rows
     struct vkh_buffer *out = gpu_test_buffer(test, NULL, n * 4);
     struct vkh_embed embed;
     CHECK(vkh_embed_create(test->device, type, &embed) == VKH_OK);
-    vkh_embed_record(
-        &embed, vkh_stream_cmd(test->stream),
-        &(struct vkh_embed_args){vkh_range_all(ids_buffer), &table, vkh_range_all(out), n_tokens});
+    vkh_embed_record(&embed, vkh_stream_cmd(test->stream),
+                     &(struct vkh_embed_args){vkh_range_all(ids_buffer), &table, vkh_range_all(out),
+                                              n_tokens, scale});
     float *got = gpu_test_read(test, out);
     float *want = malloc(n * sizeof(*want));
-    vkh_embed_ref(ids, type, data, want, n_tokens, cols);
-    check_close(vkh_dtype_info(type)->name, got, want, n, 0.0, 0.0);
+    vkh_embed_ref(ids, type, data, want, n_tokens, cols, scale);
+    check_close(vkh_dtype_info(type)->name, got, want, n, 0.0, scale == 1.0f ? 0.0 : 1e-7);
 
     vkh_weight_destroy(&table);
     vkh_buffer_destroy(&ids_buffer);
@@ -43,10 +43,11 @@ int main(void)
     struct gpu_test test = gpu_test_open();
     for (int i = 0; i < VKH_N_DTYPES; i++) {
         const enum vkh_dtype type = (enum vkh_dtype)i;
-        test_embed(&test, type, 1000, 96, 77, 0, 1);
-        test_embed(&test, type, 1, 32, 1, 0, 1);
-        test_embed(&test, type, 1100, 1024 + 32, 130, vkh_weight_bytes(type, 600, 1056), 3);
+        test_embed(&test, type, 1000, 96, 77, 0, 1, 1.0f);
+        test_embed(&test, type, 1, 32, 1, 0, 1, 1.0f);
+        test_embed(&test, type, 1100, 1024 + 32, 130, vkh_weight_bytes(type, 600, 1056), 3, 1.0f);
+        test_embed(&test, type, 300, 64, 40, 0, 1, 25.3f);
     }
-    test_embed(&test, VKH_F32, 50, 4, 70000, 0, 1); // more tokens than workgroups
+    test_embed(&test, VKH_F32, 50, 4, 70000, 0, 1, 1.0f); // more tokens than workgroups
     return gpu_test_close(&test);
 }

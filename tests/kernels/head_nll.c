@@ -7,6 +7,7 @@ struct shape {
     uint32_t n_tokens, vocab, cols;
     float scale;          // of x; the logits' spread grows with it
     uint64_t slice_limit; // rows
+    float soft_cap;
 };
 
 static void test_head(struct gpu_test *test, enum vkh_dtype type, const struct vkh_variant *variant,
@@ -30,12 +31,12 @@ static void test_head(struct gpu_test *test, enum vkh_dtype type, const struct v
     struct vkh_buffer *nll = gpu_test_buffer(test, NULL, n * 4);
     struct vkh_head_nll head;
     CHECK(vkh_head_nll_create(test->device, type, variant, &head) == VKH_OK);
-    vkh_head_nll_record(
-        &head, vkh_stream_cmd(test->stream),
-        &(struct vkh_head_nll_args){vkh_range_all(x_buffer), &weight, vkh_range_all(targets_buffer),
-                                    vkh_range_all(scratch), vkh_range_all(nll), s.n_tokens});
+    vkh_head_nll_record(&head, vkh_stream_cmd(test->stream),
+                        &(struct vkh_head_nll_args){
+                            vkh_range_all(x_buffer), &weight, vkh_range_all(targets_buffer),
+                            vkh_range_all(scratch), vkh_range_all(nll), s.n_tokens, s.soft_cap});
     float *got = gpu_test_read(test, nll), *want = malloc(n * sizeof(*want));
-    vkh_head_nll_ref(x, type, w, targets, want, n, s.vocab, s.cols);
+    vkh_head_nll_ref(x, type, w, targets, want, n, s.vocab, s.cols, s.soft_cap);
     check_close(variant->name, got, want, n, 1e-5 + 2e-6 * sqrt((double)s.cols) * (double)s.scale,
                 1e-6);
     vkh_weight_destroy(&weight);
@@ -60,10 +61,12 @@ int main(void)
         for (uint32_t j = 0; j < n; j++) {
             if (!vkh_variant_supported(test.device, &variants[j]))
                 continue;
-            test_head(&test, type, &variants[j], (struct shape){1, 2, 32, 1.0f, 0});
-            test_head(&test, type, &variants[j], (struct shape){70, 1100, 96, 1.0f, 0});
-            test_head(&test, type, &variants[j], (struct shape){64, 512, 64, 30.0f, 0});
-            test_head(&test, type, &variants[j], (struct shape){9, 1500, 32, 1.0f, 512});
+            test_head(&test, type, &variants[j], (struct shape){1, 2, 32, 1.0f, 0, 0});
+            test_head(&test, type, &variants[j], (struct shape){70, 1100, 96, 1.0f, 0, 0});
+            test_head(&test, type, &variants[j], (struct shape){64, 512, 64, 30.0f, 0, 0});
+            test_head(&test, type, &variants[j], (struct shape){9, 1500, 32, 1.0f, 512, 0});
+            test_head(&test, type, &variants[j], (struct shape){70, 1100, 96, 1.0f, 0, 30});
+            test_head(&test, type, &variants[j], (struct shape){9, 600, 32, 30.0f, 512, 5});
         }
     }
     return gpu_test_close(&test);
