@@ -49,12 +49,20 @@ def shader(compiler, validator, environment, source, name, out, depfile, *define
         encoding='utf-8')
 
 
+def absent(name, out):
+    """A shader that this compiler cannot make: nothing, which no device takes."""
+    pathlib.Path(out).write_text(
+        f'#include "shaders/table.h"\n\nconst struct vkh_shader vkh_shader_{name} = '
+        f'{{"{name}", NULL, 0}};\n', encoding='utf-8')
+
+
 def table(out, *names):
-    rows = '\n'.join(f'extern const struct vkh_shader vkh_shader_{name};' for name in names)
+    rows = '\n'.join(f'extern const struct vkh_shader vkh_shader_{name};'
+                     for name in dict.fromkeys(names))
     pathlib.Path(out).write_text(
         f'#ifndef VKH_SHADERS_TABLE_H\n#define VKH_SHADERS_TABLE_H\n\n#include "gpu/pipeline.h"\n\n'
         f'{rows}\n\n#endif\n', encoding='utf-8')
 
 
 if __name__ == '__main__':
-    {'shader': shader, 'probe': probe, 'table': table}[sys.argv[1]](*sys.argv[2:])
+    {'absent': absent, 'shader': shader, 'probe': probe, 'table': table}[sys.argv[1]](*sys.argv[2:])

@@ -26,7 +26,6 @@ enum vkh_cap {
     VKH_CAP_SUBGROUP_16 = 1 << 8,   // full subgroups of at least 16 invocations can be required
     VKH_CAP_CPU = 1 << 9,           // a software driver: no shared memory worth the name
     VKH_CAP_MATRIX16 = 1 << 10,     // cooperative matrices, fp16 products summed in fp32
-    VKH_CAP_SHARED_48K = 1 << 11,   // 48 KiB of shared memory a workgroup
 };
 
 // A cooperative matrix product of one subgroup: [m][k] times [k][n].

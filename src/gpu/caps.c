@@ -205,7 +205,6 @@ static void copy_limits(const VkPhysicalDeviceProperties *p, struct vkh_caps *ca
     for (int i = 0; i < 3; i++)
         caps->max_group_count[i] = p->limits.maxComputeWorkGroupCount[i];
     caps->bits |= (caps->max_shared >= 32768 ? VKH_CAP_SHARED_32K : 0u) |
-                  (caps->max_shared >= 49152 ? VKH_CAP_SHARED_48K : 0u) |
                   (caps->max_invocations >= 256 ? VKH_CAP_GROUP_256 : 0u) |
                   (caps->is_cpu ? VKH_CAP_CPU : 0u);
 }

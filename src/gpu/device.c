@@ -281,3 +281,16 @@ struct vkh_memory_use vkh_device_memory_use(const struct vkh_device *device)
     pthread_mutex_unlock(lock);
     return use;
 }
+
+bool vkh_device_has_subgroup(const struct vkh_device *device, uint32_t size)
+{
+    const struct vkh_caps *caps = &device->caps;
+    if (!(caps->bits & VKH_CAP_SUBGROUP_SIZE))
+        return caps->subgroup_size == size;
+    return caps->min_subgroup_size <= size && size <= caps->max_subgroup_size;
+}
+
+uint32_t vkh_device_subgroup(const struct vkh_device *device, uint32_t size)
+{
+    return device->caps.bits & VKH_CAP_SUBGROUP_SIZE ? size : 0;
+}

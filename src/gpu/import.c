@@ -136,7 +136,7 @@ static void note_structure(struct enabled *enabled, const void *structure)
 
 // No feature switches these on.
 static const uint32_t ALWAYS =
-    VKH_CAP_SUBGROUP | VKH_CAP_SHARED_32K | VKH_CAP_SHARED_48K | VKH_CAP_GROUP_256 | VKH_CAP_CPU;
+    VKH_CAP_SUBGROUP | VKH_CAP_SHARED_32K | VKH_CAP_GROUP_256 | VKH_CAP_CPU;
 
 static struct enabled read_features(const VkPhysicalDeviceFeatures2 *features)
 {

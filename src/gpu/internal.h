@@ -10,6 +10,7 @@
 #include "gpu/buffer.h"
 #include "gpu/device.h"
 #include "gpu/functions.h"
+#include "gpu/matrix.h"
 #include "gpu/pipeline.h"
 
 // An instance of our own or the caller's, with the loader that it came from.
@@ -41,6 +42,8 @@ struct vkh_device {
     bool statistics; // asked for, and the driver has them
     VkPipelineCache pipeline_cache;
     struct vkh_pipeline *pipelines; // a list
+    struct vkh_matrix_layout matrix;
+    bool matrix_known; // measured
     struct vkh_memory_use memory_use;
 };
 

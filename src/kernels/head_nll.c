@@ -6,16 +6,12 @@
 #include "gpu/device.h"
 #include "shaders/table.h"
 
-enum { PART = 512, REDUCE_TOKENS = 64 };
+enum { PART = 512 };
 
 struct push {
     uint32_t n_tokens, n_rows, cols, row_words;
     uint32_t first_row, first_part, n_parts;
     float soft_cap;
-};
-
-struct reduce_push {
-    uint32_t n_tokens, n_parts;
 };
 
 // clang-format off
@@ -62,18 +58,13 @@ enum vkh_status vkh_head_nll_create(struct vkh_device *device, enum vkh_dtype ty
         .constants = {vkh_device_caps(device)->subgroup_size},
         .subgroup_size = wide ? vkh_variant_row_subgroup(device) : 0,
     };
-    const struct vkh_pipeline_desc reduce = {
-        .shader = &vkh_shader_nll_reduce,
-        .n_bindings = 3,
-        .push_bytes = sizeof(struct reduce_push),
-    };
     status = vkh_pipeline_get(device, &partial, &head->partial);
-    return status == VKH_OK ? vkh_pipeline_get(device, &reduce, &head->reduce) : status;
+    return status == VKH_OK ? vkh_nll_reduce_create(device, &head->reduce) : status;
 }
 
 uint64_t vkh_head_nll_scratch_bytes(uint64_t vocab, uint32_t n_tokens)
 {
-    return (2 * vkh_div_up(vocab, PART) + 1) * n_tokens * sizeof(float);
+    return vkh_nll_scratch_bytes(vkh_div_up(vocab, PART), n_tokens);
 }
 
 void vkh_head_nll_record(const struct vkh_head_nll *head, struct vkh_cmd *cmd,
@@ -105,13 +96,7 @@ void vkh_head_nll_record(const struct vkh_head_nll *head, struct vkh_cmd *cmd,
                 .cost = (double)args->n_tokens * (double)slice->n * (double)weight->cols,
             });
     }
-    const struct reduce_push push = {args->n_tokens, n_parts};
-    vkh_cmd_dispatch(cmd, &(struct vkh_dispatch){
-                              .pipeline = head->reduce,
-                              .bindings = {args->scratch, args->targets, args->nll},
-                              .writes = 1 << 2,
-                              .push = &push,
-                              .groups = {(uint32_t)vkh_div_up(args->n_tokens, REDUCE_TOKENS), 1, 1},
-                              .cost = 16.0 * args->n_tokens * n_parts,
-                          });
+    vkh_nll_reduce_record(&head->reduce, cmd,
+                          &(struct vkh_nll_reduce_args){args->scratch, args->targets, args->nll,
+                                                        args->n_tokens, n_parts});
 }

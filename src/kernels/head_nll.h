@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <vkhrope/status.h>
 
+#include "kernels/nll_reduce.h"
 #include "kernels/variant.h"
 #include "kernels/weight.h"
 
@@ -17,7 +18,7 @@ struct vkh_head_nll {
     struct vkh_device *device;
     const struct vkh_variant *variant;
     const struct vkh_pipeline *partial; // per token and slice of the vocabulary: maximum, sum
-    const struct vkh_pipeline *reduce;
+    struct vkh_nll_reduce reduce;
 };
 
 const struct vkh_variant *vkh_head_nll_variants(enum vkh_dtype type, uint32_t *n);

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// Cooperative matrices of SIDE x SIDE, and how they lie in buffers. A tile is the matrix as a
+// subgroup holds it: a word of eight halves an invocation, invocation after invocation. Which element
+// a half is, a device tells when it is opened (src/gpu/matrix.h); a layout has four bits for each bit
+// of the half's place, which name the bit of row * SIDE + column that it is. The includer declares
+// the extensions.
+
+layout(constant_id = 0) const uint SIDE = 16;
+layout(constant_id = 1) const uint LAYOUT_A = 0; // of left operands, columns as the device's b
+layout(constant_id = 2) const uint LAYOUT_B = 0; // of right operands
+layout(constant_id = 3) const uint LAYOUT_C = 0; // of accumulators
+layout(constant_id = 4) const uint ROW_ELEMENTS = 0; // bits of an accumulator's index that are rows
+layout(constant_id = 5) const uint COLUMN_LANES = 0; // bits of the invocation that are columns
+
+const uint LANES = SIDE * SIDE / 8; // of a subgroup
+const uint PANEL = 8;               // tiles side by side
+
+#include "common/order.glsl"
+
+#define MATRIX_A coopmat<float16_t, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseA>
+#define MATRIX_B coopmat<float16_t, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseB>
+#define MATRIX_C coopmat<float, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseAccumulator>
+
+// The same for element i of an accumulator in this invocation.
+uint element_of(uint i)
+{
+    return element_at(LAYOUT_C, gl_SubgroupInvocationID * 8 + i);
+}
+
+// Elements of one row share a slot.
+uint slot_of(uint i)
+{
+    return i & ROW_ELEMENTS;
+}
+
+// The middle words of a left operand change places: so NVIDIA's instructions want them.
+MATRIX_A left_tile(uvec4 word)
+{
+    MATRIX_A m;
+    const uvec4 pairs = word.xzyw;
+    [[unroll]] for (uint i = 0; i < 4; i++) {
+        const f16vec2 pair = unpackFloat2x16(pairs[i]);
+        m[2 * i] = pair.x;
+        m[2 * i + 1] = pair.y;
+    }
+    return m;
+}
+
+MATRIX_B right_tile(uvec4 word)
+{
+    MATRIX_B m;
+    [[unroll]] for (uint i = 0; i < 4; i++) {
+        const f16vec2 pair = unpackFloat2x16(word[i]);
+        m[2 * i] = pair.x;
+        m[2 * i + 1] = pair.y;
+    }
+    return m;
+}
+
+uint half_pair(float low, float high)
+{
+    return packFloat2x16(f16vec2(float16_t(low), float16_t(high)));
+}
+
+// An accumulator's elements as the word of a left operand: both lie alike.
+uvec4 left_word(float values[8])
+{
+    return uvec4(half_pair(values[0], values[1]), half_pair(values[4], values[5]),
+                 half_pair(values[2], values[3]), half_pair(values[6], values[7]));
+}
+
+// Over the invocations that hold the same row.
+float row_max(float value)
+{
+    [[unroll]] for (uint bit = 0; bit < 5; bit++)
+        if ((COLUMN_LANES >> bit & 1u) != 0u)
+            value = max(value, subgroupShuffleXor(value, 1u << bit));
+    return value;
+}
+
+float row_sum(float value)
+{
+    [[unroll]] for (uint bit = 0; bit < 5; bit++)
+        if ((COLUMN_LANES >> bit & 1u) != 0u)
+            value += subgroupShuffleXor(value, 1u << bit);
+    return value;
+}

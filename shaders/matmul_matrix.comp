@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#version 450
+#pragma use_vulkan_memory_model
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#extension GL_EXT_shader_16bit_storage : require
+#extension GL_KHR_cooperative_matrix : require
+#extension GL_KHR_memory_scope_semantics : require
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_shuffle : require
+// x[t]·w[r] on cooperative matrices, a workgroup a block of X_TILES x W_TILES tiles, and what follows
+// of it (matrix/epilogue_*.glsl). Both operands lie in panels, [panel][k tile][8][LANES] words.
+//
+// A step is STEP tiles of k. While it is multiplied out of shared memory, the step after next travels
+// to registers; the next one is stored in the middle of the step, so that one barrier is enough. The
+// fragments of a tile of k are read while the one before is multiplied.
+layout(local_size_x_id = 6) in;
+
+#include "common/matrix.glsl"
+
+// Subgroups down (tokens) and across (rows), tiles of each; define X_SUBGROUPS and W_SUBGROUPS.
+const uint TILES = 4, STEP = 2;
+const uint X_TILES = X_SUBGROUPS * TILES, W_TILES = W_SUBGROUPS * TILES;
+const uint INVOCATIONS = X_SUBGROUPS * W_SUBGROUPS * LANES;
+const uint X_WORDS = TILES * STEP / W_SUBGROUPS; // of an invocation, of a step
+const uint W_WORDS = TILES * STEP / X_SUBGROUPS;
+
+layout(binding = 0) readonly buffer X { uvec4 x_words[]; };
+layout(push_constant) uniform Push {
+    uint n_tokens, n_rows; // of this dispatch; rows count from the bound matrix's first
+    uint k_tiles;          // a multiple of 2 STEP
+    uint x_blocks, w_blocks;
+    uint first_row;  // of the bound matrix, in the output
+    uint out_stride; // rows; of a GLU: its k tiles
+    uint accumulate;
+    uint strips; // of the whole vocabulary
+    float cap;   // of the logits; 0: none
+    // Of weights in blocks: the gate's rows, which those of the up projection follow, or 0.
+    uint cols, row_words, glu_rows;
+};
+
+#include "matrix/weights.glsl"
+
+shared uvec4 x_shared[2][X_TILES * STEP * LANES];
+shared uvec4 w_shared[2][W_TILES * STEP * LANES];
+
+uint x_block, w_block;    // of the workgroup
+uint x_first, w_first;    // tiles of the subgroup in the block
+uvec4 x_fetched[X_WORDS]; // of the step that was fetched last
+WEIGHT_WORD w_fetched[W_WORDS];
+uvec4 x_next[TILES], w_next[TILES]; // of the next tile of k
+MATRIX_C sums[TILES][TILES];        // [tokens][rows]
+
+// Neighbouring workgroups share rows of x and columns of blocks, so that the cache holds both.
+void place_workgroup()
+{
+    const uint GROUP = 8;
+    const uint id = gl_WorkGroupID.x, group = id / (GROUP * w_blocks), rest = id % (GROUP * w_blocks);
+    const uint width = min(GROUP, x_blocks - group * GROUP);
+    x_block = group * GROUP + rest % width;
+    w_block = rest / width;
+    x_first = gl_SubgroupID / W_SUBGROUPS * TILES;
+    w_first = gl_SubgroupID % W_SUBGROUPS * TILES;
+}
+
+// Where word i of this invocation belongs in a step: panel by panel, tile of k by tile of k.
+uint place_of(uint i)
+{
+    return i * INVOCATIONS + gl_LocalInvocationIndex;
+}
+
+void fetch(uint k)
+{
+    const uint from = min(k, k_tiles - STEP);
+    [[unroll]] for (uint i = 0; i < X_WORDS; i++) {
+        const uint at = place_of(i), panel = x_block * (X_TILES / PANEL) + at / (STEP * PANEL * LANES);
+        x_fetched[i] =
+            x_words[(panel * k_tiles + from) * PANEL * LANES + at % (STEP * PANEL * LANES)];
+    }
+    [[unroll]] for (uint i = 0; i < W_WORDS; i++)
+        w_fetched[i] = fetch_weight(w_block, from, place_of(i));
+}
+
+void store(uint buffer_index)
+{
+    [[unroll]] for (uint i = 0; i < X_WORDS; i++)
+        x_shared[buffer_index][place_of(i)] = x_fetched[i];
+    [[unroll]] for (uint i = 0; i < W_WORDS; i++)
+        w_shared[buffer_index][place_of(i)] = weight_word(w_fetched[i]);
+}
+
+uint shared_place(uint tile, uint k)
+{
+    return ((tile / PANEL * STEP + k) * PANEL + tile % PANEL) * LANES + gl_SubgroupInvocationID;
+}
+
+void read_fragments(uint buffer_index, uint k)
+{
+    [[unroll]] for (uint i = 0; i < TILES; i++)
+        x_next[i] = x_shared[buffer_index][shared_place(x_first + i, k)];
+    [[unroll]] for (uint i = 0; i < TILES; i++)
+        w_next[i] = w_shared[buffer_index][shared_place(w_first + i, k)];
+}
+
+// Multiplies the fragments that were read, reading those of (buffer_index, k) meanwhile.
+void multiply(uint buffer_index, uint k)
+{
+    MATRIX_A x[TILES];
+    MATRIX_B w[TILES];
+    [[unroll]] for (uint i = 0; i < TILES; i++)
+        x[i] = left_tile(x_next[i]);
+    [[unroll]] for (uint i = 0; i < TILES; i++)
+        w[i] = right_tile(w_next[i]);
+    read_fragments(buffer_index, k);
+    [[unroll]] for (uint i = 0; i < TILES; i++)
+        [[unroll]] for (uint j = 0; j < TILES; j++)
+            sums[i][j] = coopMatMulAdd(x[i], w[j], sums[i][j]);
+}
+
+void multiply_block()
+{
+    [[unroll]] for (uint i = 0; i < TILES; i++)
+        [[unroll]] for (uint j = 0; j < TILES; j++)
+            sums[i][j] = MATRIX_C(0.0);
+    fetch(0);
+    store(0);
+    fetch(STEP);
+    barrier();
+    read_fragments(0, 0);
+    for (uint k = 0; k < k_tiles; k += 2 * STEP) {
+        [[unroll]] for (uint half_step = 0; half_step < 2; half_step++) {
+            multiply(half_step, 1);
+            store(1 - half_step);
+            fetch(k + (half_step + 2) * STEP);
+            barrier();
+            multiply(1 - half_step, 0);
+        }
+    }
+}
+
+#include "matrix/epilogue.glsl"
+
+void main()
+{
+    place_workgroup();
+    multiply_block();
+    finish_block();
+}

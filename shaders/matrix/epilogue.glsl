@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// What becomes of a block's sums: rows of fp32, the gated product of a GLU as the left operand of the
+// next product, or a vocabulary's maxima and sums of exponentials.
+
+layout(constant_id = 7) const uint EPILOGUE = 0;
+const uint ROWS = 0, GLU = 1, NLL = 2;
+layout(constant_id = 8) const uint ACTIVATION = 0; // of the GLU: SiLU, or GELU by tanh
+layout(constant_id = 9) const uint PAIRS = 0;      // elements 2i and 2i + 1 are neighbours of a row
+
+layout(binding = 2) buffer Out { float outs[]; };
+layout(binding = 2) buffer OutPairs { vec2 out_pairs[]; };
+layout(binding = 2) writeonly buffer OutWords { uvec4 out_words[]; };
+layout(binding = 3) readonly buffer Targets { int targets[]; };
+
+// The first token and row of tile (i, j) of the subgroup.
+uvec2 origin_of(uint i, uint j)
+{
+    return uvec2(x_block * X_TILES + x_first + i, w_block * W_TILES + w_first + j) * SIDE;
+}
+
+void write_rows()
+{
+    [[unroll]] for (uint i = 0; i < TILES; i++) {
+        [[unroll]] for (uint j = 0; j < TILES; j++) {
+            [[unroll]] for (uint e = 0; e < 8; e += 2) {
+                const uint first = element_of(e), second = element_of(e + 1);
+                const uvec2 a = origin_of(i, j) + uvec2(first / SIDE, first % SIDE);
+                const uvec2 b = origin_of(i, j) + uvec2(second / SIDE, second % SIDE);
+                const uint at = a.x * out_stride + first_row + a.y;
+                vec2 pair = vec2(sums[i][j][e], sums[i][j][e + 1]);
+                if (PAIRS != 0u && a.x < n_tokens && b.y < n_rows) {
+                    out_pairs[at / 2] = accumulate != 0u ? out_pairs[at / 2] + pair : pair;
+                    continue;
+                }
+                if (a.x < n_tokens && a.y < n_rows)
+                    outs[at] = accumulate != 0u ? outs[at] + pair.x : pair.x;
+                const uint next = b.x * out_stride + first_row + b.y;
+                if (b.x < n_tokens && b.y < n_rows)
+                    outs[next] = accumulate != 0u ? outs[next] + pair.y : pair.y;
+            }
+        }
+    }
+}
+
+float activate(float gate)
+{
+    // exp(-|x|) cannot overflow.
+    const float x = ACTIVATION == 0u ? gate : 1.5957691216057308 * (gate + 0.044715 * gate * gate * gate);
+    const float e = exp(-abs(x));
+    return gate * ((x >= 0.0 ? 1.0 : e) / (1.0 + e));
+}
+
+// Tiles of rows are the gate's and the up projection's in turn.
+void write_glu()
+{
+    const uint out_tiles = w_blocks * W_TILES / 2;
+    [[unroll]] for (uint i = 0; i < TILES; i++) {
+        [[unroll]] for (uint j = 0; j < TILES; j += 2) {
+            float gated[8];
+            [[unroll]] for (uint e = 0; e < 8; e++)
+                gated[e] = activate(sums[i][j][e]) * sums[i][j + 1][e];
+            const uint row = x_block * X_TILES + x_first + i;
+            const uint k = (first_row / SIDE + w_block * W_TILES + w_first + j) / 2;
+            const uint tile = (row / PANEL * out_stride + k) * PANEL + row % PANEL;
+            out_words[tile * LANES + gl_SubgroupInvocationID] = left_word(gated);
+        }
+    }
+}
+
+// Of the subgroup's tokens and rows: maximum and sum of exp(logit - maximum) at outs[strip][token],
+// and behind the strips the logit of each target.
+void write_nll()
+{
+    const uint strip = first_row / (TILES * SIDE) + w_block * W_SUBGROUPS + w_first / TILES;
+    const float LOWEST = -3.402823466e38;
+    [[unroll]] for (uint i = 0; i < TILES; i++) {
+        float highest[8], total[8];
+        [[unroll]] for (uint e = 0; e < 8; e++) {
+            highest[e] = LOWEST;
+            total[e] = 0.0;
+        }
+        [[unroll]] for (uint j = 0; j < TILES; j++) {
+            [[unroll]] for (uint e = 0; e < 8; e++) {
+                const uint element = element_of(e);
+                const uvec2 at = origin_of(i, j) + uvec2(element / SIDE, element % SIDE);
+                const float logit = cap > 0.0 ? cap * tanh(sums[i][j][e] / cap) : sums[i][j][e];
+                sums[i][j][e] = at.y < n_rows ? logit : LOWEST;
+                highest[slot_of(e)] = max(highest[slot_of(e)], sums[i][j][e]);
+                if (at.x < n_tokens && at.y < n_rows && int(first_row + at.y) == targets[at.x])
+                    outs[2 * strips * n_tokens + at.x] = logit;
+            }
+        }
+        [[unroll]] for (uint e = 0; e < 8; e++)
+            if (slot_of(e) == e)
+                highest[e] = row_max(highest[e]);
+        [[unroll]] for (uint j = 0; j < TILES; j++)
+            [[unroll]] for (uint e = 0; e < 8; e++)
+                total[slot_of(e)] +=
+                    sums[i][j][e] > LOWEST ? exp(sums[i][j][e] - highest[slot_of(e)]) : 0.0;
+        [[unroll]] for (uint e = 0; e < 8; e++) {
+            if (slot_of(e) != e)
+                continue;
+            const float sum = row_sum(total[e]);
+            const uint element = element_of(e), token = origin_of(i, 0).x + element / SIDE;
+            if (token < n_tokens && element % SIDE == 0u) {
+                const uint to = 2 * (token * strips + strip);
+                outs[to] = highest[e];
+                outs[to + 1] = sum;
+            }
+        }
+    }
+}
+
+void finish_block()
+{
+    if (EPILOGUE == ROWS)
+        write_rows();
+    else if (EPILOGUE == GLU)
+        write_glu();
+    else
+        write_nll();
+}

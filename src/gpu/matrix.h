@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// How a device's cooperative matrices lie in the invocations of a subgroup. Vulkan leaves it to the
+// driver, so it is measured, once a device. Kernels that know it keep operands in buffers as the
+// invocations hold them: an invocation then reads its eight halves as one word.
+#ifndef VKH_GPU_MATRIX_H
+#define VKH_GPU_MATRIX_H
+
+#include <stdint.h>
+#include <vkhrope/status.h>
+
+struct vkh_device;
+
+// An order has four bits for each bit of an element's place, invocation * 8 + index: the bit of
+// row * side + column that it is. Columns of left operands are counted anew, so that an
+// invocation's are neighbours: `a` and `b` say where an element of a matrix in memory belongs, and
+// `c` where an accumulator's is.
+struct vkh_matrix_layout {
+    uint32_t side;  // 8 or 16: every matrix is side x side; 0: the device has none of use
+    uint32_t lanes; // of a subgroup: side * side / 8
+    uint32_t a, b, c;
+    uint32_t b_out;        // as b, for products whose rows become the left operand of another
+    uint32_t v;            // as b_out, for matrices whose rows are columns of an accumulator
+    uint32_t row_elements; // bits of an accumulator's index that are bits of the row
+    uint32_t column_lanes; // bits of the invocation that are bits of the column
+};
+
+enum { VKH_MATRIX_CONSTANTS = 6 };
+
+// Measured at the first call. `side` is 0 without VKH_CAP_MATRIX16, and where matrices do not lie
+// as the kernels want them: eight elements an invocation, their places a permutation of bits,
+// accumulators like left operands. Waits for the device.
+enum vkh_status vkh_matrix_layout(struct vkh_device *device, struct vkh_matrix_layout *layout);
+
+// The specialisation constants that shaders/common/matrix.glsl declares.
+void vkh_matrix_constants(const struct vkh_matrix_layout *layout,
+                          uint32_t constants[VKH_MATRIX_CONSTANTS]);
+
+#endif

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/attention_matrix.h"
+
+#include "base/size.h"
+#include "gpu/cmd.h"
+#include "gpu/device.h"
+#include "shaders/table.h"
+
+enum { SUBGROUPS = 8, MAX_HEAD_DIM = 256, MAX_HEADS = 4 };
+static const double LOG2E = 1.4426950408889634;
+// Multiply-adds of one dispatch, so that none runs into a watchdog.
+static const double MAX_COST = 1e12, MAX_COST_CPU = 2e9;
+
+struct push {
+    uint32_t n_heads, group;
+    uint32_t prefix_tokens, prefix_tiles, own_tiles;
+    uint32_t first_token, n_tokens, query_tiles;
+    uint32_t first_block;
+    uint32_t window;
+    float cap;
+};
+
+// Tiles of queries of a subgroup: as many as its registers hold beside the sums.
+static uint32_t row_tiles(const struct vkh_attention_shape *shape)
+{
+    return shape->head_dim > 128 ? 1 : 2;
+}
+
+// Tiles of keys of a step: 32 KiB of shared memory hold two steps of keys and values.
+static uint32_t key_tiles(const struct vkh_attention_shape *shape)
+{
+    return shape->head_dim > 128 ? 1 : 2;
+}
+
+// Query heads of one kv head that share a workgroup.
+static uint32_t heads_of(const struct vkh_attention_shape *shape)
+{
+    const uint32_t group = shape->n_heads / shape->n_kv_heads;
+    uint32_t heads = MAX_HEADS;
+    while (group % heads)
+        heads /= 2;
+    return heads;
+}
+
+bool vkh_attention_matrix_takes(const struct vkh_matrix_layout *layout,
+                                const struct vkh_attention_shape *shape)
+{
+    // A step's words are dealt out evenly to the invocations.
+    return layout->side && shape->head_dim <= MAX_HEAD_DIM && shape->head_dim % layout->side == 0 &&
+           key_tiles(shape) * shape->head_dim / layout->side % SUBGROUPS == 0;
+}
+
+enum vkh_status vkh_attention_matrix_create(struct vkh_device *device,
+                                            const struct vkh_attention_shape *shape,
+                                            struct vkh_attention_matrix *attention)
+{
+    *attention = (struct vkh_attention_matrix){.device = device, .shape = *shape};
+    const enum vkh_status status = vkh_matrix_layout(device, &attention->layout);
+    if (status != VKH_OK)
+        return status;
+    const struct vkh_matrix_layout *layout = &attention->layout;
+    attention->heads = heads_of(shape);
+    attention->block_queries = SUBGROUPS / attention->heads * row_tiles(shape) * layout->side;
+    struct vkh_pipeline_desc desc = {
+        .shader = &vkh_shader_attention_matrix,
+        .n_bindings = 4,
+        .push_bytes = sizeof(struct push),
+        .n_constants = VKH_MATRIX_CONSTANTS + 6,
+        .subgroup_size = vkh_device_subgroup(device, layout->lanes),
+    };
+    vkh_matrix_constants(layout, desc.constants);
+    const uint32_t own[] = {SUBGROUPS * layout->lanes, shape->head_dim,  row_tiles(shape),
+                            key_tiles(shape),          attention->heads, shape->soft_cap > 0.0f};
+    for (uint32_t i = 0; i < VKH_COUNTOF(own); i++)
+        desc.constants[VKH_MATRIX_CONSTANTS + i] = own[i];
+    return vkh_pipeline_get(device, &desc, &attention->pipeline);
+}
+
+float vkh_attention_matrix_query_scale(const struct vkh_attention_shape *shape)
+{
+    return (float)((double)shape->scale * LOG2E);
+}
+
+uint32_t vkh_attention_matrix_query_tokens(const struct vkh_matrix_layout *layout,
+                                           uint32_t n_tokens)
+{
+    return (uint32_t)vkh_round_up(n_tokens, vkh_block_rows(layout));
+}
+
+// The query blocks [first, first + n).
+static void record_part(const struct vkh_attention_matrix *attention, struct vkh_cmd *cmd,
+                        const struct vkh_attention_args *args, uint32_t first, uint32_t n,
+                        double cost)
+{
+    const struct vkh_attention_shape *shape = &attention->shape;
+    const struct vkh_matrix_layout *layout = &attention->layout;
+    const uint32_t side = layout->side, n_kv = shape->n_kv_heads;
+    const struct vkh_range own = vkh_kv_heads(&args->own, 0, n_kv);
+    const struct push push = {
+        .n_heads = shape->n_heads,
+        .group = shape->n_heads / n_kv,
+        .prefix_tokens = args->prefix_tokens,
+        .prefix_tiles = args->prefix_tokens ? args->prefix.shape.capacity / side : 0,
+        .own_tiles = args->own.shape.capacity / side,
+        .first_token = args->first_token,
+        .n_tokens = args->n_tokens,
+        .query_tiles = (uint32_t)vkh_div_up(args->n_tokens, side),
+        .first_block = first,
+        .window = args->window,
+        .cap = (float)((double)shape->soft_cap * LOG2E),
+    };
+    vkh_cmd_dispatch(
+        cmd,
+        &(struct vkh_dispatch){
+            .pipeline = attention->pipeline,
+            .bindings = {args->q, args->prefix_tokens ? vkh_kv_heads(&args->prefix, 0, n_kv) : own,
+                         own, args->out},
+            .writes = 1 << 3,
+            .push = &push,
+            .groups = {n, shape->n_heads / attention->heads, 1},
+            .cost = cost,
+        });
+}
+
+void vkh_attention_matrix_record(const struct vkh_attention_matrix *attention, struct vkh_cmd *cmd,
+                                 const struct vkh_attention_args *args)
+{
+    const struct vkh_attention_shape *shape = &attention->shape;
+    const uint32_t blocks = (uint32_t)vkh_div_up(args->n_tokens, attention->block_queries);
+    const double keys = (double)args->first_token + args->n_tokens;
+    const double seen = args->window && args->window < keys ? args->window : keys;
+    const double cost = 2.0 * shape->n_heads * shape->head_dim * attention->block_queries * seen;
+    const double budget = vkh_device_caps(attention->device)->is_cpu ? MAX_COST_CPU : MAX_COST;
+    const uint32_t at_once = cost * blocks <= budget ? blocks
+                             : cost < budget         ? (uint32_t)(budget / cost)
+                                                     : 1;
+    for (uint32_t first = 0; first < blocks; first += at_once) {
+        const uint32_t n = (uint32_t)vkh_min_size(blocks - first, at_once);
+        record_part(attention, cmd, args, first, n, cost * n);
+    }
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/matmul_matrix.h"
+
+#include "base/size.h"
+#include "gpu/cmd.h"
+#include "gpu/device.h"
+#include "kernels/nll_reduce.h"
+#include "shaders/table.h"
+
+enum { TILES = 4, STEP = 2, STEPS = 2 }; // of a subgroup each way, of k, in shared memory
+
+struct push {
+    uint32_t n_tokens, n_rows, k_tiles;
+    uint32_t x_blocks, w_blocks;
+    uint32_t first_row, out_stride, accumulate, strips;
+    float cap;
+    uint32_t cols, row_words, glu_rows;
+};
+
+// Subgroups of a workgroup: tokens, rows.
+static const struct shape {
+    uint32_t x, w;
+} shapes[] = {{2, 2}, {4, 2}};
+
+enum { N_VARIANTS = VKH_COUNTOF(shapes) };
+
+#define VARIANTS(type)                                                                             \
+    {                                                                                              \
+        {"2x2", VKH_CAP_MATRIX16, &vkh_shader_matmul_matrix_2x2_##type, 0},                        \
+            {"4x2", VKH_CAP_MATRIX16, &vkh_shader_matmul_matrix_4x2_##type, 0},                    \
+    }
+
+static const struct vkh_variant variants[VKH_N_DTYPES][N_VARIANTS] = {
+    [VKH_F16] = VARIANTS(packed),
+    [VKH_BF16] = VARIANTS(packed),
+    [VKH_Q8_0] = VARIANTS(q8_0),
+};
+
+const struct vkh_variant *vkh_matmul_matrix_variants(enum vkh_dtype type, uint32_t *n)
+{
+    *n = variants[type][0].shader ? N_VARIANTS : 0;
+    return variants[type];
+}
+
+static const struct shape *shape_of(const struct vkh_variant *variant)
+{
+    return variant->name[0] == '4' ? &shapes[1] : &shapes[0];
+}
+
+bool vkh_matmul_matrix_supported(const struct vkh_device *device,
+                                 const struct vkh_matrix_layout *layout,
+                                 const struct vkh_variant *variant)
+{
+    const struct vkh_caps *caps = vkh_device_caps(device);
+    const struct shape *shape = shape_of(variant);
+    const uint32_t tile_bytes = layout->side * layout->side * 2;
+    return layout->side && vkh_variant_supported(device, variant) &&
+           shape->x * shape->w * layout->lanes <= caps->max_invocations &&
+           (shape->x + shape->w) * TILES * STEP * STEPS * tile_bytes <= caps->max_shared;
+}
+
+// The last supported one, unless the device's options name another.
+static enum vkh_status choose(struct vkh_matmul_matrix *matmul, enum vkh_dtype type)
+{
+    uint32_t n = 0;
+    while (n < N_VARIANTS &&
+           vkh_matmul_matrix_supported(matmul->device, &matmul->layout, &variants[type][n]))
+        n++;
+    return vkh_variant_choose(matmul->device, "tile", variants[type], n, &matmul->variant);
+}
+
+enum vkh_status vkh_matmul_matrix_create(struct vkh_device *device, enum vkh_dtype type,
+                                         enum vkh_epilogue epilogue,
+                                         const struct vkh_variant *variant,
+                                         struct vkh_matmul_matrix *matmul)
+{
+    *matmul =
+        (struct vkh_matmul_matrix){.device = device, .variant = variant, .epilogue = epilogue};
+    enum vkh_status status = vkh_matrix_layout(device, &matmul->layout);
+    if (status == VKH_OK && !variant)
+        status = choose(matmul, type);
+    if (status != VKH_OK)
+        return status;
+    const struct vkh_matrix_layout *layout = &matmul->layout;
+    const struct shape *shape = shape_of(matmul->variant);
+    const bool is_glu = epilogue == VKH_EPILOGUE_GLU_SILU || epilogue == VKH_EPILOGUE_GLU_GELU;
+    matmul->block_tokens = shape->x * TILES * layout->side;
+    matmul->block_rows = shape->w * TILES * layout->side;
+    struct vkh_pipeline_desc desc = {
+        .shader = matmul->variant->shader,
+        .n_bindings = 4,
+        .push_bytes = sizeof(struct push),
+        .n_constants = 10,
+        .subgroup_size = vkh_device_subgroup(device, layout->lanes),
+    };
+    vkh_matrix_constants(layout, desc.constants);
+    if (is_glu)
+        desc.constants[2] = layout->b_out;
+    desc.constants[6] = shape->x * shape->w * layout->lanes;
+    desc.constants[7] = is_glu ? 1 : epilogue == VKH_EPILOGUE_NLL ? 2 : 0;
+    desc.constants[8] = epilogue == VKH_EPILOGUE_GLU_GELU;
+    desc.constants[9] =
+        (layout->c & 15) == 0; // neighbours of a row are neighbours of an invocation
+    return vkh_pipeline_get(device, &desc, &matmul->pipeline);
+}
+
+uint32_t vkh_matmul_matrix_strips(const struct vkh_matrix_layout *layout, uint64_t vocab)
+{
+    return (uint32_t)(vkh_div_up(vocab, vkh_panel_rows(layout)) * VKH_PANEL_TILES / TILES);
+}
+
+uint64_t vkh_matmul_matrix_scratch_bytes(const struct vkh_matrix_layout *layout, uint64_t vocab,
+                                         uint32_t n_tokens)
+{
+    return vkh_nll_scratch_bytes(vkh_matmul_matrix_strips(layout, vocab), n_tokens);
+}
+
+static void record_slice(const struct vkh_matmul_matrix *matmul, struct vkh_cmd *cmd,
+                         const struct vkh_matmul_matrix_args *args,
+                         const struct vkh_weight_slice *slice)
+{
+    const struct vkh_matrix_weight *weight = args->weight;
+    const struct vkh_matrix_layout *layout = &matmul->layout;
+    const bool is_nll = matmul->epilogue == VKH_EPILOGUE_NLL;
+    const bool is_rows = matmul->epilogue == VKH_EPILOGUE_ROWS;
+    const struct push push = {
+        .n_tokens = args->n_tokens,
+        .n_rows = (uint32_t)vkh_min_size(slice->n, weight->rows - slice->first),
+        .k_tiles = (uint32_t)weight->cols / layout->side,
+        .x_blocks = (uint32_t)vkh_div_up(args->n_tokens, matmul->block_tokens),
+        .w_blocks = (uint32_t)vkh_div_up(slice->n, matmul->block_rows),
+        .first_row = args->out_first + (uint32_t)slice->first,
+        .out_stride = is_rows ? args->out_stride : (uint32_t)weight->rows / 2 / layout->side,
+        .accumulate = args->accumulate,
+        .strips = vkh_matmul_matrix_strips(layout, weight->rows),
+        .cap = args->cap,
+        .cols = (uint32_t)weight->cols,
+        .row_words = weight->row_words,
+        .glu_rows = weight->glu_rows,
+    };
+    vkh_cmd_dispatch(cmd,
+                     &(struct vkh_dispatch){
+                         .pipeline = matmul->pipeline,
+                         .bindings = {args->x, vkh_range_all(slice->buffer), args->out,
+                                      is_nll ? args->targets : args->x},
+                         .writes = 1 << 2,
+                         .push = &push,
+                         .groups = {push.x_blocks * push.w_blocks, 1, 1},
+                         .cost = (double)args->n_tokens * (double)slice->n * (double)weight->cols,
+                     });
+}
+
+void vkh_matmul_matrix_record(const struct vkh_matmul_matrix *matmul, struct vkh_cmd *cmd,
+                              const struct vkh_matmul_matrix_args *args)
+{
+    for (uint32_t i = 0; i < args->weight->n_slices; i++)
+        record_slice(matmul, cmd, args, &args->weight->slices[i]);
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/matrix_weight.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "gpu/device.h"
+#include "gpu/stream.h"
+#include "shaders/table.h"
+
+enum { PACK_INVOCATIONS = 64, STAGING_BYTES = 16 << 20 }; // of each of two
+static const uint64_t MAX_SLICE_BYTES = (uint64_t)1 << 31;
+
+struct push {
+    uint32_t n_rows, cols;
+    uint32_t first_tile, tile_step;
+};
+
+static bool is_packed(enum vkh_dtype type)
+{
+    return type == VKH_F16 || type == VKH_BF16;
+}
+
+bool vkh_matrix_weight_takes(enum vkh_dtype type)
+{
+    return type != VKH_F32;
+}
+
+uint64_t vkh_matrix_weight_bytes(const struct vkh_matrix_layout *layout, enum vkh_dtype type,
+                                 uint64_t rows, uint64_t cols)
+{
+    return is_packed(type) ? vkh_right_bytes(layout, rows, cols)
+                           : vkh_weight_bytes(type, rows, cols);
+}
+
+// Rows on their way into panels: mapped memory that the host fills, and device memory that the
+// packing kernel reads, each twice, so that filling, copying and packing overlap.
+struct packing {
+    struct vkh_device *device;
+    struct vkh_stream *stream;
+    struct vkh_matrix_layout layout;
+    const struct vkh_pipeline *pipeline;
+    struct vkh_buffer *staging[2], *rows[2];
+    uint64_t tickets[2];
+    uint32_t turn;
+};
+
+static enum vkh_status packing_init(struct packing *p, enum vkh_dtype type, bool glu)
+{
+    const struct vkh_pipeline_desc desc = {
+        .shader = &vkh_shader_matrix_pack,
+        .n_bindings = 2,
+        .push_bytes = sizeof(struct push),
+        .n_constants = 3,
+        .constants = {p->layout.side, glu ? p->layout.b_out : p->layout.b, type == VKH_BF16},
+    };
+    enum vkh_status status = vkh_pipeline_get(p->device, &desc, &p->pipeline);
+    for (int i = 0; i < 2 && status == VKH_OK; i++)
+        status = vkh_buffer_create(p->device, "staging", STAGING_BYTES, VKH_MEMORY_UPLOAD,
+                                   &p->staging[i]);
+    for (int i = 0; i < 2 && status == VKH_OK; i++)
+        status = vkh_buffer_create(p->device, "rows to pack", STAGING_BYTES, VKH_MEMORY_DEVICE,
+                                   &p->rows[i]);
+    return status;
+}
+
+static void packing_fini(struct packing *p)
+{
+    for (int i = 0; i < 2; i++) {
+        vkh_buffer_destroy(&p->staging[i]);
+        vkh_buffer_destroy(&p->rows[i]);
+    }
+}
+
+// Uploads n rows and packs them into `to`, from its tile first_tile on.
+static enum vkh_status pack_rows(struct packing *p, const void *from, uint32_t n, uint32_t cols,
+                                 const struct vkh_buffer *to, uint32_t first_tile,
+                                 uint32_t tile_step)
+{
+    const uint32_t turn = p->turn;
+    const uint64_t bytes = (uint64_t)n * cols * 2;
+    const enum vkh_status status = vkh_stream_wait(p->stream, p->tickets[turn]);
+    if (status != VKH_OK)
+        return status;
+    memcpy(vkh_buffer_map(p->staging[turn]), from, bytes);
+    const struct vkh_range rows = vkh_range(p->rows[turn], 0, vkh_round_up(bytes, 4));
+    vkh_cmd_copy(vkh_stream_cmd(p->stream), vkh_range(p->staging[turn], 0, rows.size), rows);
+    const struct push push = {n, cols, first_tile, tile_step};
+    const uint64_t most = vkh_device_caps(p->device)->max_group_count[1];
+    const uint64_t words = (uint64_t)cols / p->layout.side * p->layout.lanes;
+    vkh_cmd_dispatch(vkh_stream_cmd(p->stream),
+                     &(struct vkh_dispatch){
+                         .pipeline = p->pipeline,
+                         .bindings = {rows, vkh_range_all(to)},
+                         .writes = 1 << 1,
+                         .push = &push,
+                         .groups = {(uint32_t)vkh_div_up(words, PACK_INVOCATIONS),
+                                    (uint32_t)vkh_min_size(vkh_div_up(n, p->layout.side), most), 1},
+                         .cost = (double)n * cols,
+                     });
+    p->turn = 1 - turn;
+    return vkh_stream_submit(p->stream, &p->tickets[turn]);
+}
+
+// Tile `tile` of the part becomes tile tile * step + first of the panels; a piece stays in one
+// slice.
+static enum vkh_status pack_part(struct packing *p, const struct vkh_matrix_weight *weight,
+                                 const struct vkh_weight_part *part, uint32_t first, uint32_t step)
+{
+    const uint32_t side = p->layout.side, cols = (uint32_t)weight->cols;
+    const uint64_t at_once = STAGING_BYTES / (2 * (uint64_t)cols * side);
+    const uint64_t tiles = vkh_div_up(part->rows, side);
+    uint32_t slice = 0;
+    enum vkh_status status = VKH_OK;
+    for (uint64_t tile = 0; tile < tiles && status == VKH_OK;) {
+        const uint64_t to = tile * step + first;
+        while (to >= (weight->slices[slice].first + weight->slices[slice].n) / side)
+            slice++;
+        const struct vkh_weight_slice *into = &weight->slices[slice];
+        const uint64_t room = vkh_div_up((into->first + into->n) / side - to, step);
+        const uint64_t n = vkh_min_size(vkh_min_size(at_once, room), tiles - tile);
+        const uint64_t row = tile * side, rows = vkh_min_size(n * side, part->rows - row);
+        status = pack_rows(p, (const char *)part->data + row * cols * 2, (uint32_t)rows, cols,
+                           into->buffer, (uint32_t)(to - into->first / side), step);
+        tile += n;
+    }
+    return status;
+}
+
+static enum vkh_status create_slices(struct packing *p, const char *name, uint64_t slice_limit,
+                                     struct vkh_matrix_weight *weight)
+{
+    const struct vkh_caps *caps = vkh_device_caps(p->device);
+    uint64_t limit =
+        vkh_min_size(vkh_min_size(caps->max_storage_range, caps->max_allocation), MAX_SLICE_BYTES);
+    if (slice_limit)
+        limit = vkh_min_size(limit, slice_limit);
+    const uint64_t panel = vkh_panel_rows(&p->layout), panel_bytes = panel * weight->cols * 2;
+    const uint64_t padded = vkh_round_up(weight->rows, panel),
+                   fitting = limit / panel_bytes * panel;
+    if (fitting == 0)
+        return vkh_fail(vkh_device_log(p->device), VKH_ERR_UNSUPPORTED,
+                        "%s: panels of %llu bytes are too long for the device", name,
+                        (unsigned long long)panel_bytes);
+    weight->slices = calloc(vkh_div_up(padded, fitting), sizeof(*weight->slices));
+    if (!weight->slices)
+        return vkh_fail(vkh_device_log(p->device), VKH_ERR_MEMORY, "%s: out of host memory", name);
+    enum vkh_status status = VKH_OK;
+    for (uint64_t first = 0; first < padded && status == VKH_OK; first += fitting) {
+        struct vkh_weight_slice *slice = &weight->slices[weight->n_slices];
+        slice->first = first;
+        slice->n = vkh_min_size(fitting, padded - first);
+        status = vkh_buffer_create(p->device, name, slice->n * weight->cols * 2, VKH_MEMORY_DEVICE,
+                                   &slice->buffer);
+        if (status == VKH_OK) {
+            weight->n_slices++;
+            vkh_cmd_fill(vkh_stream_cmd(p->stream), vkh_range_all(slice->buffer), 0);
+        }
+    }
+    return status;
+}
+
+static enum vkh_status pack(struct vkh_device *device, struct vkh_stream *stream, const char *name,
+                            const struct vkh_weight_part *parts, uint32_t n_parts,
+                            uint64_t slice_limit, struct vkh_matrix_weight *weight)
+{
+    struct packing p = {.device = device, .stream = stream};
+    const bool glu = weight->glu_rows != 0;
+    enum vkh_status status = vkh_matrix_layout(device, &p.layout);
+    if (status == VKH_OK)
+        status = packing_init(&p, weight->type, glu);
+    if (status == VKH_OK)
+        status = create_slices(&p, name, slice_limit, weight);
+    uint32_t tile = 0;
+    for (uint32_t i = 0; i < n_parts && status == VKH_OK; i++) {
+        status = pack_part(&p, weight, &parts[i], glu ? i : tile, glu ? 2 : 1);
+        tile += (uint32_t)(parts[i].rows / p.layout.side);
+    }
+    const enum vkh_status finished = vkh_stream_finish(stream);
+    packing_fini(&p);
+    return status == VKH_OK ? finished : status;
+}
+
+static enum vkh_status keep_blocks(struct vkh_device *device, struct vkh_stream *stream,
+                                   const char *name, const struct vkh_weight_part *parts,
+                                   uint32_t n_parts, uint64_t slice_limit,
+                                   struct vkh_matrix_weight *weight)
+{
+    struct vkh_weight blocks;
+    const enum vkh_status status = vkh_weight_create(
+        device, stream, name, weight->type, weight->cols, parts, n_parts, slice_limit, &blocks);
+    if (status != VKH_OK)
+        return status;
+    weight->n_slices = blocks.n_slices;
+    weight->slices = blocks.slices;
+    weight->row_words = blocks.row_words;
+    if (weight->glu_rows && weight->n_slices > 1)
+        return vkh_fail(vkh_device_log(device), VKH_ERR_UNSUPPORTED,
+                        "%s: gate and up projection exceed what the device binds at once", name);
+    return VKH_OK;
+}
+
+enum vkh_status vkh_matrix_weight_create(struct vkh_device *device, struct vkh_stream *stream,
+                                         const char *name, enum vkh_dtype type, uint64_t cols,
+                                         const struct vkh_weight_part *parts, uint32_t n_parts,
+                                         bool glu, uint64_t slice_limit,
+                                         struct vkh_matrix_weight *weight)
+{
+    *weight = (struct vkh_matrix_weight){.type = type, .cols = cols};
+    for (uint32_t i = 0; i < n_parts; i++)
+        weight->rows += parts[i].rows;
+    weight->glu_rows = glu ? (uint32_t)parts[0].rows : 0;
+    const enum vkh_status status =
+        is_packed(type) ? pack(device, stream, name, parts, n_parts, slice_limit, weight)
+                        : keep_blocks(device, stream, name, parts, n_parts, slice_limit, weight);
+    if (status != VKH_OK)
+        vkh_matrix_weight_destroy(weight);
+    return status;
+}
+
+void vkh_matrix_weight_destroy(struct vkh_matrix_weight *weight)
+{
+    for (uint32_t i = 0; i < weight->n_slices; i++)
+        vkh_buffer_destroy(&weight->slices[i].buffer);
+    free(weight->slices);
+    *weight = (struct vkh_matrix_weight){0};
+}

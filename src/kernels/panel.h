@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// Operands of cooperative matrices in memory: tiles of side x side halves as a subgroup holds them,
+// eight tiles of rows side by side in a panel: [panel][k tile][8][lanes][8 halves].
+#ifndef VKH_KERNELS_PANEL_H
+#define VKH_KERNELS_PANEL_H
+
+#include <stdint.h>
+
+#include "base/size.h"
+#include "gpu/matrix.h"
+
+// Tokens are padded to whole blocks of panels; what the padding holds is nobody's result.
+enum { VKH_PANEL_TILES = 8, VKH_BLOCK_PANELS = 2 };
+
+// Columns come in multiples of this many tiles.
+enum { VKH_PANEL_K_TILES = 4 };
+
+static inline uint32_t vkh_panel_rows(const struct vkh_matrix_layout *layout)
+{
+    return VKH_PANEL_TILES * layout->side;
+}
+
+// Tokens of a block.
+static inline uint32_t vkh_block_rows(const struct vkh_matrix_layout *layout)
+{
+    return VKH_BLOCK_PANELS * vkh_panel_rows(layout);
+}
+
+// Bytes of a left operand of n_tokens, padded.
+static inline uint64_t vkh_left_bytes(const struct vkh_matrix_layout *layout, uint64_t n_tokens,
+                                      uint64_t cols)
+{
+    return vkh_round_up(n_tokens, vkh_block_rows(layout)) * cols * 2;
+}
+
+// Bytes of a right operand, a weight of so many rows.
+static inline uint64_t vkh_right_bytes(const struct vkh_matrix_layout *layout, uint64_t rows,
+                                       uint64_t cols)
+{
+    return vkh_round_up(rows, vkh_panel_rows(layout)) * cols * 2;
+}
+
+static inline int vkh_panel_takes(const struct vkh_matrix_layout *layout, uint64_t cols)
+{
+    return layout->side && cols % (VKH_PANEL_K_TILES * layout->side) == 0;
+}
+
+#endif

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/rmsnorm_matrix.h"
+
+#include "base/size.h"
+#include "gpu/cmd.h"
+#include "gpu/device.h"
+#include "shaders/table.h"
+
+enum { SUBGROUPS = 8 };
+
+struct push {
+    uint32_t n_tokens, width;
+    float eps;
+};
+
+enum vkh_status vkh_rmsnorm_matrix_create(struct vkh_device *device,
+                                          struct vkh_rmsnorm_matrix *norm)
+{
+    *norm = (struct vkh_rmsnorm_matrix){.device = device};
+    const enum vkh_status status = vkh_matrix_layout(device, &norm->layout);
+    if (status != VKH_OK)
+        return status;
+    struct vkh_pipeline_desc desc = {
+        .shader = &vkh_shader_rmsnorm_matrix,
+        .n_bindings = 3,
+        .push_bytes = sizeof(struct push),
+        .n_constants = VKH_MATRIX_CONSTANTS + 1,
+        .subgroup_size = vkh_device_subgroup(device, norm->layout.lanes),
+    };
+    vkh_matrix_constants(&norm->layout, desc.constants);
+    desc.constants[VKH_MATRIX_CONSTANTS] = SUBGROUPS * norm->layout.lanes;
+    return vkh_pipeline_get(device, &desc, &norm->pipeline);
+}
+
+void vkh_rmsnorm_matrix_record(const struct vkh_rmsnorm_matrix *norm, struct vkh_cmd *cmd,
+                               const struct vkh_rmsnorm_args *args)
+{
+    const struct push push = {args->n_tokens, args->width, args->eps};
+    const uint32_t tiles = (uint32_t)vkh_div_up(args->n_tokens, norm->layout.side);
+    vkh_cmd_dispatch(cmd, &(struct vkh_dispatch){
+                              .pipeline = norm->pipeline,
+                              .bindings = {args->x, args->weight, args->out},
+                              .writes = 1 << 2,
+                              .push = &push,
+                              .groups = {tiles, 1, 1},
+                              .cost = 4.0 * args->n_tokens * args->width,
+                          });
+}

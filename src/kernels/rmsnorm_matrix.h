@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// What kernels/rmsnorm.h computes, as a left operand of products on cooperative matrices.
+#ifndef VKH_KERNELS_RMSNORM_MATRIX_H
+#define VKH_KERNELS_RMSNORM_MATRIX_H
+
+#include <stdint.h>
+#include <vkhrope/status.h>
+
+#include "kernels/panel.h"
+#include "kernels/rmsnorm.h"
+
+struct vkh_rmsnorm_matrix {
+    struct vkh_device *device;
+    struct vkh_matrix_layout layout;
+    const struct vkh_pipeline *pipeline;
+};
+
+enum vkh_status vkh_rmsnorm_matrix_create(struct vkh_device *device,
+                                          struct vkh_rmsnorm_matrix *norm);
+
+// As vkh_rmsnorm_record; `out` is vkh_left_bytes long.
+void vkh_rmsnorm_matrix_record(const struct vkh_rmsnorm_matrix *norm, struct vkh_cmd *cmd,
+                               const struct vkh_rmsnorm_args *args);
+
+#endif

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/matmul_matrix.h"
+
+#include "kernels/head_nll.h"
+#include "kernels/matmul.h"
+#include "kernels/swiglu.h"
+#include "matrix_test.h"
+
+struct shape {
+    uint32_t n_tokens, rows, cols; // rows and cols in sides, rows with a remainder
+    uint32_t odd_rows;
+    uint64_t slice_panels; // 0: one slice
+};
+
+struct operands {
+    struct shape shape;
+    enum vkh_dtype type;
+    float *x;
+    void *w;
+    struct vkh_buffer *x_buffer;
+    struct vkh_matrix_weight weight;
+};
+
+static struct operands make_operands(struct gpu_test *test, const struct vkh_matrix_layout *layout,
+                                     enum vkh_dtype type, struct shape s, bool glu)
+{
+    uint64_t state = 11 + s.rows * 31 + s.cols;
+    s.rows = s.rows * layout->side + s.odd_rows;
+    s.cols *= layout->side;
+    struct operands o = {.shape = s, .type = type};
+    o.x = test_floats(&state, (uint64_t)s.n_tokens * s.cols, 1.0f);
+    o.w = test_weight_data(&state, type, s.rows, s.cols, 1.0f);
+    o.x_buffer = matrix_test_pack(test, layout, o.x, s.n_tokens, s.cols);
+    const uint64_t head = glu ? s.rows / 2 : s.rows / layout->side / 3 * layout->side;
+    const struct vkh_weight_part parts[] = {
+        {o.w, head},
+        {(const char *)o.w + head * test_weight_row_bytes(type, s.cols), s.rows - head},
+    };
+    const uint64_t limit =
+        type == VKH_F16 || type == VKH_BF16
+            ? s.slice_panels * vkh_right_bytes(layout, vkh_panel_rows(layout), s.cols)
+            : 0;
+    if (vkh_matrix_weight_create(test->device, test->stream, "test", type, s.cols,
+                                 head ? parts : parts + 1, head ? 2 : 1, glu, limit,
+                                 &o.weight) != VKH_OK)
+        exit(1);
+    CHECK(!limit || o.weight.n_slices > 1);
+    return o;
+}
+
+static void free_operands(struct operands *o)
+{
+    vkh_buffer_destroy(&o->x_buffer);
+    vkh_matrix_weight_destroy(&o->weight);
+    free(o->x);
+    free(o->w);
+}
+
+// The weights as the products see them: what fp16 keeps of each.
+static float *weights_seen(const struct operands *o)
+{
+    const uint64_t n = (uint64_t)o->shape.rows * o->shape.cols;
+    float *w = malloc(n * sizeof(*w));
+    vkh_dtype_info(o->type)->to_float(o->w, w, n);
+    for (uint64_t i = 0; i < n; i++)
+        w[i] = vkh_from_half(vkh_to_half(w[i]));
+    return w;
+}
+
+static struct vkh_matmul_matrix make_matmul(struct gpu_test *test, enum vkh_dtype type,
+                                            enum vkh_epilogue epilogue,
+                                            const struct vkh_variant *variant)
+{
+    struct vkh_matmul_matrix matmul;
+    if (vkh_matmul_matrix_create(test->device, type, epilogue, variant, &matmul) != VKH_OK)
+        exit(1);
+    return matmul;
+}
+
+// Written into columns 2 … of a wider poisoned output, then added to.
+static void test_rows(struct gpu_test *test, const struct vkh_matrix_layout *layout,
+                      enum vkh_dtype type, const struct vkh_variant *variant, struct shape shape)
+{
+    struct operands o = make_operands(test, layout, type, shape, false);
+    const struct shape s = o.shape;
+    const struct vkh_matmul_matrix matmul = make_matmul(test, type, VKH_EPILOGUE_ROWS, variant);
+    const uint32_t stride = (uint32_t)vkh_round_up(s.rows, 2) + 6, first = 2;
+    const uint64_t n = (uint64_t)s.n_tokens * s.rows;
+    struct vkh_buffer *out = gpu_test_buffer(test, NULL, (uint64_t)s.n_tokens * stride * 4);
+    float *w = weights_seen(&o), *want = malloc(n * sizeof(*want)), *got = malloc(n * sizeof(*got));
+    struct vkh_matmul_matrix_args args = {.x = vkh_range_all(o.x_buffer),
+                                          .weight = &o.weight,
+                                          .n_tokens = s.n_tokens,
+                                          .out = vkh_range_all(out),
+                                          .out_stride = stride,
+                                          .out_first = first};
+    for (int round = 0; round < 2; round++, args.accumulate = true) {
+        vkh_matmul_matrix_record(&matmul, vkh_stream_cmd(test->stream), &args);
+        uint32_t *words = gpu_test_read(test, out);
+        uint64_t spoiled = 0;
+        for (uint64_t i = 0; i < (uint64_t)s.n_tokens * stride; i++) {
+            const uint64_t row = i % stride - first; // wraps for the columns before
+            if (row < s.rows)
+                memcpy(&got[i / stride * s.rows + row], &words[i], 4);
+            else
+                spoiled += words[i] != 0x7fa5a5a5u;
+        }
+        CHECK(spoiled == 0);
+        vkh_matmul_ref(o.x, VKH_F32, w, want, s.n_tokens, s.rows, s.cols, round == 1);
+        check_close(variant->name, got, want, n, 2e-6 * sqrt((double)s.cols), 1e-6);
+        free(words);
+    }
+    vkh_buffer_destroy(&out);
+    free(w);
+    free(want);
+    free(got);
+    free_operands(&o);
+}
+
+static void test_glu(struct gpu_test *test, const struct vkh_matrix_layout *layout,
+                     enum vkh_dtype type, const struct vkh_variant *variant, struct shape shape,
+                     bool gelu)
+{
+    struct operands o = make_operands(test, layout, type, shape, true);
+    const struct shape s = o.shape;
+    const struct vkh_matmul_matrix matmul =
+        make_matmul(test, type, gelu ? VKH_EPILOGUE_GLU_GELU : VKH_EPILOGUE_GLU_SILU, variant);
+    const uint32_t width = s.rows / 2;
+    struct vkh_buffer *out = gpu_test_buffer(test, NULL, vkh_left_bytes(layout, s.n_tokens, width));
+    vkh_matmul_matrix_record(&matmul, vkh_stream_cmd(test->stream),
+                             &(struct vkh_matmul_matrix_args){.x = vkh_range_all(o.x_buffer),
+                                                              .weight = &o.weight,
+                                                              .n_tokens = s.n_tokens,
+                                                              .out = vkh_range_all(out)});
+    const uint64_t n = (uint64_t)s.n_tokens * width;
+    float *w = weights_seen(&o), *products = malloc(2 * n * sizeof(*products));
+    float *want = malloc(n * sizeof(*want));
+    vkh_matmul_ref(o.x, VKH_F32, w, products, s.n_tokens, s.rows, s.cols, false);
+    vkh_swiglu_ref(gelu ? VKH_GATE_GELU_TANH : VKH_GATE_SILU, products, want, s.n_tokens, width);
+    float *got = matrix_test_unpack(test, layout, out, s.n_tokens, width);
+    check_close(gelu ? "gelu" : "silu", got, want, n, 1e-5 * (double)s.cols, 6e-4);
+    vkh_buffer_destroy(&out);
+    free(w);
+    free(products);
+    free(want);
+    free(got);
+    free_operands(&o);
+}
+
+static void test_nll(struct gpu_test *test, const struct vkh_matrix_layout *layout,
+                     enum vkh_dtype type, const struct vkh_variant *variant, struct shape shape,
+                     float cap)
+{
+    struct operands o = make_operands(test, layout, type, shape, false);
+    const struct shape s = o.shape;
+    const struct vkh_matmul_matrix matmul = make_matmul(test, type, VKH_EPILOGUE_NLL, variant);
+    struct vkh_nll_reduce reduce;
+    CHECK(vkh_nll_reduce_create(test->device, &reduce) == VKH_OK);
+    uint64_t state = 23;
+    const uint64_t n = s.n_tokens;
+    int32_t *targets = malloc(n * sizeof(*targets));
+    for (uint64_t t = 0; t < n; t++)
+        targets[t] = t % 5 == 3 ? -1 : (int32_t)(test_random(&state) % s.rows);
+    targets[0] = (int32_t)s.rows - 1;
+    struct vkh_buffer *targets_buffer = gpu_test_buffer(test, targets, n * 4);
+    struct vkh_buffer *scratch =
+        gpu_test_buffer(test, NULL, vkh_matmul_matrix_scratch_bytes(layout, s.rows, s.n_tokens));
+    struct vkh_buffer *nll = gpu_test_buffer(test, NULL, n * 4);
+    vkh_matmul_matrix_record(
+        &matmul, vkh_stream_cmd(test->stream),
+        &(struct vkh_matmul_matrix_args){.x = vkh_range_all(o.x_buffer),
+                                         .weight = &o.weight,
+                                         .n_tokens = s.n_tokens,
+                                         .out = vkh_range_all(scratch),
+                                         .targets = vkh_range_all(targets_buffer),
+                                         .cap = cap});
+    vkh_nll_reduce_record(&reduce, vkh_stream_cmd(test->stream),
+                          &(struct vkh_nll_reduce_args){vkh_range_all(scratch),
+                                                        vkh_range_all(targets_buffer),
+                                                        vkh_range_all(nll), s.n_tokens,
+                                                        vkh_matmul_matrix_strips(layout, s.rows)});
+    float *got = gpu_test_read(test, nll), *want = malloc(n * sizeof(*want));
+    float *w = weights_seen(&o);
+    vkh_head_nll_ref(o.x, VKH_F32, w, targets, want, n, s.rows, s.cols, cap);
+    check_close("nll", got, want, n, 1e-5 + 4e-6 * sqrt((double)s.cols), 2e-6);
+    vkh_buffer_destroy(&targets_buffer);
+    vkh_buffer_destroy(&scratch);
+    vkh_buffer_destroy(&nll);
+    free(got);
+    free(want);
+    free(w);
+    free(targets);
+    free_operands(&o);
+}
+
+static void test_variant(struct gpu_test *test, const struct vkh_matrix_layout *layout,
+                         enum vkh_dtype type, const struct vkh_variant *variant)
+{
+    test_rows(test, layout, type, variant, (struct shape){1, 1, 4, 0, 0});
+    test_rows(test, layout, type, variant, (struct shape){37, 9, 12, 3, 0});
+    test_rows(test, layout, type, variant, (struct shape){259, 20, 8, 0, 1});
+    test_glu(test, layout, type, variant, (struct shape){40, 24, 8, 0, 0}, false);
+    test_glu(test, layout, type, variant, (struct shape){130, 8, 4, 0, 0}, true);
+    test_nll(test, layout, type, variant, (struct shape){50, 21, 4, 5, 0}, 0.0f);
+    test_nll(test, layout, type, variant, (struct shape){131, 40, 4, 0, 2}, 3.0f);
+}
+
+int main(void)
+{
+    struct gpu_test test = gpu_test_open();
+    const struct vkh_matrix_layout layout = matrix_test_layout(&test);
+    for (int type = 0; type < VKH_N_DTYPES; type++) {
+        uint32_t n;
+        const struct vkh_variant *variants = vkh_matmul_matrix_variants((enum vkh_dtype)type, &n);
+        for (uint32_t i = 0; i < n; i++)
+            if (vkh_matmul_matrix_supported(test.device, &layout, &variants[i]))
+                test_variant(&test, &layout, (enum vkh_dtype)type, &variants[i]);
+    }
+    return gpu_test_close(&test);
+}
