@@ -28,7 +28,7 @@ static const struct argp_option options[] = {
      "smollm2-135m, demo",
      1},
     {"model", OPT_MODEL, "FILE|DIR", 0, "a model's own weights and shape instead", 1},
-    {"type", OPT_TYPE, "TYPE", 0, "of random weights: f32, f16 (default), bf16, q8_0", 1},
+    {"type", OPT_TYPE, "TYPE", 0, "of random weights: f32, f16 (default), bf16, q8_0; matmul takes the model's by default", 1},
     {"lengths", OPT_LENGTHS, "N,N,...", 0,
      "tokens; default: 8192, attention's 16384,49152, table's those of the published table", 1},
     {"original-max-len", OPT_ORIGINAL, "N", 0, "of the table's methods; default: 8192", 1},
@@ -69,7 +69,6 @@ enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 struct parse {
     struct tool *tool;
     struct bench_args *args;
-    bool type_given;
 };
 
 static void parse_command(const struct tool *tool, const char *text, struct bench_args *args)
@@ -151,7 +150,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return 0;
     case OPT_TYPE:
         args->type = parse_type(tool, text);
-        parse->type_given = true;
+        args->type_given = true;
         return 0;
     case OPT_KV_TYPE:
         args->kv_type = tool_option_kv_type(tool, text);
@@ -181,7 +180,7 @@ static void check(const struct parse *parse)
     if (args->shape && !vkh_shape_find(args->shape))
         tool_die(tool, TOOL_USAGE, "--shape: \"%s\" is unknown (see --help)", args->shape);
     const bool reads_weights = args->command == BENCH_FORWARD || args->command == BENCH_TABLE;
-    if (args->model && reads_weights && parse->type_given)
+    if (args->model && reads_weights && args->type_given)
         tool_die(tool, TOOL_USAGE, "--type is for random weights, --model has its own");
 }
 

@@ -20,7 +20,8 @@ struct bench_args {
     uint32_t original_max_len;
     uint32_t chunk; // 0: for the device
     uint32_t repeat;
-    enum vkh_dtype type; // of random weights
+    enum vkh_dtype type; // of random weights, and of the operands of matmul
+    bool type_given;
     enum vkh_kv_type kv_type;
     struct vkh_device_options device;
     char *variants; // what device.variants points to

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/size.h"
 #include "bench.h"
+#include "model/model.h"
 
 // Rows of operands repeat after this many: a prime, so that tiles do not.
 enum { DISTINCT_ROWS = 509, SAMPLE = 16 };
@@ -178,6 +179,8 @@ enum vkh_status bench_matmul(struct bench *bench)
 {
     const struct vkh_config *c = bench->config;
     const uint64_t query = (uint64_t)c->n_heads * c->head_dim;
+    const enum vkh_dtype type =
+        bench->args->type_given ? bench->args->type : bench->model->layers[0].up->type;
     const struct matrix matrices[] = {
         {"qkv", query + 2 * (uint64_t)c->n_kv_heads * c->head_dim, c->hidden},
         {"o", c->hidden, query},
@@ -190,7 +193,7 @@ enum vkh_status bench_matmul(struct bench *bench)
         for (size_t j = 0; j < VKH_COUNTOF(matrices) && status == VKH_OK; j++) {
             struct product p = {.bench = bench,
                                 .matrix = matrices[j],
-                                .type = bench->args->type,
+                                .type = type,
                                 .n_tokens = bench->args->lengths[i]};
             status = prepare(&p);
             if (status == VKH_OK)
