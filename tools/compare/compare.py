@@ -100,6 +100,8 @@ def token_ids(vocab, count):
 
 
 def pytorch(options, shape, products):
+    if not shutil.which(options.python):
+        return {'missing': f'{options.python} is not a program'}
     probe = subprocess.run([options.python, '-c', 'import torch, transformers'],
                            capture_output=True, text=True)
     if probe.returncode != 0:
