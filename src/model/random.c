@@ -22,11 +22,15 @@ struct maker {
     struct vkh_tensor_table table;
 };
 
-static bool is_wanted(const struct maker *maker, const struct vkh_slot *slot)
+// What a file of this naming must hold.
+static bool is_needed(const struct vkh_slot *slot)
 {
-    if (slot->offset == offsetof(struct vkh_model, output))
-        return !maker->model->config.tied;
     return !slot->optional && slot->names[VKH_NAMING_GGUF];
+}
+
+static bool is_head(const struct vkh_slot *slot)
+{
+    return slot->offset == offsetof(struct vkh_model, output);
 }
 
 static enum vkh_status add_tensor(struct maker *maker, const struct vkh_slot *slot,
@@ -58,20 +62,20 @@ static enum vkh_status add_tensors(struct maker *maker)
         return vkh_fail(maker->log, VKH_ERR_MEMORY, "%s: out of memory", model->config.name);
     enum vkh_status status = VKH_OK;
     for (size_t i = 0; i < family->n_slots && status == VKH_OK; i++)
-        if (is_wanted(maker, &family->slots[i]))
+        if (is_head(&family->slots[i]) ? !model->config.tied : is_needed(&family->slots[i]))
             status = add_tensor(maker, &family->slots[i], "");
     for (uint32_t layer = 0; layer < model->config.n_layers; layer++) {
         char prefix[32];
         snprintf(prefix, sizeof(prefix), "blk.%u.", layer);
         for (size_t i = 0; i < family->n_layer_slots && status == VKH_OK; i++)
-            if (is_wanted(maker, &family->layer_slots[i]))
+            if (is_needed(&family->layer_slots[i]))
                 status = add_tensor(maker, &family->layer_slots[i], prefix);
     }
     return status;
 }
 
-// One block that every matrix of the table can start in, NULL without memory.
-static uint8_t *make_matrices(const struct maker *maker)
+// One block that every matrix of the table can start in.
+static enum vkh_status make_matrices(const struct maker *maker, uint8_t **matrices)
 {
     const struct vkh_dtype_info *info = vkh_dtype_info(maker->type);
     const uint64_t period = (uint64_t)PERIOD_BLOCKS * info->block_bytes;
@@ -79,15 +83,19 @@ static uint8_t *make_matrices(const struct maker *maker)
     for (uint64_t i = 0; i < maker->table.count; i++)
         if (maker->table.tensors[i].n_dims == 2)
             size = vkh_max_size(size, period + maker->table.tensors[i].size);
+    const struct vkh_config *config = &maker->model->config;
     uint8_t *data = vkh_arena_alloc(&maker->model->arena, size, 1);
     if (!data)
-        return NULL;
+        return vkh_fail(maker->log, VKH_ERR_MEMORY, "%s: out of memory", config->name);
     uint64_t state = 1;
-    vkh_random_fill(&state, maker->type, data, (uint64_t)PERIOD_BLOCKS * info->block_elements,
-                    (float)sqrt(3.0 / maker->model->config.hidden));
+    if (!vkh_random_fill(&state, maker->type, data, (uint64_t)PERIOD_BLOCKS * info->block_elements,
+                         (float)sqrt(3.0 / config->hidden)))
+        return vkh_fail(maker->log, VKH_ERR_UNSUPPORTED, "%s: no random weights of type %s",
+                        config->name, info->name);
     for (uint64_t done = period; done < size; done += period)
         memcpy(data + done, data, vkh_min_size(period, size - done));
-    return data;
+    *matrices = data;
+    return VKH_OK;
 }
 
 // A norm's weights lie around 1, a bias around 0.
@@ -107,12 +115,10 @@ static enum vkh_status fill_vector(const struct maker *maker, uint64_t *state,
 
 static enum vkh_status fill_tensors(const struct maker *maker)
 {
-    uint8_t *matrices = make_matrices(maker);
-    if (!matrices)
-        return vkh_fail(maker->log, VKH_ERR_MEMORY, "%s: out of memory", maker->model->config.name);
     const uint32_t block_bytes = vkh_dtype_info(maker->type)->block_bytes;
     uint64_t state = 2;
-    enum vkh_status status = VKH_OK;
+    uint8_t *matrices = NULL;
+    enum vkh_status status = make_matrices(maker, &matrices);
     for (uint64_t i = 0; i < maker->table.count && status == VKH_OK; i++) {
         struct vkh_tensor *tensor = &maker->table.tensors[i];
         if (tensor->n_dims == 1)

@@ -18,7 +18,7 @@ const struct vkh_config *vkh_shape_find(const char *name);
 // A model of that shape, to be closed by vkh_model_close. Its matrices are of `type` and share one
 // block of random numbers, as large as the largest of them, scaled so that activations stay near 1;
 // vectors are F32. The same arguments give the same weights.
-//   VKH_ERR_UNSUPPORTED  an architecture unknown here
+//   VKH_ERR_UNSUPPORTED  an architecture, or a block format, unknown here
 //   VKH_ERR_FORMAT       a matrix whose rows are no multiple of the type's block
 enum vkh_status vkh_model_random(const struct vkh_config *config, enum vkh_dtype type,
                                  const struct vkh_log *log, struct vkh_model **model);

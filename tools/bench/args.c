@@ -28,7 +28,8 @@ static const struct argp_option options[] = {
      "smollm2-135m, demo",
      1},
     {"model", OPT_MODEL, "FILE|DIR", 0, "a model's own weights and shape instead", 1},
-    {"type", OPT_TYPE, "TYPE", 0, "of random weights: f32, f16 (default), bf16, q8_0; matmul takes the model's by default", 1},
+    {"type", OPT_TYPE, "TYPE", 0,
+     "of random weights: f32, f16 (default), bf16, q8_0; matmul takes the model's by default", 1},
     {"lengths", OPT_LENGTHS, "N,N,...", 0,
      "tokens; default: 8192, attention's 16384,49152, table's those of the published table", 1},
     {"original-max-len", OPT_ORIGINAL, "N", 0, "of the table's methods; default: 8192", 1},
@@ -88,11 +89,13 @@ static void parse_command(const struct tool *tool, const char *text, struct benc
 
 static enum vkh_dtype parse_type(const struct tool *tool, const char *text)
 {
-    static const char *const names[VKH_N_DTYPES] = {
-        [VKH_F32] = "f32", [VKH_F16] = "f16", [VKH_BF16] = "bf16", [VKH_Q8_0] = "q8_0"};
-    for (int i = 0; i < VKH_N_DTYPES; i++)
-        if (strcmp(text, names[i]) == 0)
-            return (enum vkh_dtype)i;
+    static const struct {
+        const char *name;
+        enum vkh_dtype type;
+    } types[] = {{"f32", VKH_F32}, {"f16", VKH_F16}, {"bf16", VKH_BF16}, {"q8_0", VKH_Q8_0}};
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        if (strcmp(text, types[i].name) == 0)
+            return types[i].type;
     tool_die(tool, TOOL_USAGE, "--type: \"%s\" is none of f32, f16, bf16, q8_0", text);
 }
 
