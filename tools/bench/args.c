@@ -65,6 +65,7 @@ static const struct {
     [BENCH_ATTENTION] = {"attention", "16384,49152"},
     [BENCH_TABLE] = {"table", "16384,20480,24576,28672,32768,40960,49152"},
 };
+enum { MOST_TOKENS = 1 << 24 };
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
 struct parse {
@@ -200,6 +201,10 @@ void bench_args_parse(struct tool *tool, int argc, char **argv, struct bench_arg
     if (argp_parse(&parser, argc, argv, 0, NULL, &parse) != 0)
         tool_die(tool, TOOL_USAGE, "cannot read the command line");
     check(&parse);
+    for (uint32_t i = 0; i < args->n_lengths; i++)
+        if (args->lengths[i] > MOST_TOKENS)
+            tool_die(tool, TOOL_USAGE, "--lengths: %u tokens; at most %d", args->lengths[i],
+                     MOST_TOKENS);
     if (!args->shape && !args->model)
         args->shape = vkh_shape_at(0)->name;
     if (!args->lengths)

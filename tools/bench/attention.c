@@ -69,6 +69,13 @@ static enum vkh_status prepare(struct causal *c)
 {
     struct bench *bench = c->bench;
     const uint64_t kv_row = (uint64_t)c->shape.head_dim * vkh_kv_element_bytes(&c->kv_shape);
+    if (vkh_kv_heads_per_binding(&c->kv_shape, vkh_device_caps(bench->device)->max_storage_range) ==
+        0)
+        return vkh_fail(&bench->log, VKH_ERR_ARGUMENT,
+                        "length %u: one head's keys and values (%llu bytes) exceed what %s binds "
+                        "at once",
+                        c->n_tokens, (unsigned long long)vkh_kv_head_bytes(&c->kv_shape),
+                        vkh_device_caps(bench->device)->device_name);
     enum vkh_status status = make_rows(c);
     if (status == VKH_OK)
         status = bench_buffer_repeat(bench, "queries", c->q, (uint64_t)c->shape.row_elements * 4,
@@ -171,21 +178,31 @@ static enum vkh_status measure(struct causal *c)
                          2.0 * 2.0 * pairs * c->shape.n_heads * c->shape.head_dim);
 }
 
+// Tokens at once: as asked for, or as the forward pass does, within what the device binds.
+static uint32_t fitting_chunk(const struct bench *bench, uint32_t row_elements)
+{
+    const struct vkh_caps *caps = vkh_device_caps(bench->device);
+    const uint64_t wanted = bench->args->chunk ? bench->args->chunk
+                            : caps->is_cpu     ? CHUNK_CPU
+                                               : CHUNK;
+    const uint64_t most = caps->max_storage_range / (row_elements * 4) / VKH_KEY_TILE;
+    const uint64_t tiles = vkh_min_size(vkh_div_up(wanted, VKH_KEY_TILE), most);
+    return (uint32_t)vkh_max_size(tiles, 1) * VKH_KEY_TILE;
+}
+
 enum vkh_status bench_attention(struct bench *bench)
 {
     const struct vkh_config *c = bench->config;
-    const bool is_cpu = vkh_device_caps(bench->device)->is_cpu;
+    const uint32_t row_elements = (c->n_heads + 2 * c->n_kv_heads) * c->head_dim;
     const bool half = bench->args->kv_type != VKH_KV_F32;
-    const uint32_t wanted = bench->args->chunk ? bench->args->chunk : is_cpu ? CHUNK_CPU : CHUNK;
-    bench->chunk = (uint32_t)vkh_round_up(wanted, VKH_KEY_TILE);
+    bench->chunk = fitting_chunk(bench, row_elements);
     bench->kv_type = half ? "F16" : "F32";
     enum vkh_status status = VKH_OK;
     for (uint32_t i = 0; i < bench->args->n_lengths && status == VKH_OK; i++) {
         const uint32_t n = bench->args->lengths[i];
         struct causal causal = {
             .bench = bench,
-            .shape = {c->n_heads, c->n_kv_heads, c->head_dim,
-                      (c->n_heads + 2 * c->n_kv_heads) * c->head_dim, half,
+            .shape = {c->n_heads, c->n_kv_heads, c->head_dim, row_elements, half,
                       1.0f / sqrtf((float)c->head_dim)},
             .kv_shape = {c->n_kv_heads, c->head_dim, (uint32_t)vkh_round_up(n, VKH_KEY_TILE), half},
             .n_tokens = n,
