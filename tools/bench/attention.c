@@ -202,9 +202,22 @@ enum vkh_status bench_attention(struct bench *bench)
         const uint32_t n = bench->args->lengths[i];
         struct causal causal = {
             .bench = bench,
-            .shape = {c->n_heads, c->n_kv_heads, c->head_dim, row_elements, half,
-                      1.0f / sqrtf((float)c->head_dim)},
-            .kv_shape = {c->n_kv_heads, c->head_dim, (uint32_t)vkh_round_up(n, VKH_KEY_TILE), half},
+            .shape =
+                {
+                    .n_heads = c->n_heads,
+                    .n_kv_heads = c->n_kv_heads,
+                    .head_dim = c->head_dim,
+                    .row_elements = row_elements,
+                    .half_kv = half,
+                    .scale = 1.0f / sqrtf((float)c->head_dim),
+                },
+            .kv_shape =
+                {
+                    .n_kv_heads = c->n_kv_heads,
+                    .head_dim = c->head_dim,
+                    .capacity = (uint32_t)vkh_round_up(n, VKH_KEY_TILE),
+                    .half = half,
+                },
             .n_tokens = n,
             .chunk = bench->chunk,
         };
