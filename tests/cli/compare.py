@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """tools/compare: its results with programs in place of PyTorch and llama.cpp that answer in known
-numbers, and without them."""
+numbers, and without them; with PyTorch itself where VKHROPE_TEST_TORCH names a Python that has it."""
 import json
+import math
+import os
 import pathlib
 import re
 import stat
@@ -131,6 +133,23 @@ def test_without(t, bench):
     t.check(root['ours']['forward']['weight_type'] == 'BF16', '--type')
 
 
+def test_pytorch(t, bench, python):
+    """Compressed positions begin behind original_max_len, and nowhere else."""
+    t.run('--bench', bench, '--python', python, *SMALL, '--table', '64,128', '--output', 'torch')
+    found = load(t, 'torch')[0]['pytorch']
+    t.check('missing' not in found, f'PyTorch: {found}')
+    forward, table = found['forward'], found['table']
+    for row in forward:
+        t.check(abs(row['nll'] - math.log(4096)) < 1 and row['tokens_per_second'] > 0, f'{row}')
+    baseline = table['nll']['baseline']
+    t.check(table['passes'] == 6 and baseline == [row['nll'] for row in forward], f'{table}')
+    for factor in ('1.5', '2'):
+        hybrid = table['nll'][f'hybrid:cf={factor}']
+        t.check(hybrid[0] == baseline[0] and hybrid[1] != baseline[1], f'cf={factor}: {hybrid}')
+    t.check(found['parameters'] == 5475584, f'parameters {found["parameters"]}')
+    t.check([row['type'] for row in found['matmul']] == ['F16', 'BF16'] * 5, f'{found["matmul"]}')
+
+
 def main():
     bench = pathlib.Path(sys.argv[1]).resolve()
     t = Tests(COMPARE)
@@ -140,6 +159,8 @@ def main():
         return SKIPPED
     test_with_peers(t, bench)
     test_without(t, bench)
+    if os.environ.get('VKHROPE_TEST_TORCH'):
+        test_pytorch(t, bench, os.environ['VKHROPE_TEST_TORCH'])
     failed = t.run('--bench', bench, '--shape', 'no-such-shape', code=1)
     t.check('no-such-shape' in failed.stderr, f'{failed.stderr!r}')
     return t.result()
