@@ -103,22 +103,6 @@ static void *append(const struct tool *tool, void *list, uint32_t count, size_t 
     return larger;
 }
 
-static void parse_lengths(const struct tool *tool, const char *text, struct ppl_args *args)
-{
-    for (;;) {
-        const size_t size = strcspn(text, ",");
-        uint64_t length;
-        if (!tool_parse_number(text, text + size, UINT32_MAX, &length) || length < 2)
-            tool_die(tool, TOOL_USAGE, "--lengths: \"%.*s\" is not a number from 2 to %u",
-                     (int)size, text, UINT32_MAX);
-        args->lengths = append(tool, args->lengths, args->n_lengths, sizeof(*args->lengths));
-        args->lengths[args->n_lengths++] = (uint32_t)length;
-        if (text[size] == '\0')
-            return;
-        text += size + 1;
-    }
-}
-
 static void add_method(const struct tool *tool, const char *spec, struct ppl_args *args)
 {
     args->methods = append(tool, args->methods, args->n_methods, sizeof(*args->methods));
@@ -155,7 +139,7 @@ static error_t parse_input(int key, const char *text, const struct tool *tool,
         set_once(tool, "--tokens", text, &args->tokens);
         return 0;
     case OPT_LENGTHS:
-        parse_lengths(tool, text, args);
+        tool_option_lengths(tool, text, &args->lengths, &args->n_lengths);
         return 0;
     case OPT_METHOD:
         add_method(tool, text, args);
@@ -167,16 +151,6 @@ static error_t parse_input(int key, const char *text, const struct tool *tool,
     default:
         return ARGP_ERR_UNKNOWN;
     }
-}
-
-static enum vkh_kv_type parse_kv_type(const struct tool *tool, const char *text)
-{
-    static const char *const names[] = {
-        [VKH_KV_AUTO] = "auto", [VKH_KV_F32] = "f32", [VKH_KV_F16] = "f16"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (strcmp(text, names[i]) == 0)
-            return (enum vkh_kv_type)i;
-    tool_die(tool, TOOL_USAGE, "--kv-type: \"%s\" is none of auto, f32, f16", text);
 }
 
 static error_t parse_device(int key, const char *text, const struct tool *tool,
@@ -199,7 +173,7 @@ static error_t parse_device(int key, const char *text, const struct tool *tool,
         args->chunk = tool_option_number(tool, "--chunk", text, 1, UINT32_MAX);
         return 0;
     case OPT_KV_TYPE:
-        args->kv_type = parse_kv_type(tool, text);
+        args->kv_type = tool_option_kv_type(tool, text);
         return 0;
     case OPT_MEMORY_PLAN:
         args->memory_plan = true;

@@ -132,6 +132,36 @@ uint32_t tool_option_number(const struct tool *tool, const char *option, const c
     return (uint32_t)number;
 }
 
+void tool_option_lengths(const struct tool *tool, const char *text, uint32_t **lengths,
+                         uint32_t *n_lengths)
+{
+    for (;;) {
+        const size_t size = strcspn(text, ",");
+        uint64_t length;
+        if (!tool_parse_number(text, text + size, UINT32_MAX, &length) || length < 2)
+            tool_die(tool, TOOL_USAGE, "--lengths: \"%.*s\" is not a number from 2 to %u",
+                     (int)size, text, UINT32_MAX);
+        uint32_t *longer = reallocarray(*lengths, (size_t)*n_lengths + 1, sizeof(*longer));
+        if (!longer)
+            tool_die(tool, TOOL_MEMORY, "out of memory");
+        longer[(*n_lengths)++] = (uint32_t)length;
+        *lengths = longer;
+        if (text[size] == '\0')
+            return;
+        text += size + 1;
+    }
+}
+
+enum vkh_kv_type tool_option_kv_type(const struct tool *tool, const char *text)
+{
+    static const char *const names[] = {
+        [VKH_KV_AUTO] = "auto", [VKH_KV_F32] = "f32", [VKH_KV_F16] = "f16"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(text, names[i]) == 0)
+            return (enum vkh_kv_type)i;
+    tool_die(tool, TOOL_USAGE, "--kv-type: \"%s\" is none of auto, f32, f16", text);
+}
+
 struct tool_bytes tool_bytes(uint64_t bytes)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

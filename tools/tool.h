@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <vkhrope/device.h>
+#include <vkhrope/perplexity.h>
 #include <vkhrope/status.h>
 
 enum tool_exit {
@@ -61,6 +62,13 @@ bool tool_parse_number(const char *text, const char *end, uint64_t most, uint64_
 // An option's argument as a number in [least, most]; ends the process with TOOL_USAGE when not.
 uint32_t tool_option_number(const struct tool *tool, const char *option, const char *text,
                             uint32_t least, uint32_t most);
+
+// --lengths: appends "N,N,..." to the list, which is reallocated; each is 2 or more.
+void tool_option_lengths(const struct tool *tool, const char *text, uint32_t **lengths,
+                         uint32_t *n_lengths);
+
+// --kv-type: auto, f32 or f16.
+enum vkh_kv_type tool_option_kv_type(const struct tool *tool, const char *text);
 
 // --caps-mask: names joined by commas; ends the process when one is unknown.
 uint32_t tool_option_caps(const struct tool *tool, const char *text);

@@ -30,7 +30,8 @@ struct vkh_stream {
     VkSemaphore semaphore; // a timeline of tickets
     VkQueryPool timestamps;
     uint64_t last_ticket;
-    double cost_limit; // of one submit
+    uint64_t last_tick; // when the latest collected submit ended
+    double cost_limit;  // of one submit
     struct vkh_stream_times times;
 };
 
@@ -106,20 +107,23 @@ static VkResult wait_ticket(struct vkh_stream *stream, uint64_t ticket)
 }
 
 // Accounts for the slot's finished submit and lets the cost of a submit follow the device's speed.
+// A submit may begin while the one before it still runs: that time is counted once.
 static void collect(struct vkh_stream *stream, struct slot *slot)
 {
     struct vkh_device *device = stream->device;
     slot->ticket = 0;
     if (!stream->timestamps)
         return;
-    uint64_t ticks[2];
+    uint64_t ticks[2] = {0};
     const uint32_t first = 2 * (uint32_t)(slot - stream->slots);
     const VkResult result = device->vk.vkGetQueryPoolResults(
         device->handle, stream->timestamps, first, 2, sizeof(ticks), ticks, sizeof(ticks[0]),
         VK_QUERY_RESULT_64_BIT);
-    if (result != VK_SUCCESS || ticks[1] < ticks[0])
+    const uint64_t begin = vkh_max_size(ticks[0], stream->last_tick);
+    if (result != VK_SUCCESS || ticks[1] < begin)
         return;
-    const double seconds = 1e-9 * device->caps.timestamp_ns * (double)(ticks[1] - ticks[0]);
+    const double seconds = 1e-9 * device->caps.timestamp_ns * (double)(ticks[1] - begin);
+    stream->last_tick = ticks[1];
     stream->times.busy += seconds;
     if (seconds > stream->times.longest)
         stream->times.longest = seconds;
@@ -292,9 +296,10 @@ enum vkh_status vkh_stream_wait(struct vkh_stream *stream, uint64_t ticket)
     const VkResult result = wait_ticket(stream, ticket);
     if (result != VK_SUCCESS)
         fail(stream, result, "waiting for the device");
-    for (uint32_t i = 0; i < SLOTS && stream->cmd.status == VKH_OK; i++) {
-        if (stream->slots[i].ticket && stream->slots[i].ticket <= ticket)
-            collect(stream, &stream->slots[i]);
+    for (uint32_t i = 0; i < SLOTS && stream->cmd.status == VKH_OK; i++) { // the oldest first
+        struct slot *slot = &stream->slots[(stream->current + i) % SLOTS];
+        if (slot->ticket && slot->ticket <= ticket)
+            collect(stream, slot);
     }
     return stream->cmd.status;
 }

@@ -24,7 +24,8 @@ enum vkh_status vkh_stream_wait(struct vkh_stream *stream, uint64_t ticket);
 // Submit and wait.
 enum vkh_status vkh_stream_finish(struct vkh_stream *stream);
 
-// Seconds the device spent in finished submits (timestamps), and the longest of them.
+// Seconds the device spent in finished submits (timestamps; where two overlap, once), and the
+// longest of them.
 struct vkh_stream_times {
     double busy, longest;
 };

@@ -23,7 +23,7 @@ struct binding {
     struct vkh_model *model;
 };
 
-static uint64_t dim_of(const struct vkh_config *config, enum vkh_dim dim)
+uint64_t vkh_family_dim(const struct vkh_config *config, enum vkh_dim dim)
 {
     switch (dim) {
     case VKH_DIM_HIDDEN:
@@ -62,8 +62,8 @@ static void print_shape(char text[96], uint32_t n_dims, const uint64_t *shape)
 static enum vkh_status check_shape(const struct binding *binding, const struct vkh_slot *slot,
                                    const struct vkh_tensor *tensor)
 {
-    const uint64_t wanted[2] = {dim_of(&binding->model->config, slot->shape[0]),
-                                dim_of(&binding->model->config, slot->shape[1])};
+    const uint64_t wanted[2] = {vkh_family_dim(&binding->model->config, slot->shape[0]),
+                                vkh_family_dim(&binding->model->config, slot->shape[1])};
     const uint32_t n_dims = slot->shape[1] == VKH_DIM_NONE ? 1 : 2;
     if (tensor->n_dims == n_dims && memcmp(tensor->shape, wanted, n_dims * sizeof(*wanted)) == 0)
         return VKH_OK;
@@ -89,7 +89,7 @@ static enum vkh_status bind_parts(const struct binding *binding, const struct vk
     for (uint32_t i = 0; i < slot->n_parts; i++) {
         const struct vkh_tensor *part = &parts[i];
         parts[i] = *tensor;
-        parts[i].shape[0] = dim_of(&binding->model->config, slot->parts[i].rows);
+        parts[i].shape[0] = vkh_family_dim(&binding->model->config, slot->parts[i].rows);
         parts[i].size = parts[i].shape[0] * row_bytes;
         parts[i].data = data;
         data += parts[i].size;

@@ -29,6 +29,9 @@ enum vkh_dim {
 
 enum { VKH_MAX_PARTS = 3 };
 
+// 0 for VKH_DIM_NONE.
+uint64_t vkh_family_dim(const struct vkh_config *config, enum vkh_dim dim);
+
 struct vkh_slot {
     size_t offset; // of the tensor pointer in struct vkh_model or struct vkh_layer
     const char *names[VKH_N_NAMINGS]; // NULL: not in files of that naming

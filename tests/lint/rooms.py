@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Holds the source to docs/architecture.md: a room includes only the rooms below it."""
+"""Holds the source to docs/architecture.md: a room includes only the rooms below it.
+
+Tools use the public headers; tools/bench times the kernels and so sees the internals, as tests do.
+"""
 import pathlib
 import re
 import sys

@@ -46,7 +46,8 @@ def install(folder):
     library = next(folder.rglob('libvkhrope.so'))
     installed = {str(path.relative_to(folder)) for path in folder.rglob('*') if path.is_file()}
     for ending in ('bin/vkhrope-ppl', 'bin/vkhrope-info', 'bin/vkhrope-tokenize',
-                   'libvkhrope.a', 'pkgconfig/vkhrope.pc', 'vkhrope/vkhrope-config.cmake',
+                   'bin/vkhrope-bench', 'libvkhrope.a', 'pkgconfig/vkhrope.pc',
+                   'vkhrope/vkhrope-config.cmake',
                    'man1/vkhrope-ppl.1', 'man1/vkhrope-info.1', 'man1/vkhrope-tokenize.1',
                    'completions/vkhrope-ppl'):
         check(f'{ending} is installed', any(path.endswith(ending) for path in installed))

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+// What the device can do at most, by kernels of its own: arithmetic on registers alone, and
+// copying.
+#include "base/log.h"
+#include "base/size.h"
+#include "bench.h"
+#include "shaders/table.h"
+
+enum { GROUP = 64, COPY_GROUPS = 8192, FIRST_ROUNDS = 16, MOST_ROUNDS = 1 << 24 };
+static const uint64_t COPY_BYTES = (uint64_t)512 << 20, COPY_BYTES_CPU = (uint64_t)64 << 20;
+static const double SECONDS = 0.01; // of one call, at least
+
+// A kernel with one binding and struct roof_push; a workgroup does `operations` a round.
+struct roof_kernel {
+    const char *name;
+    uint32_t needs; // bits of enum vkh_cap
+    const struct vkh_shader *shader;
+    uint32_t groups, cpu_groups;
+    double operations;
+};
+
+struct roof_push {
+    uint32_t rounds;
+    float factor, addend;
+};
+
+static const struct roof_kernel kernels[] = {
+    {"fp32", 0, &vkh_shader_roof_fma, 16384, 64, GROUP * 8.0 * 8 * 4 * 2},
+};
+
+struct roof_run {
+    struct bench *bench;
+    const struct vkh_pipeline *pipeline;
+    struct vkh_buffer *from, *to;
+    struct roof_push push;
+    uint32_t groups;
+    double operations; // of a round of all groups
+};
+
+static enum vkh_status run_kernel(void *user)
+{
+    const struct roof_run *run = user;
+    vkh_cmd_dispatch(vkh_stream_cmd(run->bench->stream),
+                     &(struct vkh_dispatch){
+                         .pipeline = run->pipeline,
+                         .bindings = {vkh_range_all(run->to)},
+                         .writes = 1 << 0,
+                         .push = &run->push,
+                         .groups = {run->groups, 1, 1},
+                         .cost = 0.5 * run->operations * run->push.rounds,
+                     });
+    return VKH_OK;
+}
+
+// As many rounds as take long enough to be timed.
+static enum vkh_status choose_rounds(struct roof_run *run)
+{
+    for (run->push.rounds = FIRST_ROUNDS;; run->push.rounds *= 2) {
+        double seconds;
+        const enum vkh_status status =
+            bench_time(run->bench->device, run->bench->stream, run_kernel, run, &seconds);
+        if (status != VKH_OK || seconds >= SECONDS || run->push.rounds >= MOST_ROUNDS)
+            return status;
+    }
+}
+
+static enum vkh_status measure_kernel(struct roof_run *run, const struct roof_kernel *kernel)
+{
+    struct bench *bench = run->bench;
+    const struct vkh_pipeline_desc desc = {
+        .shader = kernel->shader, .n_bindings = 1, .push_bytes = sizeof(struct roof_push)};
+    run->groups = vkh_device_caps(bench->device)->is_cpu ? kernel->cpu_groups : kernel->groups;
+    run->operations = kernel->operations * run->groups;
+    run->push = (struct roof_push){.factor = 0.5f, .addend = 0.25f};
+    struct bench_times times;
+    enum vkh_status status = vkh_pipeline_get(bench->device, &desc, &run->pipeline);
+    if (status == VKH_OK)
+        status = choose_rounds(run);
+    if (status == VKH_OK)
+        status = bench_measure(bench->device, bench->stream, run_kernel, run, bench->args->repeat,
+                               &times);
+    if (status != VKH_OK)
+        return status;
+    const double rate = run->operations * run->push.rounds / times.device.median;
+    bench->roofs.best = rate > bench->roofs.best ? rate : bench->roofs.best;
+    json_array_append_new(bench->roofs.all,
+                          json_pack("{s:s, s:f}", "name", kernel->name, "tflops", 1e-12 * rate));
+    return VKH_OK;
+}
+
+static enum vkh_status run_copy(void *user)
+{
+    const struct roof_run *run = user;
+    const uint32_t n = (uint32_t)(vkh_buffer_size(run->to) / 16);
+    vkh_cmd_dispatch(vkh_stream_cmd(run->bench->stream),
+                     &(struct vkh_dispatch){
+                         .pipeline = run->pipeline,
+                         .bindings = {vkh_range_all(run->from), vkh_range_all(run->to)},
+                         .writes = 1 << 1,
+                         .push = &n,
+                         .groups = {COPY_GROUPS, 1, 1},
+                         .cost = n,
+                     });
+    return VKH_OK;
+}
+
+static enum vkh_status measure_copy(struct roof_run *run)
+{
+    struct bench *bench = run->bench;
+    const struct vkh_pipeline_desc desc = {
+        .shader = &vkh_shader_roof_copy, .n_bindings = 2, .push_bytes = 4};
+    struct bench_times times;
+    enum vkh_status status = vkh_pipeline_get(bench->device, &desc, &run->pipeline);
+    if (status == VKH_OK)
+        status =
+            bench_measure(bench->device, bench->stream, run_copy, run, bench->args->repeat, &times);
+    if (status == VKH_OK)
+        bench->roofs.copy_bytes = 2.0 * (double)vkh_buffer_size(run->to) / times.device.median;
+    return status;
+}
+
+static void share_out(const struct bench *bench)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(bench->results, i, row)
+    {
+        const double rate = 1e12 * json_real_value(json_object_get(row, "tflops"));
+        json_object_set_new(row, "roof_share", json_real(rate / bench->roofs.best));
+    }
+}
+
+enum vkh_status bench_roofs_measure(struct bench *bench)
+{
+    const struct vkh_caps *caps = vkh_device_caps(bench->device);
+    const uint64_t most = caps->is_cpu ? COPY_BYTES_CPU : COPY_BYTES;
+    const uint64_t bytes =
+        vkh_min_size(most, vkh_min_size(caps->max_storage_range, caps->heap_bytes / 8)) &
+        ~UINT64_C(15);
+    struct roof_run run = {.bench = bench};
+    bench->roofs.all = json_array();
+    enum vkh_status status =
+        vkh_buffer_create(bench->device, "copy source", bytes, VKH_MEMORY_DEVICE, &run.from);
+    if (status == VKH_OK)
+        status = vkh_buffer_create(bench->device, "copy target", bytes, VKH_MEMORY_DEVICE, &run.to);
+    if (status == VKH_OK) {
+        vkh_cmd_fill(vkh_stream_cmd(bench->stream), vkh_range_all(run.from), 0x3c2d1e0f);
+        status = measure_copy(&run);
+    }
+    for (size_t i = 0; i < VKH_COUNTOF(kernels) && status == VKH_OK; i++)
+        if ((kernels[i].needs & ~caps->bits) == 0)
+            status = measure_kernel(&run, &kernels[i]);
+    vkh_buffer_destroy(&run.from);
+    vkh_buffer_destroy(&run.to);
+    if (status == VKH_OK)
+        share_out(bench);
+    return status;
+}
