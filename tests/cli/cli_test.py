@@ -14,7 +14,8 @@ DATA = SOURCE / 'tests/golden/data'
 class Tests:
     """`program` with the arguments of each run; counts what holds and what does not.
 
-    VKHROPE_TEST_RUN names a command that starts it, VKHROPE_TEST_DEVICE a device that must be there."""
+    VKHROPE_TEST_RUN names a command that starts it, VKHROPE_TEST_DEVICE a device that must be
+    there."""
 
     def __init__(self, program):
         self.command = [*os.environ.get('VKHROPE_TEST_RUN', '').split(),
@@ -31,7 +32,7 @@ class Tests:
             print('FAILED:', message, file=sys.stderr)
 
     def has_device(self):
-        """Whether the tool finds a Vulkan device; a missing one that the tests were promised ends them."""
+        """Whether the tool finds a Vulkan device. Ends the tests when a promised one is missing."""
         probe = ['--device', '0'] if 'info' in self.name else ['--list-devices']
         done = subprocess.run(self.command + probe, capture_output=True, timeout=60, text=True)
         promised = os.environ.get('VKHROPE_TEST_DEVICE')
