@@ -93,17 +93,17 @@ void mask(uint key0)
 {
     const uint first = first_token + query0, last = first + QUERY_ROWS - 1;
     const bool inside = key0 + STEP_KEYS - 1 <= first && (window == 0u || key0 + window > last);
-    if (CAPPED == 0u && inside)
-        return;
-    [[unroll]] for (uint i = 0; i < ROW_TILES; i++) {
-        [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
-            [[unroll]] for (uint e = 0; e < 8; e++) {
-                const uint element = element_of(e);
-                const uint token = first + i * SIDE + element / SIDE;
-                const uint key = key0 + j * SIDE + element % SIDE;
-                const bool seen = key <= token && (window == 0u || key + window > token);
-                const float s = scores[i][j][e];
-                scores[i][j][e] = !seen ? LOWEST : CAPPED != 0u ? cap * tanh(s / cap) : s;
+    if (CAPPED != 0u || !inside) {
+        [[unroll]] for (uint i = 0; i < ROW_TILES; i++) {
+            [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
+                [[unroll]] for (uint e = 0; e < 8; e++) {
+                    const uint element = element_of(e);
+                    const uint token = first + i * SIDE + element / SIDE;
+                    const uint key = key0 + j * SIDE + element % SIDE;
+                    const bool seen = key <= token && (window == 0u || key + window > token);
+                    const float s = scores[i][j][e];
+                    scores[i][j][e] = !seen ? LOWEST : CAPPED != 0u ? cap * tanh(s / cap) : s;
+                }
             }
         }
     }
@@ -189,6 +189,23 @@ void finish()
     }
 }
 
+void take_step(uint turn, uint step_index, uint end)
+{
+    score(turn);
+    mask(step_index * STEP_KEYS);
+    const bool grew = soften();
+    if (subgroupAny(grew)) {
+        [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
+            [[unroll]] for (uint d = 0; d < DIM_TILES; d++)
+                [[unroll]] for (uint e = 0; e < 8; e++)
+                    sums[i][d][e] *= factor[i][slot_of(e)];
+    }
+    fetch(min(step_index + 1, end - 1));
+    add_values(turn);
+    store(1 - turn);
+    barrier();
+}
+
 void main()
 {
     // The longest blocks first.
@@ -204,23 +221,10 @@ void main()
     fetch(begin);
     store(0);
     barrier();
-    for (uint step0 = begin; step0 < end; step0 += 2) {
-        [[unroll]] for (uint turn = 0; turn < 2; turn++) {
-            const uint step_index = step0 + turn;
-            if (step_index >= end)
-                break;
-            score(turn);
-            mask(step_index * STEP_KEYS);
-            if (subgroupAny(soften()))
-                [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
-                    [[unroll]] for (uint d = 0; d < DIM_TILES; d++)
-                        [[unroll]] for (uint e = 0; e < 8; e++)
-                            sums[i][d][e] *= factor[i][slot_of(e)];
-            fetch(min(step_index + 1, end - 1));
-            add_values(turn);
-            store(1 - turn);
-            barrier();
-        }
+    [[dont_unroll]] for (uint step_index = begin; step_index < end; step_index += 2) {
+        take_step(0, step_index, end);
+        if (step_index + 1 < end)
+            take_step(1, step_index + 1, end);
     }
     finish();
 }

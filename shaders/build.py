@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Compiles one shader variant to SPIR-V, validates it, and writes it as a C array.
 
-build.py shader COMPILER VALIDATOR ENVIRONMENT SOURCE NAME OUT.c OUT.d [-DDEFINE ...]
+build.py shader COMPILER VALIDATOR OPTIMISER ENVIRONMENT SOURCE NAME OUT.c OUT.d [-DDEFINE ...]
 build.py probe COMPILER VALIDATOR ENVIRONMENT SOURCE
 build.py table OUT.h NAME ...
 """
@@ -34,9 +34,18 @@ def probe(compiler, validator, environment, source):
         compile(compiler, validator, environment, source, f'{folder}/probe.spv', f'{folder}/probe.d')
 
 
-def shader(compiler, validator, environment, source, name, out, depfile, *defines):
+def unroll(optimiser, validator, environment, spirv):
+    """Unrolls what the source says to: drivers keep arrays in registers only when they need not."""
+    run(optimiser, f'--target-env={environment}', '--inline-entry-points-exhaustive', '-O',
+        '--loop-unroll', '-O', '--scalar-replacement=0', '-O', spirv, '-o', spirv)
+    run(validator, '--target-env', environment, spirv)
+
+
+def shader(compiler, validator, optimiser, environment, source, name, out, depfile, *defines):
     spirv = pathlib.Path(out).with_suffix('.spv')
     compile(compiler, validator, environment, source, str(spirv), depfile, *defines)
+    if optimiser != 'none':
+        unroll(optimiser, validator, environment, str(spirv))
     # Ninja knows the output as the C file.
     text = pathlib.Path(depfile).read_text(encoding='utf-8')
     pathlib.Path(depfile).write_text(f'{out}:{text.split(":", 1)[1]}', encoding='utf-8')

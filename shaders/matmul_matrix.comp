@@ -128,7 +128,7 @@ void multiply_block()
     fetch(STEP);
     barrier();
     read_fragments(0, 0);
-    for (uint k = 0; k < k_tiles; k += 2 * STEP) {
+    [[dont_unroll]] for (uint k = 0; k < k_tiles; k += 2 * STEP) {
         [[unroll]] for (uint half_step = 0; half_step < 2; half_step++) {
             multiply(half_step, 1);
             store(1 - half_step);

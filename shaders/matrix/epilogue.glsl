@@ -27,16 +27,16 @@ void write_rows()
                 const uvec2 a = origin_of(i, j) + uvec2(first / SIDE, first % SIDE);
                 const uvec2 b = origin_of(i, j) + uvec2(second / SIDE, second % SIDE);
                 const uint at = a.x * out_stride + first_row + a.y;
-                vec2 pair = vec2(sums[i][j][e], sums[i][j][e + 1]);
+                const uint next = b.x * out_stride + first_row + b.y;
+                const vec2 pair = vec2(sums[i][j][e], sums[i][j][e + 1]);
                 if (PAIRS != 0u && a.x < n_tokens && b.y < n_rows) {
                     out_pairs[at / 2] = accumulate != 0u ? out_pairs[at / 2] + pair : pair;
-                    continue;
+                } else {
+                    if (a.x < n_tokens && a.y < n_rows)
+                        outs[at] = accumulate != 0u ? outs[at] + pair.x : pair.x;
+                    if (b.x < n_tokens && b.y < n_rows)
+                        outs[next] = accumulate != 0u ? outs[next] + pair.y : pair.y;
                 }
-                if (a.x < n_tokens && a.y < n_rows)
-                    outs[at] = accumulate != 0u ? outs[at] + pair.x : pair.x;
-                const uint next = b.x * out_stride + first_row + b.y;
-                if (b.x < n_tokens && b.y < n_rows)
-                    outs[next] = accumulate != 0u ? outs[next] + pair.y : pair.y;
             }
         }
     }
@@ -98,14 +98,11 @@ void write_nll()
                 total[slot_of(e)] +=
                     sums[i][j][e] > LOWEST ? exp(sums[i][j][e] - highest[slot_of(e)]) : 0.0;
         [[unroll]] for (uint e = 0; e < 8; e++) {
-            if (slot_of(e) != e)
-                continue;
-            const float sum = row_sum(total[e]);
-            const uint element = element_of(e), token = origin_of(i, 0).x + element / SIDE;
-            if (token < n_tokens && element % SIDE == 0u) {
-                const uint to = 2 * (token * strips + strip);
-                outs[to] = highest[e];
-                outs[to + 1] = sum;
+            if (slot_of(e) == e) {
+                const float sum = row_sum(total[e]);
+                const uint element = element_of(e), token = origin_of(i, 0).x + element / SIDE;
+                if (token < n_tokens && element % SIDE == 0u)
+                    out_pairs[token * strips + strip] = vec2(highest[e], sum);
             }
         }
     }

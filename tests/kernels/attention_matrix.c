@@ -181,6 +181,7 @@ int main(void)
     static const struct setting settings[] = {
         {2, 2, 64, 64, false, 0, 70, 0, 0.0f},       {8, 2, 128, 128, true, 64, 200, 0, 0.0f},
         {4, 1, 64, 32, false, 128, 300, 50, 0.0f},   {2, 1, 256, 256, false, 0, 150, 0, 5.0f},
+        {3, 3, 96, 96, false, 64, 140, 0, 0.0f},
         {7, 1, 128, 128, false, 64, 260, 100, 3.0f},
     };
     struct gpu_test test = gpu_test_open();
