@@ -41,15 +41,19 @@ static enum vkh_status plan(struct evaluation *e, struct vkh_arena *arena,
                             struct vkh_ppl_memory *memory)
 {
     const struct vkh_config *c = &e->model->config;
+    struct vkh_method own;
+    enum vkh_status status =
+        vkh_method_parse(c->rope_factors ? "rope-freqs" : "baseline", e->log, &own);
     const struct vkh_rope_setting rope = {
         .base = c->rope_base,
         .dims = c->rotary_dim,
         .factors = c->rope_factors,
         .local_base = c->local_rope_base,
         .original_max_len = c->context_length,
+        .own = &own,
     };
-    const enum vkh_status status =
-        vkh_eval_init(e->options, &rope, c->vocab, arena, e->log, &e->eval);
+    if (status == VKH_OK)
+        status = vkh_eval_init(e->options, &rope, c->vocab, arena, e->log, &e->eval);
     if (status != VKH_OK)
         return status;
     const enum vkh_kv_type type = e->options->kv_type;

@@ -127,8 +127,10 @@ static enum vkh_status add_tracks(struct layout *layout)
         return out_of_memory(layout->log);
     enum vkh_status status = VKH_OK;
     for (uint32_t lane = 0; lane < eval->n_lanes; lane++) {
-        const bool each =
-            layout->options->separate || vkh_method_length_dependent(&layout->methods[lane]);
+        struct vkh_method resolved;
+        const char *name, *why;
+        vkh_method_resolve(&layout->methods[lane], layout->rope.own, &resolved);
+        const bool each = layout->options->separate || vkh_method_varies(&resolved, &name, &why);
         const uint32_t step = each ? 1 : eval->n_lengths;
         for (uint32_t first = 0; first < eval->n_lengths && status == VKH_OK; first += step)
             status = add_track(layout, lane, first, step);

@@ -14,7 +14,7 @@ enum { N_LENGTHS = VKH_COUNTOF(lengths), LONGEST = 333 };
 static const struct reference_method methods[N_METHODS] = {
     {"baseline", 1, 1, KNOWN},
     {"hybrid:cf=1.5", 1.5, 1, KNOWN},
-    {"hybrid:cf=1.8+linear:factor=2", 1.8, 2, KNOWN},
+    {"own+hybrid:cf=1.8+linear:factor=2", 1.8, 2, KNOWN},
     {"hybrid:cf=2", 2, 1, KNOWN},
 };
 static char last_line[1024];

@@ -20,7 +20,8 @@ static void keep_line(void *user, enum vkh_log_level level, const char *line)
 }
 
 static const struct vkh_log log_to_line = {keep_line, NULL, VKH_LOG_ERROR};
-static const struct vkh_rope_setting rope = {10000.0, 64, NULL, KNOWN, 0};
+static const struct vkh_rope_setting rope = {
+    .base = 10000.0, .dims = 64, .original_max_len = KNOWN};
 static const uint32_t lengths[] = {1024, 512, 3000, 512, 2};
 static const char *const methods[] = {"baseline", "hybrid:cf=1.50", "linear:factor=4",
                                       "hybrid:cf=2"};
@@ -68,8 +69,9 @@ static void test_refusals(void)
     options.methods = (const char *const[]){"yarm"};
     options.n_methods = 1;
     check_refused(&options, VKH_ERR_ARGUMENT,
-                  "method 'yarm', term 'yarm': unknown method (accepted: baseline, "
-                  "hybrid:cf=NUMBER, linear:factor=NUMBER)");
+                  "method 'yarm', term 'yarm': unknown method (accepted: baseline, own, plain, "
+                  "rope-freqs, hybrid, grouped, linear, ntk, dynamic-ntk, yarn, longrope, llama3, "
+                  "proportional)");
     options = options_of();
     ids[2998] = VOCAB;
     check_refused(&options, VKH_ERR_ARGUMENT,
