@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/rope_source.h"
 #include "api/session.h"
 #include "base/arena.h"
 #include "base/log.h"
@@ -39,22 +40,21 @@ static enum vkh_status out_of_memory(const struct vkh_session *session)
 static enum vkh_status plan_lane(struct vkh_lane *lane, const struct vkh_lane_options *options)
 {
     const struct vkh_session *session = lane->session;
-    const struct vkh_config *c = &session->model->config;
-    const struct vkh_rope_setting rope = {
-        .base = c->rope_base,
-        .dims = c->rotary_dim,
-        .factors = c->rope_factors,
-        .original_max_len =
-            options->original_max_len ? options->original_max_len : c->context_length,
-        .length = options->max_tokens,
-    };
+    struct vkh_rope_source rope;
     struct vkh_method method;
     if (options->max_tokens == 0)
         return vkh_fail(&session->log, VKH_ERR_ARGUMENT, "lane: max_tokens is 0");
     enum vkh_status status =
         vkh_method_parse(options->method ? options->method : "baseline", &session->log, &method);
     if (status == VKH_OK)
-        status = vkh_schedule_init(&method, &rope, &lane->arena, &session->log, &lane->schedule);
+        status = vkh_rope_source_init(&session->model->config, &session->log, &rope);
+    if (status != VKH_OK)
+        return status;
+    if (options->original_max_len)
+        rope.setting.original_max_len = options->original_max_len;
+    rope.setting.length = options->max_tokens;
+    status =
+        vkh_schedule_init(&method, &rope.setting, &lane->arena, &session->log, &lane->schedule);
     if (status != VKH_OK)
         return status;
     lane->max_tokens = options->max_tokens;

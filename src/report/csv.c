@@ -31,7 +31,8 @@ enum vkh_status vkh_write_csv(const struct vkh_ppl_results *results, struct vkh_
         for (uint32_t l = 0; l < results->n_lengths; l++) {
             const struct vkh_ppl_cell *cell = vkh_results_cell(results, m, l);
             write_field(stream, results->methods[m]);
-            fprintf(stream, ",%u,%u,%.17g,%.17g,%.17g,%s,", cell->length, cell->tokens_scored,
+            fprintf(stream, ",%u,%llu,%.17g,%.17g,%.17g,%s,", cell->length,
+                    (unsigned long long)cell->tokens_scored,
                     cell->nll, cell->ppl, cell->standard_error,
                     cell->compression_active ? "true" : "false");
             if (!isnan(cell->vs_baseline_percent))

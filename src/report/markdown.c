@@ -54,7 +54,8 @@ static void write_cell(FILE *stream, const char *method, const struct vkh_ppl_ce
 {
     fputs("| ", stream);
     write_escaped(stream, method);
-    fprintf(stream, " | %u | %u | %.6f | %.6g | %.3g | %s | ", cell->length, cell->tokens_scored,
+    fprintf(stream, " | %u | %llu | %.6f | %.6g | %.3g | %s | ", cell->length,
+            (unsigned long long)cell->tokens_scored,
             cell->nll, cell->ppl, cell->standard_error, cell->compression_active ? "yes" : "no");
     if (!isnan(cell->vs_baseline_percent))
         fprintf(stream, "%.2f", cell->vs_baseline_percent);

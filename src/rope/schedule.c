@@ -28,6 +28,7 @@ enum vkh_status vkh_schedule_init(const struct vkh_method *method,
     if (!theta || has_local != (local != NULL))
         return vkh_fail(log, VKH_ERR_MEMORY, "inverse frequencies: out of memory");
     vkh_method_resolve(method, setting->own, &schedule->method);
+    schedule->setting.own = NULL; // it may go now
     enum vkh_status status = VKH_OK;
     for (uint32_t t = 0; t < schedule->method.n_terms && status == VKH_OK; t++) {
         const struct vkh_method_term *term = &schedule->method.terms[t];

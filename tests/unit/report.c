@@ -37,7 +37,7 @@ static void check_json_cell(json_t *object, const struct vkh_ppl_cell *cell)
     CHECK(json_object_size(object) == 10);
     check_string(object, "method", cell->method);
     CHECK(integer_of(object, "length") == cell->length);
-    CHECK(integer_of(object, "tokens_scored") == cell->tokens_scored);
+    CHECK((uint64_t)integer_of(object, "tokens_scored") == cell->tokens_scored);
     CHECK(same_bits(real_of(object, "nll"), cell->nll));
     CHECK(same_bits(real_of(object, "ppl"), cell->ppl));
     CHECK(same_bits(real_of(object, "stderr"), cell->standard_error));
