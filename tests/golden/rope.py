@@ -6,6 +6,7 @@ data/rope.json; README.md gives its format.
 
 Also what reference.py takes methods from: `turns` and `place`.
 """
+import contextlib
 import json
 import math
 import pathlib
@@ -25,11 +26,18 @@ class Float64Torch:
         return getattr(torch, name)
 
 
-modeling_rope_utils.torch = Float64Torch()
-torch.Tensor.float = torch.Tensor.double
+@contextlib.contextmanager
+def in_float64():
+    """Transformers' rope functions ask for float32 by name and by method."""
+    single = torch.Tensor.float
+    modeling_rope_utils.torch, torch.Tensor.float = Float64Torch(), torch.Tensor.double
+    try:
+        yield
+    finally:
+        modeling_rope_utils.torch, torch.Tensor.float = torch, single
 
-# A method's term to transformers' rope parameters; None: the plain frequencies. `lists` are the
-# short and long factors of LongRoPE, of the model.
+
+# A method's terms, keys and defaults as transformers calls them.
 KEYS = {'original': 'original_max_position_embeddings', 'proportion': 'partial_rotary_factor'}
 TYPES = {'linear': 'linear', 'dynamic-ntk': 'dynamic', 'yarn': 'yarn', 'longrope': 'longrope',
          'llama3': 'llama3', 'proportional': 'proportional'}
@@ -42,36 +50,47 @@ def terms(spec):
         yield name, {k: float(v) for k, v in (p.split('=') for p in rest.split(',') if p)}
 
 
-def compute(name, values, base, dims, original, length, lists):
-    """Inverse frequencies and scale of one scaling, as transformers computes them."""
-    original = int(values.get('original', original))
-    given = {KEYS.get(key, key): value for key, value in values.items()}
-    if 'truncate' in given:
-        given['truncate'] = bool(given['truncate'])
-    rope = {'rope_type': TYPES[name], 'rope_theta': base, **USUAL.get(name, {}), **given}
-    rope['original_max_position_embeddings'] = original
-    if name == 'longrope':
-        rope |= {'short_factor': lists[0], 'long_factor': lists[1]}
+def compute(rope, base, dims, context, length):
+    """Inverse frequencies and scale by transformers, from its own kind of parameters."""
     config = transformers.LlamaConfig(hidden_size=dims * 2, num_attention_heads=2, head_dim=dims,
-                                      max_position_embeddings=original)
-    config.rope_parameters = rope
-    turns, scale = modeling_rope_utils.ROPE_INIT_FUNCTIONS[TYPES[name]](
-        config, 'cpu', seq_len=length)
+                                      max_position_embeddings=context)
+    config.rope_parameters = {'rope_theta': base, **rope}
+    with in_float64():
+        turns, scale = modeling_rope_utils.ROPE_INIT_FUNCTIONS[rope['rope_type']](
+            config, 'cpu', seq_len=length)
     assert turns.dtype == torch.float64
     return turns, scale
 
 
-def turns(spec, base, dims, original, length, lists=None):
+def parameters(name, values, original, lists):
+    """A term as transformers' parameters, and the context length that goes with them."""
+    given = {KEYS.get(key, key): value for key, value in values.items()}
+    if 'truncate' in given:
+        given['truncate'] = bool(given['truncate'])
+    original = int(values.get('original', original))
+    rope = {'rope_type': TYPES[name], **USUAL.get(name, {}), **given,
+            'original_max_position_embeddings': original}
+    if name == 'longrope':
+        rope |= {'short_factor': lists[0], 'long_factor': lists[1]}
+    return rope, original
+
+
+def turns(spec, base, dims, original, length, lists=None, own=None):
     """float64 inverse frequencies and scale. Schedules after the first multiply what is there by
-    what they would make of plain frequencies."""
+    what they would make of plain frequencies. `own` is the model's: its parameters and context."""
     plain = base ** (-torch.arange(0, dims, 2, dtype=torch.float64) / dims)
     result, scale = plain.clone(), 1.0
+    if not any(name in TYPES or name in ('plain', 'ntk') for name, _ in terms(spec)):
+        spec = 'own+' + spec
     for name, values in terms(spec):
-        if name == 'ntk':  # the dynamic one, at the length where its growth is the factor
-            made = compute('dynamic-ntk', {'factor': 1.0}, base, dims, original,
-                           values['factor'] * original, lists)
+        if name == 'own' and own:
+            made = compute(own[0], base, dims, own[1], length)
+        elif name == 'ntk':  # the dynamic one, at the length where its growth is the factor
+            rope, context = parameters('dynamic-ntk', {'factor': 1.0}, original, lists)
+            made = compute(rope, base, dims, context, values['factor'] * original)
         elif name in TYPES:
-            made = compute(name, values, base, dims, original, length, lists)
+            rope, context = parameters(name, values, original, lists)
+            made = compute(rope, base, dims, context, length)
         else:
             continue
         result, scale = result * (made[0] / plain), scale * made[1]

@@ -16,10 +16,13 @@ static void test_numbers(void)
         double back = -1;
         vkh_number_format(numbers[i], text);
         CHECK_MSG(vkh_number_parse(text, strlen(text), &back) && back == numbers[i], "%s", text);
+        CHECK_MSG(!strchr(text, '+'), "%s", text); // it joins terms
     }
     char text[VKH_NUMBER_TEXT];
     vkh_number_format(1.8, text);
     CHECK(strcmp(text, "1.8") == 0);
+    vkh_number_format(40960, text);
+    CHECK(strcmp(text, "40960") == 0);
     static const char *const bad[] = {"",
                                       ".",
                                       "1e",
