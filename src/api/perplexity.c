@@ -102,7 +102,7 @@ static enum vkh_status describe(const struct evaluation *e, struct owned_results
     r->original_max_len =
         e->options->original_max_len ? e->options->original_max_len : info.context_length;
     r->chunk = vkh_graph_get_plan(e->graph)->chunk;
-    r->own_scaling = copy(arena, e->rope.text);
+    r->own_scaling = copy(arena, info.own_scaling);
     r->regime = e->options->regime;
     r->n_methods = e->eval.n_lanes;
     r->n_lengths = e->eval.n_lengths;

@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "api/rope_source.h"
 
-#include <stdio.h>
-
 #include "base/log.h"
 
 enum vkh_status vkh_rope_source_init(const struct vkh_config *config, const struct vkh_log *log,
                                      struct vkh_rope_source *source)
 {
-    const bool factors = config->rope_factors != NULL, scaling = *config->rope_scaling != '\0';
-    snprintf(source->text, sizeof(source->text), "%s%s%s", factors ? "rope-freqs" : "",
-             factors && scaling ? "+" : "", config->rope_scaling);
     source->setting = (struct vkh_rope_setting){
         .base = config->rope_base,
         .dims = config->rotary_dim,
@@ -21,10 +16,9 @@ enum vkh_status vkh_rope_source_init(const struct vkh_config *config, const stru
         .long_factors = config->rope_long_factors,
         .own = &source->own,
     };
-    const enum vkh_status status =
-        vkh_method_parse(*source->text ? source->text : "baseline", log, &source->own);
-    return status == VKH_OK
-               ? VKH_OK
-               : vkh_fail(log, VKH_ERR_FORMAT, "%s: the model's own rope scaling, %s, is no method",
-                          config->name, source->text);
+    const char *own = *config->rope_scaling ? config->rope_scaling : "baseline";
+    if (vkh_method_parse(own, log, &source->own) == VKH_OK)
+        return VKH_OK;
+    return vkh_fail(log, VKH_ERR_FORMAT, "%s: the model's own rope scaling is no method: %s",
+                    config->name, own);
 }

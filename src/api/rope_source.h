@@ -8,12 +8,11 @@
 
 // Stays where it was filled. Lists belong to the model.
 struct vkh_rope_source {
-    char text[sizeof(((struct vkh_config *)NULL)->rope_scaling) + 16]; // own as written; "": none
     struct vkh_method own;
     struct vkh_rope_setting setting; // original_max_len is the model's context length
 };
 
-// The list of factors (rope_freqs.weight) first, then what the config says.
+// VKH_ERR_FORMAT when the config's scaling is no method.
 enum vkh_status vkh_rope_source_init(const struct vkh_config *config, const struct vkh_log *log,
                                      struct vkh_rope_source *source);
 

@@ -10,6 +10,7 @@
 #include "base/size.h"
 #include "model/family.h"
 #include "model/model.h"
+#include "model/rope_scaling.h"
 
 static const char *const layer_prefixes[VKH_N_NAMINGS] = {"blk.", "model.layers."};
 
@@ -189,6 +190,8 @@ static enum vkh_status finish_rope(const struct binding *binding)
     struct vkh_model *model = binding->model;
     struct vkh_config *config = &model->config;
     enum vkh_status status = read_factors(binding, model->rope_factors, &config->rope_factors);
+    if (config->rope_factors)
+        vkh_rope_scaling_put_first(config, "rope-freqs");
     if (status == VKH_OK)
         status = read_factors(binding, model->rope_short_factors, &config->rope_short_factors);
     if (status == VKH_OK)

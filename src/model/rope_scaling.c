@@ -19,6 +19,15 @@ void vkh_rope_scaling_begin(struct vkh_config *config, const char *term)
     append(config, term);
 }
 
+void vkh_rope_scaling_put_first(struct vkh_config *config, const char *term)
+{
+    char rest[sizeof(config->rope_scaling)];
+    memcpy(rest, config->rope_scaling, sizeof(rest));
+    vkh_rope_scaling_begin(config, term);
+    append(config, *rest ? "+" : "");
+    append(config, rest);
+}
+
 void vkh_rope_scaling_add(struct vkh_config *config, const char *key, double value)
 {
     char number[VKH_NUMBER_TEXT];

@@ -34,6 +34,9 @@ enum vkh_status vkh_rope_scaling_from_gguf(const struct vkh_gguf *gguf,
 // Whether a key, without its prefix, is one that from_gguf reads.
 bool vkh_rope_scaling_has_key(const char *name);
 
+// A term before those that are there.
+void vkh_rope_scaling_put_first(struct vkh_config *config, const char *term);
+
 // Begins the text with a term's name, and adds a value to it.
 void vkh_rope_scaling_begin(struct vkh_config *config, const char *term);
 void vkh_rope_scaling_add(struct vkh_config *config, const char *key, double value);
