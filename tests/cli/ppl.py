@@ -90,8 +90,8 @@ def test_numbers(t):
     t.check([root['model'], root['weight_type'], root['original_max_len'],
              root['original_max_len_from_model'], root['tokens_available']]
             == ['tiny-tied', 'F32', 64, True, 300], 'the head of the JSON')
-    for method, ppl in EXPECTED['ppl'].items():
-        for length, want in zip(EXPECTED['lengths'], ppl):
+    for method in METHODS[1::2]:
+        for length, want in zip(EXPECTED['lengths'], EXPECTED['ppl'][method]):
             got = cell_of(root, method, length)
             t.check(abs(got['ppl'] / want - 1) < 2e-4, f'{got}, want PPL {want}')
             active = method != 'baseline' and (length > 65 or method.startswith('linear'))

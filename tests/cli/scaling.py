@@ -37,7 +37,7 @@ def test_json(t):
             ({'rope_scaling': {'type': 'yarn', 'factor': 4.0, 'mscale': 0.5, 'mscale_all_dim': 1,
                                'attention_factor': 1.5}},
              'yarn:factor=4,mscale=0.5,mscale_all_dim=1,attention_factor=1.5,original=32', 32),
-            ({'rope_scaling': {'type': 'su', **LISTS}, **ORIGINAL},
+            ({'rope_scaling': {'type': 'su', **LISTS, **ORIGINAL}},
              'longrope:factor=2,original=16', 16),
             ({'rope_parameters': {'rope_type': 'longrope', 'attention_factor': 1.25, **LISTS,
                                   **ORIGINAL}},
