@@ -64,7 +64,7 @@ static enum vkh_status plan_lane(struct vkh_lane *lane, const struct vkh_lane_op
 
 // What a pass is created with: ids and targets come with the feeds.
 struct inputs {
-    uint64_t *positions, *frequencies;
+    uint64_t *positions, *frequencies, *local_frequencies; // the last NULL where there are none
     int32_t *zeros;
 };
 
@@ -72,7 +72,7 @@ static bool fill_inputs(const struct vkh_lane *lane, uint32_t first, uint32_t n,
 {
     const struct vkh_schedule *schedule = &lane->schedule;
     in->positions = malloc(n * sizeof(*in->positions));
-    in->frequencies = malloc(schedule->n_frequencies * sizeof(*in->frequencies));
+    in->frequencies = malloc(2 * schedule->n_frequencies * sizeof(*in->frequencies));
     in->zeros = calloc(n, sizeof(*in->zeros));
     if (!in->positions || !in->frequencies || !in->zeros)
         return false;
@@ -80,6 +80,10 @@ static bool fill_inputs(const struct vkh_lane *lane, uint32_t first, uint32_t n,
         vkh_fixed_position(vkh_schedule_position(schedule, (uint64_t)first + i), &in->positions[i]);
     for (uint32_t i = 0; i < schedule->n_frequencies; i++)
         vkh_fixed_frequency(schedule->frequencies[i], &in->frequencies[i]);
+    in->local_frequencies =
+        schedule->local_frequencies ? in->frequencies + schedule->n_frequencies : NULL;
+    for (uint32_t i = 0; in->local_frequencies && i < schedule->n_frequencies; i++)
+        vkh_fixed_frequency(schedule->local_frequencies[i], &in->local_frequencies[i]);
     return true;
 }
 
@@ -103,6 +107,7 @@ static enum vkh_status create_pass(struct vkh_lane *lane, uint32_t first)
             .targets = in.zeros,
             .positions = in.positions,
             .frequencies = in.frequencies,
+            .local_frequencies = in.local_frequencies,
             .n_frequencies = lane->schedule.n_frequencies,
             .attention_scale = (float)lane->schedule.attention_scale,
         };
