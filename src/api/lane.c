@@ -74,14 +74,15 @@ static bool fill_inputs(const struct vkh_lane *lane, uint32_t first, uint32_t n,
     in->positions = malloc(n * sizeof(*in->positions));
     in->frequencies = malloc(2 * schedule->n_frequencies * sizeof(*in->frequencies));
     in->zeros = calloc(n, sizeof(*in->zeros));
+    in->local_frequencies = NULL;
     if (!in->positions || !in->frequencies || !in->zeros)
         return false;
     for (uint32_t i = 0; i < n; i++)
         vkh_fixed_position(vkh_schedule_position(schedule, (uint64_t)first + i), &in->positions[i]);
     for (uint32_t i = 0; i < schedule->n_frequencies; i++)
         vkh_fixed_frequency(schedule->frequencies[i], &in->frequencies[i]);
-    in->local_frequencies =
-        schedule->local_frequencies ? in->frequencies + schedule->n_frequencies : NULL;
+    if (schedule->local_frequencies)
+        in->local_frequencies = in->frequencies + schedule->n_frequencies;
     for (uint32_t i = 0; in->local_frequencies && i < schedule->n_frequencies; i++)
         vkh_fixed_frequency(schedule->local_frequencies[i], &in->local_frequencies[i]);
     return true;
