@@ -4,9 +4,10 @@
 import csv
 import json
 import math
+import re
 import sys
 
-from cli_test import DATA, SKIPPED, Tests
+from cli_test import DATA, SKIPPED, SOURCE, Tests
 
 MODEL, IDS = DATA / 'tiny-tied-f32.gguf', DATA / 'tiny-tied.ids'
 COMMON = ('--model', MODEL, '--tokens', IDS, '--quiet')
@@ -85,6 +86,9 @@ def test_usage(t):
     done = t.run('--list-methods')
     for word in ('hybrid:cf=NUMBER', 'yarn:factor=NUMBER', 'beta_fast', 'longrope', 'file=FILE'):
         t.check(word in done.stdout, f'--list-methods does not tell about {word}')
+    documented = (SOURCE / 'docs/methods.md').read_text()
+    for name in re.findall(r'^([a-z0-9-]+)(?::|\[|$)', done.stdout, re.M):
+        t.check(f'`{name}' in documented, f'docs/methods.md does not tell about {name}')
 
 
 def test_texts(t):
