@@ -13,13 +13,10 @@
 // Causal attention on cooperative matrices with an online softmax. 8 subgroups share the keys of one
 // kv head; each takes ROW_TILES tiles of queries of one head through them, KEY_TILES at a step. Keys and
 // values of the next step travel to registers while the probabilities meet the values, and go to the
-// other half of shared memory. Exponents are to base 2; queries come scaled for it.
-layout(local_size_x_id = 6) in;
-layout(constant_id = 7) const uint HEAD_DIM = 64;
-layout(constant_id = 8) const uint ROW_TILES = 2;
-layout(constant_id = 9) const uint KEY_TILES = 2;
-layout(constant_id = 10) const uint HEADS = 1; // of a workgroup, all of one kv head
-layout(constant_id = 11) const uint CAPPED = 0;
+// other half of shared memory. Exponents are to base 2; queries come scaled for it. Define HEAD_DIM.
+layout(local_size_x_id = 4) in;
+layout(constant_id = 5) const uint HEADS = 1; // of a workgroup, all of one kv head
+layout(constant_id = 6) const uint CAPPED = 0;
 layout(binding = 0) readonly buffer Q { uvec4 q_words[]; };
 layout(binding = 1) readonly buffer Prefix { uvec4 prefix_words[]; };
 layout(binding = 2) readonly buffer Own { uvec4 own_words[]; };
@@ -35,6 +32,9 @@ layout(push_constant) uniform Push {
 
 #include "common/matrix.glsl"
 
+// As many rows as the registers hold beside the sums, and keys as fit twice in shared memory.
+const uint ROW_TILES = HEAD_DIM > 128 ? 1 : 2;
+const uint KEY_TILES = HEAD_DIM > 128 ? 1 : HEAD_DIM == 96 ? 4 : 2;
 const uint SUBGROUPS = 8;
 const uint DIM_TILES = HEAD_DIM / SIDE;
 const uint STEP_KEYS = KEY_TILES * SIDE;
@@ -114,27 +114,27 @@ bool soften()
 {
     bool grew = false;
     [[unroll]] for (uint i = 0; i < ROW_TILES; i++) {
-        [[unroll]] for (uint slot = 0; slot < 8; slot++) {
-            if (slot_of(slot) != slot)
-                continue;
-            float most = highest[i][slot], sum = 0.0;
-            [[unroll]] for (uint j = 0; j < KEY_TILES; j++)
-                [[unroll]] for (uint e = 0; e < 8; e++)
-                    if (slot_of(e) == slot)
-                        most = max(most, scores[i][j][e]);
-            most = row_max(most);
-            grew = grew || most > highest[i][slot];
-            factor[i][slot] = exp2(highest[i][slot] - most);
-            highest[i][slot] = most;
-            [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
-                [[unroll]] for (uint e = 0; e < 8; e++) {
-                    if (slot_of(e) != slot)
-                        continue;
-                    scores[i][j][e] = most > LOWEST ? exp2(scores[i][j][e] - most) : 0.0;
-                    sum += scores[i][j][e];
-                }
+        float most[8];
+        [[unroll]] for (uint e = 0; e < 8; e++)
+            most[e] = highest[i][e];
+        [[unroll]] for (uint j = 0; j < KEY_TILES; j++)
+            [[unroll]] for (uint e = 0; e < 8; e++)
+                most[slot_of(e)] = max(most[slot_of(e)], scores[i][j][e]);
+        [[unroll]] for (uint e = 0; e < 8; e++) {
+            if (slot_of(e) == e) {
+                most[e] = row_max(most[e]);
+                grew = grew || most[e] > highest[i][e];
+                factor[i][e] = exp2(highest[i][e] - most[e]);
+                highest[i][e] = most[e];
+                total[i][e] *= factor[i][e];
             }
-            total[i][slot] = total[i][slot] * factor[i][slot] + sum;
+        }
+        [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
+            [[unroll]] for (uint e = 0; e < 8; e++) {
+                const float above = highest[i][slot_of(e)];
+                scores[i][j][e] = above > LOWEST ? exp2(scores[i][j][e] - above) : 0.0;
+                total[i][slot_of(e)] += scores[i][j][e];
+            }
         }
     }
     return grew;
@@ -176,17 +176,15 @@ void start()
 void finish()
 {
     [[unroll]] for (uint i = 0; i < ROW_TILES; i++) {
-        float inverse[8];
         [[unroll]] for (uint slot = 0; slot < 8; slot++)
             if (slot_of(slot) == slot)
-                inverse[slot] = 1.0 / row_sum(total[i][slot]);
+                factor[i][slot] = 1.0 / row_sum(total[i][slot]);
         const uint row_tile = query0 / SIDE + i, k_tiles = n_heads * DIM_TILES;
         [[unroll]] for (uint d = 0; d < DIM_TILES; d++) {
-            float values[8];
             [[unroll]] for (uint e = 0; e < 8; e++)
-                values[e] = sums[i][d][e] * inverse[slot_of(e)];
+                sums[i][d][e] *= factor[i][slot_of(e)];
             const uint tile = (row_tile / PANEL * k_tiles + head * DIM_TILES + d) * PANEL + row_tile % PANEL;
-            out_words[tile * LANES + gl_SubgroupInvocationID] = left_word(values);
+            out_words[tile * LANES + gl_SubgroupInvocationID] = left_word(sums[i][d]);
         }
     }
 }

@@ -15,7 +15,7 @@
 // A step is STEP tiles of k. While it is multiplied out of shared memory, the step after next travels
 // to registers; the next one is stored in the middle of the step, so that one barrier is enough. The
 // fragments of a tile of k are read while the one before is multiplied.
-layout(local_size_x_id = 6) in;
+layout(local_size_x_id = 4) in;
 
 #include "common/matrix.glsl"
 

@@ -12,7 +12,7 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 // What rmsnorm.comp computes, as a left operand: a workgroup takes SIDE tokens, 8 subgroups first
 // their squares, then their tiles.
-layout(local_size_x_id = 6) in;
+layout(local_size_x_id = 4) in;
 layout(binding = 0) readonly buffer X { float x[]; };
 layout(binding = 1) readonly buffer Weight { float weight[]; };
 layout(binding = 2) writeonly buffer Out { uvec4 out_words[]; };

@@ -14,10 +14,10 @@
 // tokens, values beside them [kv head][V][slot tile][dim tile] of tokens by dims. An invocation makes
 // one word. Slots past the last token become zeros.
 layout(local_size_x = 128) in;
-layout(constant_id = 6) const uint LAYOUT_V = 0;
-layout(constant_id = 7) const uint HEAD_DIM = 64;
-layout(constant_id = 8) const uint ROTARY_DIM = 64;
-layout(constant_id = 9) const uint INTERLEAVED = 0;
+layout(constant_id = 4) const uint LAYOUT_V = 0;
+layout(constant_id = 5) const uint HEAD_DIM = 64;
+layout(constant_id = 6) const uint ROTARY_DIM = 64;
+layout(constant_id = 7) const uint INTERLEAVED = 0;
 layout(binding = 0) readonly buffer Qkv { float qkv[]; };
 layout(binding = 1) readonly buffer Positions { uvec2 positions[]; };
 layout(binding = 2) readonly buffer Frequencies { uvec2 frequencies[]; };

@@ -33,7 +33,8 @@ static inline bool gpu_test_flag(const char *name)
 }
 
 // VKHROPE_TEST_DEVICE selects the device, VKHROPE_TEST_MINIMUM_LIMITS=1 clamps it to the floor
-// tier, VKHROPE_TEST_VALIDATION=1 turns the validation layers on. Exits 77 without any device.
+// tier, VKHROPE_TEST_VALIDATION=1 turns the validation layers on. Exits 77 without any device, 1
+// without the selected one.
 static inline struct gpu_test gpu_test_open(void)
 {
     static const struct vkh_log log = {gpu_test_log, NULL, VKH_LOG_WARNING};
@@ -45,7 +46,7 @@ static inline struct gpu_test gpu_test_open(void)
     };
     struct gpu_test test = {0};
     if (vkh_device_create(&options, &test.device) != VKH_OK)
-        exit(CHECK_SKIPPED);
+        exit(options.select ? 1 : CHECK_SKIPPED);
     if (vkh_stream_create(test.device, &test.stream) != VKH_OK)
         exit(1);
     return test;

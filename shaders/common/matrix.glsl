@@ -3,17 +3,23 @@
 // subgroup holds it: a word of eight halves an invocation, invocation after invocation. Which element
 // a half is, a device tells when it is opened (src/gpu/matrix.h); a layout has four bits for each bit
 // of the half's place, which name the bit of row * SIDE + column that it is. The includer declares
-// the extensions.
+// the extensions and defines MATRIX_SIDE.
 
-layout(constant_id = 0) const uint SIDE = 16;
-layout(constant_id = 1) const uint LAYOUT_A = 0; // of left operands, columns as the device's b
-layout(constant_id = 2) const uint LAYOUT_B = 0; // of right operands
-layout(constant_id = 3) const uint LAYOUT_C = 0; // of accumulators
-layout(constant_id = 4) const uint ROW_ELEMENTS = 0; // bits of an accumulator's index that are rows
-layout(constant_id = 5) const uint COLUMN_LANES = 0; // bits of the invocation that are columns
+const uint SIDE = MATRIX_SIDE;
+layout(constant_id = 0) const uint LAYOUT_A = 0; // of left operands
+layout(constant_id = 1) const uint LAYOUT_B = 0; // of right operands
+layout(constant_id = 2) const uint LAYOUT_C = 0; // of accumulators
+layout(constant_id = 3) const uint COLUMN_LANES = 0; // bits of the invocation that are columns
 
 const uint LANES = SIDE * SIDE / 8; // of a subgroup
 const uint PANEL = 8;               // tiles side by side
+
+// Bits of an accumulator's index that are rows: all devices of one side agree (src/gpu/matrix.c).
+#if MATRIX_SIDE == 16
+const uint ROW_ELEMENTS = 4;
+#else
+const uint ROW_ELEMENTS = 7;
+#endif
 
 #include "common/order.glsl"
 
@@ -62,11 +68,11 @@ uint half_pair(float low, float high)
     return packFloat2x16(f16vec2(float16_t(low), float16_t(high)));
 }
 
-// An accumulator's elements as the word of a left operand: both lie alike.
-uvec4 left_word(float values[8])
+// An accumulator as the word of a left operand: both lie alike.
+uvec4 left_word(MATRIX_C m)
 {
-    return uvec4(half_pair(values[0], values[1]), half_pair(values[4], values[5]),
-                 half_pair(values[2], values[3]), half_pair(values[6], values[7]));
+    return uvec4(half_pair(m[0], m[1]), half_pair(m[4], m[5]), half_pair(m[2], m[3]),
+                 half_pair(m[6], m[7]));
 }
 
 // Over the invocations that hold the same row.

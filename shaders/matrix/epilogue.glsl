@@ -2,10 +2,10 @@
 // What becomes of a block's sums: rows of fp32, the gated product of a GLU as the left operand of the
 // next product, or a vocabulary's maxima and sums of exponentials.
 
-layout(constant_id = 7) const uint EPILOGUE = 0;
+layout(constant_id = 5) const uint EPILOGUE = 0;
 const uint ROWS = 0, GLU = 1, NLL = 2;
-layout(constant_id = 8) const uint ACTIVATION = 0; // of the GLU: SiLU, or GELU by tanh
-layout(constant_id = 9) const uint PAIRS = 0;      // elements 2i and 2i + 1 are neighbours of a row
+layout(constant_id = 6) const uint ACTIVATION = 0; // of the GLU: SiLU, or GELU by tanh
+layout(constant_id = 7) const uint PAIRS = 0;      // elements 2i and 2i + 1 are neighbours of a row
 
 layout(binding = 2) buffer Out { float outs[]; };
 layout(binding = 2) buffer OutPairs { vec2 out_pairs[]; };
@@ -56,7 +56,7 @@ void write_glu()
     const uint out_tiles = w_blocks * W_TILES / 2;
     [[unroll]] for (uint i = 0; i < TILES; i++) {
         [[unroll]] for (uint j = 0; j < TILES; j += 2) {
-            float gated[8];
+            MATRIX_C gated;
             [[unroll]] for (uint e = 0; e < 8; e++)
                 gated[e] = activate(sums[i][j][e]) * sums[i][j + 1][e];
             const uint row = x_block * X_TILES + x_first + i;

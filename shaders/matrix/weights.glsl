@@ -36,17 +36,24 @@ uint row_of(uint tile, uint in_tile)
 WEIGHT_WORD fetch_weight(uint block, uint k, uint place)
 {
     const uint tile = block * W_TILES + place / (STEP * PANEL * LANES) * PANEL + place / LANES % PANEL;
-    const uint k0 = (k + place / (PANEL * LANES) % STEP) * SIDE;
-    uint halves[4];
-    [[unroll]] for (uint i = 0; i < 4; i++) {
-        const uint even = element_at(LAYOUT_B, place % LANES * 8 + 2 * i);
-        const uint odd = element_at(LAYOUT_B, place % LANES * 8 + 2 * i + 1);
-        const uint k_even = k0 + even / SIDE, k_odd = k0 + odd / SIDE;
-        const float a = weight4(row_of(tile, even % SIDE) * row_words, k_even & ~3u, cols)[k_even & 3u];
-        const float b = weight4(row_of(tile, odd % SIDE) * row_words, k_odd & ~3u, cols)[k_odd & 3u];
-        halves[i] = half_pair(a, b);
+    const uint k0 = (k + place / (PANEL * LANES) % STEP) * SIDE, first = place % LANES * 8;
+#if MATRIX_SIDE == 16
+    // Four neighbours in each of two rows (src/gpu/matrix.c holds the device to it).
+    const uint low = element_at(LAYOUT_B, first), high = element_at(LAYOUT_B, first + 4);
+    const vec4 a = weight4(row_of(tile, low % SIDE) * row_words, k0 + low / SIDE, cols);
+    const vec4 b = weight4(row_of(tile, high % SIDE) * row_words, k0 + high / SIDE, cols);
+    return uvec4(half_pair(a.x, a.y), half_pair(a.z, a.w), half_pair(b.x, b.y), half_pair(b.z, b.w));
+#else
+    // One element in each of eight rows.
+    uint halves[8];
+    [[unroll]] for (uint i = 0; i < 8; i++) {
+        const uint element = element_at(LAYOUT_B, first + i), at = k0 + element / SIDE;
+        const uint row = row_of(tile, element % SIDE) * row_words;
+        halves[i] = half_pair(weight4(row, at & ~3u, cols)[at & 3u], 0.0);
     }
-    return uvec4(halves[0], halves[1], halves[2], halves[3]);
+    return uvec4(halves[0] | halves[1] << 16, halves[2] | halves[3] << 16,
+                 halves[4] | halves[5] << 16, halves[6] | halves[7] << 16);
+#endif
 }
 
 uvec4 weight_word(WEIGHT_WORD word)

@@ -32,9 +32,10 @@ struct evaluation {
     struct vkh_graph *graph;
 };
 
-static void size_up(struct evaluation *e, bool half_kv, struct vkh_ppl_memory *memory)
+static void size_up(struct evaluation *e, enum vkh_kv_type kv, struct vkh_ppl_memory *memory)
 {
-    e->graph_plan = vkh_graph_plan(e->device, e->model, e->options->chunk, half_kv);
+    const struct vkh_graph_wish wish = {.chunk = e->options->chunk, .kv = kv};
+    e->graph_plan = vkh_graph_plan(e->device, e->model, &wish);
     *memory = vkh_eval_memory(&e->eval, &e->graph_plan, e->model->config.n_layers,
                               vkh_device_caps(e->device)->heap_bytes);
 }
@@ -49,10 +50,9 @@ static enum vkh_status plan(struct evaluation *e, struct vkh_arena *arena,
         status = vkh_eval_init(e->options, &e->rope.setting, c->vocab, arena, e->log, &e->eval);
     if (status != VKH_OK)
         return status;
-    const enum vkh_kv_type type = e->options->kv_type;
-    size_up(e, type == VKH_KV_F16, memory);
-    if (type == VKH_KV_AUTO && !memory->fits)
-        size_up(e, true, memory);
+    size_up(e, e->options->kv_type, memory);
+    if (e->options->kv_type == VKH_KV_AUTO && !memory->fits)
+        size_up(e, VKH_KV_F16, memory);
     return VKH_OK;
 }
 

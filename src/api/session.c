@@ -9,8 +9,10 @@
 static enum vkh_status fill(struct vkh_session *session, const struct vkh_session_options *options)
 {
     const struct vkh_session *lender = options->weights_of;
-    const struct vkh_graph_plan plan = vkh_graph_plan(
-        session->device, session->model, options->chunk, options->kv_type == VKH_KV_F16);
+    // Hidden states and logits are read as rows.
+    const struct vkh_graph_wish wish = {
+        .chunk = options->chunk, .kv = options->kv_type, .rows = true};
+    const struct vkh_graph_plan plan = vkh_graph_plan(session->device, session->model, &wish);
     if (lender && (lender->device != session->device || lender->model != session->model))
         return vkh_fail(&session->log, VKH_ERR_ARGUMENT,
                         "session: weights_of is a session of another device or model");

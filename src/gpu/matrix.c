@@ -120,13 +120,23 @@ static void describe(const struct order natural[3], uint32_t n_bits,
     layout->b_out = encode(&b_out, n_bits);
     layout->v = encode(&v, n_bits);
     layout->c = encode(&natural[2], n_bits);
-    for (uint32_t j = 0; j < n_bits; j++) {
-        const bool is_row = natural[2].bit[j] >= n_bits / 2;
-        if (j < 3 && is_row)
-            layout->row_elements |= 1u << j;
-        if (j >= 3 && !is_row)
+    for (uint32_t j = 3; j < n_bits; j++)
+        if (natural[2].bit[j] < n_bits / 2)
             layout->column_lanes |= 1u << (j - 3);
+}
+
+// What shaders/common/matrix.glsl and shaders/matrix/weights.glsl were compiled for: an
+// invocation's elements of an accumulator in two rows (16) or eight (8), of a right operand four
+// neighbours of the sum in two rows, or one in eight.
+static bool lies_as_compiled(const struct order natural[3], uint32_t side)
+{
+    const uint32_t half = side == 16 ? 4 : 3;
+    uint32_t rows = 0, sums = 0;
+    for (uint32_t j = 0; j < 3; j++) {
+        rows |= natural[2].bit[j] >= half ? 1u << j : 0;
+        sums |= natural[1].bit[j] >= half ? 1u << j : 0;
     }
+    return side == 16 ? rows == 4 && sums == 3 : rows == 7 && sums == 0;
 }
 
 static enum vkh_status measure(struct vkh_device *device, struct vkh_matrix_layout *layout)
@@ -146,7 +156,8 @@ static enum vkh_status measure(struct vkh_device *device, struct vkh_matrix_layo
     for (int i = 0; i < 3; i++)
         if (!find_order(elements + i * side * side, n_bits, &natural[i]))
             return VKH_OK;
-    if (encode(&natural[0], n_bits) != encode(&natural[2], n_bits))
+    if (encode(&natural[0], n_bits) != encode(&natural[2], n_bits) ||
+        !lies_as_compiled(natural, side))
         return VKH_OK;
     *layout = (struct vkh_matrix_layout){.side = side, .lanes = lanes};
     describe(natural, n_bits, layout);
@@ -174,8 +185,8 @@ enum vkh_status vkh_matrix_layout(struct vkh_device *device, struct vkh_matrix_l
 void vkh_matrix_constants(const struct vkh_matrix_layout *layout,
                           uint32_t constants[VKH_MATRIX_CONSTANTS])
 {
-    const uint32_t values[VKH_MATRIX_CONSTANTS] = {
-        layout->side, layout->a, layout->b, layout->c, layout->row_elements, layout->column_lanes};
+    const uint32_t values[VKH_MATRIX_CONSTANTS] = {layout->a, layout->b, layout->c,
+                                                   layout->column_lanes};
     for (int i = 0; i < VKH_MATRIX_CONSTANTS; i++)
         constants[i] = values[i];
 }

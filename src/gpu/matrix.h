@@ -20,11 +20,10 @@ struct vkh_matrix_layout {
     uint32_t a, b, c;
     uint32_t b_out;        // as b, for products whose rows become the left operand of another
     uint32_t v;            // as b_out, for matrices whose rows are columns of an accumulator
-    uint32_t row_elements; // bits of an accumulator's index that are bits of the row
     uint32_t column_lanes; // bits of the invocation that are bits of the column
 };
 
-enum { VKH_MATRIX_CONSTANTS = 6 };
+enum { VKH_MATRIX_CONSTANTS = 4 };
 
 // Measured at the first call. `side` is 0 without VKH_CAP_MATRIX16, and where matrices do not lie
 // as the kernels want them: eight elements an invocation, their places a permutation of bits,

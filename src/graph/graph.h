@@ -6,8 +6,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <vkhrope/perplexity.h>
 #include <vkhrope/status.h>
 
+#include "gpu/matrix.h"
 #include "graph/pass.h"
 
 struct vkh_device;
@@ -17,14 +19,21 @@ struct vkh_stream;
 struct vkh_weight;
 
 struct vkh_graph_plan {
-    uint64_t weights, activations; // device bytes
-    uint32_t chunk;                // tokens at once, a multiple of VKH_KEY_TILE
-    struct vkh_kv_shape kv;        // capacity 0: per pass
+    uint64_t weights, activations;   // device bytes
+    uint32_t chunk;                  // tokens at once, a multiple of VKH_KEY_TILE
+    struct vkh_kv_shape kv;          // capacity 0: per pass
+    struct vkh_matrix_layout layout; // side 0: rows of fp32 instead of cooperative matrices
+    bool post_norms;                 // projections are normed before they are added
 };
 
-// chunk 0: chosen for the device. half_kv: keys and values as fp16.
-struct vkh_graph_plan vkh_graph_plan(const struct vkh_device *device, const struct vkh_model *model,
-                                     uint32_t chunk, bool half_kv);
+struct vkh_graph_wish {
+    uint32_t chunk;      // 0: chosen for the device
+    enum vkh_kv_type kv; // AUTO: F16 with cooperative matrices, else F32
+    bool rows;           // no cooperative matrices
+};
+
+struct vkh_graph_plan vkh_graph_plan(struct vkh_device *device, const struct vkh_model *model,
+                                     const struct vkh_graph_wish *wish);
 
 // Uploads the weights. The model must outlive the graph. `plan` is from vkh_graph_plan.
 enum vkh_status vkh_graph_create(struct vkh_device *device, struct vkh_stream *stream,
@@ -40,7 +49,7 @@ const struct vkh_graph_plan *vkh_graph_get_plan(const struct vkh_graph *graph);
 // "matmul=floor,attention=floor,…": the variants in use. Lives as long as the graph.
 const char *vkh_graph_variants(const struct vkh_graph *graph);
 
-// After the final norm, of the chunk recorded last: fp32 [n][hidden].
+// After the final norm, of the chunk recorded last: fp32 [n][hidden]. For graphs of rows.
 const struct vkh_buffer *vkh_graph_hidden(const struct vkh_graph *graph);
 // The matrix [vocab][hidden] that turns them into logits.
 const struct vkh_weight *vkh_graph_head(const struct vkh_graph *graph);

@@ -1,64 +1,64 @@
 // SPDX-License-Identifier: MIT
 #include "graph/layer.h"
 
-// out = x @ stack^T, or added to it.
-static void project(const struct vkh_graph *graph, struct vkh_cmd *cmd,
-                    const struct vkh_stack *stack, struct vkh_buffer *x, struct vkh_buffer *out,
-                    uint32_t n, bool accumulate)
+#include "graph/tier.h"
+
+struct vkh_rope_shape vkh_graph_rope_shape(const struct vkh_graph *graph)
 {
-    uint32_t first = 0;
-    for (uint32_t i = 0; i < stack->n; i++) {
-        const struct vkh_weight *weight = &stack->weights[i];
-        vkh_matmul_record(&graph->kernels.matmul[weight->type], cmd,
-                          &(struct vkh_matmul_args){
-                              .x = vkh_range(x, 0, n * weight->cols * 4),
-                              .weight = weight,
-                              .out = vkh_range(out, 0, n * stack->rows * 4),
-                              .out_stride = (uint32_t)stack->rows,
-                              .out_first = first,
-                              .n_tokens = n,
-                              .accumulate = accumulate,
-                          });
-        first += (uint32_t)weight->rows;
-    }
+    const struct vkh_config *c = &graph->config;
+    return (struct vkh_rope_shape){
+        .n_heads = c->n_heads,
+        .n_kv_heads = c->n_kv_heads,
+        .head_dim = c->head_dim,
+        .rotary_dim = c->rotary_dim,
+        .interleaved = c->rope_layout == VKH_ROPE_INTERLEAVED,
+        .half_kv = graph->plan.kv.half,
+    };
 }
 
-void vkh_graph_normalise(const struct vkh_graph *graph, struct vkh_cmd *cmd,
-                         const struct vkh_buffer *weight, uint32_t n)
+struct vkh_attention_shape vkh_graph_attention_shape(const struct vkh_graph *graph)
+{
+    const struct vkh_config *c = &graph->config;
+    return (struct vkh_attention_shape){
+        .n_heads = c->n_heads,
+        .n_kv_heads = c->n_kv_heads,
+        .head_dim = c->head_dim,
+        .row_elements = vkh_qkv_width(c),
+        .half_kv = graph->plan.kv.half,
+        .scale = (float)c->attention_scale,
+        .soft_cap = (float)c->attention_soft_cap,
+    };
+}
+
+struct vkh_rmsnorm_args vkh_graph_norm_args(const struct vkh_graph *graph,
+                                            const struct vkh_buffer *x,
+                                            const struct vkh_buffer *weight,
+                                            const struct vkh_buffer *out, uint32_t n)
 {
     const uint64_t bytes = (uint64_t)n * graph->config.hidden * 4;
-    vkh_rmsnorm_record(&graph->kernels.norm, cmd,
-                       &(struct vkh_rmsnorm_args){
-                           .x = vkh_range(graph->act.residual, 0, bytes),
-                           .weight = vkh_range_all(weight),
-                           .out = vkh_range(graph->act.normed, 0, bytes),
-                           .n_tokens = n,
-                           .width = graph->config.hidden,
-                           .eps = (float)graph->config.norm_eps,
-                       });
+    return (struct vkh_rmsnorm_args){
+        .x = vkh_range(x, 0, bytes),
+        .weight = vkh_range_all(weight),
+        .out = vkh_range(out, 0, bytes),
+        .n_tokens = n,
+        .width = graph->config.hidden,
+        .eps = (float)graph->config.norm_eps,
+    };
 }
 
-// residual += norm(x @ stack^T), or without a norm x @ stack^T. What was normed before is not
-// needed any more, and its place is used.
+// residual += norm(x @ stack^T), or without a norm x @ stack^T.
 static void add_projection(const struct vkh_graph *graph, struct vkh_cmd *cmd,
-                           const struct vkh_stack *stack, struct vkh_buffer *x,
+                           const struct vkh_stack *stack, const struct vkh_buffer *x,
                            const struct vkh_buffer *norm, uint32_t n)
 {
     const struct vkh_activations *act = &graph->act;
-    project(graph, cmd, stack, x, norm ? act->normed : act->residual, n, !norm);
+    graph->tier->project(graph, cmd, stack, x, norm ? act->projected : act->residual, n, !norm);
     if (!norm)
         return;
-    const uint64_t bytes = (uint64_t)n * graph->config.hidden * 4;
-    vkh_rmsnorm_record(&graph->kernels.norm, cmd,
-                       &(struct vkh_rmsnorm_args){
-                           .x = vkh_range(act->normed, 0, bytes),
-                           .weight = vkh_range_all(norm),
-                           .out = vkh_range(act->residual, 0, bytes),
-                           .n_tokens = n,
-                           .width = graph->config.hidden,
-                           .eps = (float)graph->config.norm_eps,
-                           .accumulate = true,
-                       });
+    struct vkh_rmsnorm_args args =
+        vkh_graph_norm_args(graph, act->projected, norm, act->residual, n);
+    args.accumulate = true;
+    vkh_rmsnorm_record(&graph->norm, cmd, &args);
 }
 
 // Norms each of n_heads heads of qkv from element `first` on, in place.
@@ -68,7 +68,7 @@ static void normalise_heads(const struct vkh_graph *graph, struct vkh_cmd *cmd,
 {
     const struct vkh_config *c = &graph->config;
     const struct vkh_range qkv = vkh_range(graph->act.qkv, 0, (uint64_t)n * vkh_qkv_width(c) * 4);
-    vkh_rmsnorm_record(&graph->kernels.norm, cmd,
+    vkh_rmsnorm_record(&graph->norm, cmd,
                        &(struct vkh_rmsnorm_args){
                            .x = qkv,
                            .weight = vkh_range_all(weight),
@@ -87,9 +87,9 @@ static void record_qkv(const struct vkh_graph *graph, struct vkh_cmd *cmd,
 {
     const struct vkh_config *c = &graph->config;
     const struct vkh_activations *act = &graph->act;
-    project(graph, cmd, &layer->qkv, act->normed, act->qkv, n, false);
+    graph->tier->project(graph, cmd, &layer->qkv, act->normed, act->qkv, n, false);
     if (layer->qkv_bias)
-        vkh_bias_record(&graph->kernels.bias, cmd,
+        vkh_bias_record(&graph->bias, cmd,
                         &(struct vkh_bias_args){
                             .x = vkh_range(act->qkv, 0, (uint64_t)n * vkh_qkv_width(c) * 4),
                             .bias = vkh_range_all(layer->qkv_bias),
@@ -112,29 +112,24 @@ static void record_attention(const struct vkh_graph *graph, struct vkh_cmd *cmd,
     const struct vkh_kv_segment own = vkh_pass_segment(pass, layer);
     const bool windowed = vkh_config_is_windowed(c, layer);
     const bool local = windowed && pass->local_frequencies;
-    vkh_rope_record(
-        &graph->kernels.rope, cmd,
-        &(struct vkh_rope_args){
-            .qkv = qkv,
-            .positions = vkh_range(pass->positions, (uint64_t)from * 8, (uint64_t)n * 8),
-            .frequencies = vkh_range_all(local ? pass->local_frequencies : pass->frequencies),
-            .kv = own,
-            .first_slot = from,
-            .n_tokens = n,
-            .attention_scale = local ? 1.0f : pass->attention_scale,
-        });
-    vkh_attention_record(
-        &graph->kernels.attention, cmd,
-        &(struct vkh_attention_args){
-            .q = qkv,
-            .prefix = prefix ? vkh_pass_segment(prefix, layer) : (struct vkh_kv_segment){0},
-            .own = own,
-            .prefix_tokens = pass->first_token,
-            .first_token = pass->first_token + from,
-            .n_tokens = n,
-            .out = vkh_range(act->attended, 0, (uint64_t)n * c->n_heads * c->head_dim * 4),
-            .window = windowed ? c->window : 0,
-        });
+    const struct vkh_rope_args rope = {
+        .qkv = qkv,
+        .positions = vkh_range(pass->positions, (uint64_t)from * 8, (uint64_t)n * 8),
+        .frequencies = vkh_range_all(local ? pass->local_frequencies : pass->frequencies),
+        .kv = own,
+        .first_slot = from,
+        .n_tokens = n,
+        .attention_scale = local ? 1.0f : pass->attention_scale,
+    };
+    const struct vkh_attention_args attention = {
+        .prefix = prefix ? vkh_pass_segment(prefix, layer) : (struct vkh_kv_segment){0},
+        .own = own,
+        .prefix_tokens = pass->first_token,
+        .first_token = pass->first_token + from,
+        .n_tokens = n,
+        .window = windowed ? c->window : 0,
+    };
+    graph->tier->attend(graph, cmd, &rope, &attention);
 }
 
 void vkh_layer_record(const struct vkh_graph *graph, struct vkh_cmd *cmd, uint32_t index,
@@ -143,20 +138,12 @@ void vkh_layer_record(const struct vkh_graph *graph, struct vkh_cmd *cmd, uint32
 {
     const struct vkh_layer_weights *layer = &graph->weights.layers[index];
     const struct vkh_activations *act = &graph->act;
-    const uint32_t ffn = graph->config.ffn;
-    vkh_graph_normalise(graph, cmd, layer->attn_norm, n);
+    graph->tier->normalise(graph, cmd, layer->attn_norm, n);
     record_qkv(graph, cmd, layer, n);
     record_attention(graph, cmd, index, prefix, pass, from, n);
     add_projection(graph, cmd, &layer->o, act->attended, layer->post_attn_norm, n);
 
-    vkh_graph_normalise(graph, cmd, layer->ffn_norm, n);
-    project(graph, cmd, &layer->gate_up, act->normed, act->gate_up, n, false);
-    vkh_swiglu_record(&graph->kernels.swiglu, cmd,
-                      &(struct vkh_swiglu_args){
-                          .gate_up = vkh_range(act->gate_up, 0, (uint64_t)n * 2 * ffn * 4),
-                          .out = vkh_range(act->gated, 0, (uint64_t)n * ffn * 4),
-                          .n_tokens = n,
-                          .width = ffn,
-                      });
+    graph->tier->normalise(graph, cmd, layer->ffn_norm, n);
+    graph->tier->gate(graph, cmd, &layer->gate_up, n);
     add_projection(graph, cmd, &layer->down, act->gated, layer->post_ffn_norm, n);
 }

@@ -6,38 +6,54 @@
 #include "graph/graph.h"
 #include "graph/weights.h"
 #include "kernels/attention.h"
+#include "kernels/attention_matrix.h"
 #include "kernels/bias.h"
 #include "kernels/embed.h"
 #include "kernels/head_nll.h"
 #include "kernels/matmul.h"
+#include "kernels/matmul_matrix.h"
+#include "kernels/nll_reduce.h"
 #include "kernels/rmsnorm.h"
+#include "kernels/rmsnorm_matrix.h"
 #include "kernels/rope.h"
+#include "kernels/rope_matrix.h"
 #include "kernels/swiglu.h"
 #include "model/config.h"
 
 struct vkh_cmd;
 
-struct vkh_graph_kernels {
-    struct vkh_embed embed;
-    struct vkh_rmsnorm norm;
+// Kernels of one tier; those of the other stay empty.
+struct vkh_rows_kernels {
     struct vkh_matmul matmul[VKH_N_DTYPES]; // by weight type; made for the types in use
-    struct vkh_bias bias;
     struct vkh_rope rope;
     struct vkh_attention attention;
     struct vkh_swiglu swiglu;
     struct vkh_head_nll head;
 };
 
-// fp32, one row a token of the chunk.
-struct vkh_activations {
-    struct vkh_buffer *residual; // [hidden]
-    struct vkh_buffer *normed;   // [hidden]
-    struct vkh_buffer *qkv;      // [n_heads + 2 n_kv_heads][head_dim]
-    struct vkh_buffer *attended; // [n_heads][head_dim]
-    struct vkh_buffer *gate_up;  // [2][ffn]
-    struct vkh_buffer *gated;    // [ffn]
-    struct vkh_buffer *scratch;  // of the head
+struct vkh_matrix_kernels {
+    struct vkh_matmul_matrix matmul[VKH_N_EPILOGUES][VKH_N_DTYPES]; // made for those in use
+    struct vkh_rmsnorm_matrix norm;
+    struct vkh_rope_matrix rope;
+    struct vkh_attention_matrix attention;
+    struct vkh_nll_reduce reduce;
 };
+
+// Of one chunk: rows of fp32, or where the tier is that of cooperative matrices, (L) left operands
+// of halves (kernels/panel.h).
+struct vkh_activations {
+    struct vkh_buffer *residual;  // [hidden], rows in both tiers
+    struct vkh_buffer *normed;    // [hidden] (L)
+    struct vkh_buffer *qkv;       // [n_heads + 2 n_kv_heads][head_dim], rows in both tiers
+    struct vkh_buffer *queries;   // of cooperative matrices, kernels/rope_matrix.h
+    struct vkh_buffer *attended;  // [n_heads][head_dim] (L)
+    struct vkh_buffer *gate_up;   // [2][ffn], of rows
+    struct vkh_buffer *gated;     // [ffn] (L)
+    struct vkh_buffer *projected; // [hidden], rows in both tiers; with norms after projections
+    struct vkh_buffer *scratch;   // of the head
+};
+
+struct vkh_tier;
 
 struct vkh_graph {
     struct vkh_device *device;
@@ -45,7 +61,12 @@ struct vkh_graph {
     struct vkh_graph_plan plan;
     struct vkh_weights weights;
     bool borrowed; // the weights are another graph's
-    struct vkh_graph_kernels kernels;
+    const struct vkh_tier *tier;
+    struct vkh_embed embed;
+    struct vkh_rmsnorm norm; // of rows
+    struct vkh_bias bias;
+    struct vkh_rows_kernels rows;
+    struct vkh_matrix_kernels matrix;
     struct vkh_activations act;
     char variants[160];
 };
@@ -56,9 +77,14 @@ static inline uint32_t vkh_qkv_width(const struct vkh_config *c)
     return (c->n_heads + 2 * c->n_kv_heads) * c->head_dim;
 }
 
-// normed = norm(residual) of n tokens.
-void vkh_graph_normalise(const struct vkh_graph *graph, struct vkh_cmd *cmd,
-                         const struct vkh_buffer *weight, uint32_t n);
+struct vkh_rope_shape vkh_graph_rope_shape(const struct vkh_graph *graph);
+struct vkh_attention_shape vkh_graph_attention_shape(const struct vkh_graph *graph);
+
+// Rows of the hidden size.
+struct vkh_rmsnorm_args vkh_graph_norm_args(const struct vkh_graph *graph,
+                                            const struct vkh_buffer *x,
+                                            const struct vkh_buffer *weight,
+                                            const struct vkh_buffer *out, uint32_t n);
 
 // As vkh_graph_record, for one layer: residual in, residual out.
 void vkh_layer_record(const struct vkh_graph *graph, struct vkh_cmd *cmd, uint32_t index,

@@ -9,41 +9,41 @@
 #include "gpu/stream.h"
 #include "model/model.h"
 
-static uint64_t tensor_bytes(const struct vkh_tensor *tensor)
+static uint64_t vector_bytes(const struct vkh_tensor *tensor)
 {
-    if (!tensor)
-        return 0;
-    if (tensor->n_dims == 1)
-        return tensor->shape[0] * 4;
+    return tensor ? tensor->shape[0] * 4 : 0;
+}
+
+static uint64_t matrix_bytes(const struct vkh_tensor *tensor,
+                             const struct vkh_matrix_layout *layout)
+{
+    if (layout->side)
+        return vkh_matrix_weight_bytes(layout, tensor->type, tensor->shape[0], tensor->shape[1]);
     return vkh_weight_bytes(tensor->type, tensor->shape[0], tensor->shape[1]);
 }
 
-uint64_t vkh_weights_plan(const struct vkh_model *model)
+static uint64_t layer_bytes(const struct vkh_layer *l, const struct vkh_matrix_layout *layout)
 {
-    uint64_t bytes = tensor_bytes(model->embed) + tensor_bytes(model->output_norm);
-    if (model->output != model->embed)
-        bytes += tensor_bytes(model->output);
-    for (uint32_t i = 0; i < model->config.n_layers; i++) {
-        const struct vkh_layer *l = &model->layers[i];
-        const struct vkh_tensor *const tensors[] = {l->attn_norm,
-                                                    l->q,
-                                                    l->k,
-                                                    l->v,
-                                                    l->o,
-                                                    l->ffn_norm,
-                                                    l->gate,
-                                                    l->up,
-                                                    l->down,
-                                                    l->q_bias,
-                                                    l->k_bias,
-                                                    l->v_bias,
-                                                    l->post_attn_norm,
-                                                    l->q_norm,
-                                                    l->k_norm,
-                                                    l->post_ffn_norm};
-        for (size_t j = 0; j < VKH_COUNTOF(tensors); j++)
-            bytes += tensor_bytes(tensors[j]);
-    }
+    const struct vkh_tensor *const vectors[] = {l->attn_norm, l->ffn_norm,       l->q_bias,
+                                                l->k_bias,    l->v_bias,         l->q_norm,
+                                                l->k_norm,    l->post_attn_norm, l->post_ffn_norm};
+    const struct vkh_tensor *const matrices[] = {l->q, l->k, l->v, l->o, l->gate, l->up, l->down};
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < VKH_COUNTOF(vectors); i++)
+        bytes += vector_bytes(vectors[i]);
+    for (size_t i = 0; i < VKH_COUNTOF(matrices); i++)
+        bytes += matrix_bytes(matrices[i], layout);
+    return bytes;
+}
+
+uint64_t vkh_weights_plan(const struct vkh_model *model, const struct vkh_matrix_layout *layout)
+{
+    static const struct vkh_matrix_layout rows;
+    uint64_t bytes = matrix_bytes(model->embed, &rows) + vector_bytes(model->output_norm);
+    if (model->output != model->embed || layout->side)
+        bytes += matrix_bytes(model->output, layout);
+    for (uint32_t i = 0; i < model->config.n_layers; i++)
+        bytes += layer_bytes(&model->layers[i], layout);
     return bytes;
 }
 
@@ -51,6 +51,7 @@ struct upload {
     struct vkh_device *device;
     struct vkh_stream *stream;
     float norm_shift;       // added to norms
+    bool matrix;            // right operands of cooperative matrices
     enum vkh_status status; // the first failure; nothing is uploaded after it
 };
 
@@ -88,8 +89,27 @@ static void upload_norm(struct upload *u, const struct vkh_tensor *tensor,
     upload_vectors(u, &tensor, 1, u->norm_shift, buffer);
 }
 
+// What follows `first` of its type is one matrix with it.
+static void upload_part(struct upload *u, const struct vkh_tensor *first,
+                        const struct vkh_weight_part *parts, uint32_t n_parts, bool glu,
+                        struct vkh_stack *stack)
+{
+    const uint64_t cols = first->shape[1];
+    if (u->matrix)
+        u->status = vkh_matrix_weight_create(u->device, u->stream, first->name, first->type, cols,
+                                             parts, n_parts, glu, 0, &stack->matrices[stack->n]);
+    else
+        u->status = vkh_weight_create(u->device, u->stream, first->name, first->type, cols, parts,
+                                      n_parts, 0, &stack->weights[stack->n]);
+    if (u->status != VKH_OK)
+        return;
+    stack->n++;
+    for (uint32_t i = 0; i < n_parts; i++)
+        stack->rows += parts[i].rows;
+}
+
 static void upload_stack(struct upload *u, const struct vkh_tensor *const *tensors, uint32_t n,
-                         struct vkh_stack *stack)
+                         bool glu, struct vkh_stack *stack)
 {
     for (uint32_t i = 0; i < n && u->status == VKH_OK;) {
         struct vkh_weight_part parts[VKH_MAX_STACK];
@@ -97,13 +117,7 @@ static void upload_stack(struct upload *u, const struct vkh_tensor *const *tenso
         const struct vkh_tensor *first = tensors[i];
         for (; i < n && tensors[i]->type == first->type; i++)
             parts[n_parts++] = (struct vkh_weight_part){tensors[i]->data, tensors[i]->shape[0]};
-        struct vkh_weight *weight = &stack->weights[stack->n];
-        u->status = vkh_weight_create(u->device, u->stream, first->name, first->type,
-                                      first->shape[1], parts, n_parts, 0, weight);
-        if (u->status == VKH_OK) {
-            stack->n++;
-            stack->rows += weight->rows;
-        }
+        upload_part(u, first, parts, n_parts, glu, stack);
     }
 }
 
@@ -118,24 +132,29 @@ static void upload_layer(struct upload *u, const struct vkh_layer *from,
     upload_norm(u, from->post_attn_norm, &to->post_attn_norm);
     upload_norm(u, from->post_ffn_norm, &to->post_ffn_norm);
     upload_vectors(u, biases, VKH_COUNTOF(biases), 0.0f, &to->qkv_bias);
-    upload_stack(u, (const struct vkh_tensor *const[]){from->q, from->k, from->v}, 3, &to->qkv);
-    upload_stack(u, &from->o, 1, &to->o);
-    upload_stack(u, (const struct vkh_tensor *const[]){from->gate, from->up}, 2, &to->gate_up);
-    upload_stack(u, &from->down, 1, &to->down);
+    upload_stack(u, (const struct vkh_tensor *const[]){from->q, from->k, from->v}, 3, false,
+                 &to->qkv);
+    upload_stack(u, &from->o, 1, false, &to->o);
+    upload_stack(u, (const struct vkh_tensor *const[]){from->gate, from->up}, 2, true,
+                 &to->gate_up);
+    upload_stack(u, &from->down, 1, false, &to->down);
 }
 
 enum vkh_status vkh_weights_create(struct vkh_device *device, struct vkh_stream *stream,
-                                   const struct vkh_model *model, struct vkh_weights *weights)
+                                   const struct vkh_model *model,
+                                   const struct vkh_matrix_layout *layout,
+                                   struct vkh_weights *weights)
 {
     *weights = (struct vkh_weights){0};
     weights->layers = calloc(model->config.n_layers, sizeof(*weights->layers));
     if (!weights->layers)
         return vkh_fail(vkh_device_log(device), VKH_ERR_MEMORY, "weights: out of host memory");
     weights->n_layers = model->config.n_layers;
-    struct upload u = {device, stream, (float)model->config.norm_shift, VKH_OK};
-    upload_stack(&u, &model->embed, 1, &weights->embed);
-    if (model->output != model->embed)
-        upload_stack(&u, &model->output, 1, &weights->output);
+    struct upload u = {device, stream, (float)model->config.norm_shift, false, VKH_OK};
+    upload_stack(&u, &model->embed, 1, false, &weights->embed);
+    u.matrix = layout->side != 0;
+    if (model->output != model->embed || u.matrix)
+        upload_stack(&u, &model->output, 1, false, &weights->head);
     upload_norm(&u, model->output_norm, &weights->output_norm);
     for (uint32_t i = 0; i < weights->n_layers && u.status == VKH_OK; i++)
         upload_layer(&u, &model->layers[i], &weights->layers[i]);
@@ -146,14 +165,16 @@ enum vkh_status vkh_weights_create(struct vkh_device *device, struct vkh_stream 
 
 static void destroy_stack(struct vkh_stack *stack)
 {
-    for (uint32_t i = 0; i < stack->n; i++)
+    for (uint32_t i = 0; i < stack->n; i++) {
         vkh_weight_destroy(&stack->weights[i]);
+        vkh_matrix_weight_destroy(&stack->matrices[i]);
+    }
 }
 
 void vkh_weights_destroy(struct vkh_weights *weights)
 {
     destroy_stack(&weights->embed);
-    destroy_stack(&weights->output);
+    destroy_stack(&weights->head);
     vkh_buffer_destroy(&weights->output_norm);
     for (uint32_t i = 0; i < weights->n_layers; i++) {
         struct vkh_layer_weights *layer = &weights->layers[i];

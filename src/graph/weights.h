@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <vkhrope/status.h>
 
+#include "kernels/matrix_weight.h"
 #include "kernels/weight.h"
 
 struct vkh_device;
@@ -20,6 +21,7 @@ enum { VKH_MAX_STACK = 3 };
 // Neighbours of one type are one matrix.
 struct vkh_stack {
     struct vkh_weight weights[VKH_MAX_STACK];
+    struct vkh_matrix_weight matrices[VKH_MAX_STACK]; // instead, for cooperative matrices
     uint32_t n;
     uint64_t rows;
 };
@@ -32,24 +34,27 @@ struct vkh_layer_weights {
 };
 
 struct vkh_weights {
-    struct vkh_stack embed, output; // output is empty when tied
+    struct vkh_stack embed;
+    struct vkh_stack head; // empty where it is the embedding's rows
     struct vkh_buffer *output_norm;
     uint32_t n_layers;
     struct vkh_layer_weights *layers;
 };
 
-// Bytes on the device.
-uint64_t vkh_weights_plan(const struct vkh_model *model);
+// Bytes on the device. layout->side 0: rows; else right operands of cooperative matrices.
+uint64_t vkh_weights_plan(const struct vkh_model *model, const struct vkh_matrix_layout *layout);
 
 // The stream is finished when it returns.
 enum vkh_status vkh_weights_create(struct vkh_device *device, struct vkh_stream *stream,
-                                   const struct vkh_model *model, struct vkh_weights *weights);
+                                   const struct vkh_model *model,
+                                   const struct vkh_matrix_layout *layout,
+                                   struct vkh_weights *weights);
 void vkh_weights_destroy(struct vkh_weights *weights);
 
-// The matrix of the language model's head.
+// The matrix of the language model's head, of rows.
 static inline const struct vkh_weight *vkh_weights_head(const struct vkh_weights *weights)
 {
-    return weights->output.n ? &weights->output.weights[0] : &weights->embed.weights[0];
+    return weights->head.n ? &weights->head.weights[0] : &weights->embed.weights[0];
 }
 
 #endif

@@ -6,7 +6,7 @@
 #include "gpu/device.h"
 #include "shaders/table.h"
 
-enum { SUBGROUPS = 8, MAX_HEAD_DIM = 256, MAX_HEADS = 4 };
+enum { SUBGROUPS = 8, MAX_HEADS = 4 };
 static const double LOG2E = 1.4426950408889634;
 // Multiply-adds of one dispatch, so that none runs into a watchdog.
 static const double MAX_COST = 1e12, MAX_COST_CPU = 2e9;
@@ -20,16 +20,25 @@ struct push {
     float cap;
 };
 
-// Tiles of queries of a subgroup: as many as its registers hold beside the sums.
-static uint32_t row_tiles(const struct vkh_attention_shape *shape)
-{
-    return shape->head_dim > 128 ? 1 : 2;
-}
+// By head size: shaders for matrices of side 8 and 16, and the tiles of queries that a subgroup
+// takes.
+static const struct size {
+    uint32_t head_dim;
+    const struct vkh_shader *shaders[2];
+    uint32_t row_tiles;
+} head_sizes[] = {
+    {64, {&vkh_shader_attention_matrix_64_8, &vkh_shader_attention_matrix_64_16}, 2},
+    {96, {&vkh_shader_attention_matrix_96_8, &vkh_shader_attention_matrix_96_16}, 2},
+    {128, {&vkh_shader_attention_matrix_128_8, &vkh_shader_attention_matrix_128_16}, 2},
+    {256, {&vkh_shader_attention_matrix_256_8, &vkh_shader_attention_matrix_256_16}, 1},
+};
 
-// Tiles of keys of a step: 32 KiB of shared memory hold two steps of keys and values.
-static uint32_t key_tiles(const struct vkh_attention_shape *shape)
+static const struct size *size_of(const struct vkh_attention_shape *shape)
 {
-    return shape->head_dim > 128 ? 1 : 2;
+    for (size_t i = 0; i < VKH_COUNTOF(head_sizes); i++)
+        if (head_sizes[i].head_dim == shape->head_dim)
+            return &head_sizes[i];
+    return NULL;
 }
 
 // Query heads of one kv head that share a workgroup.
@@ -45,9 +54,7 @@ static uint32_t heads_of(const struct vkh_attention_shape *shape)
 bool vkh_attention_matrix_takes(const struct vkh_matrix_layout *layout,
                                 const struct vkh_attention_shape *shape)
 {
-    // A step's words are dealt out evenly to the invocations.
-    return layout->side && shape->head_dim <= MAX_HEAD_DIM && shape->head_dim % layout->side == 0 &&
-           key_tiles(shape) * shape->head_dim / layout->side % SUBGROUPS == 0;
+    return layout->side && size_of(shape);
 }
 
 enum vkh_status vkh_attention_matrix_create(struct vkh_device *device,
@@ -59,18 +66,18 @@ enum vkh_status vkh_attention_matrix_create(struct vkh_device *device,
     if (status != VKH_OK)
         return status;
     const struct vkh_matrix_layout *layout = &attention->layout;
+    const struct size *size = size_of(shape);
     attention->heads = heads_of(shape);
-    attention->block_queries = SUBGROUPS / attention->heads * row_tiles(shape) * layout->side;
+    attention->block_queries = SUBGROUPS / attention->heads * size->row_tiles * layout->side;
     struct vkh_pipeline_desc desc = {
-        .shader = &vkh_shader_attention_matrix,
+        .shader = size->shaders[layout->side == 16],
         .n_bindings = 4,
         .push_bytes = sizeof(struct push),
-        .n_constants = VKH_MATRIX_CONSTANTS + 6,
+        .n_constants = VKH_MATRIX_CONSTANTS + 3,
         .subgroup_size = vkh_device_subgroup(device, layout->lanes),
     };
     vkh_matrix_constants(layout, desc.constants);
-    const uint32_t own[] = {SUBGROUPS * layout->lanes, shape->head_dim,  row_tiles(shape),
-                            key_tiles(shape),          attention->heads, shape->soft_cap > 0.0f};
+    const uint32_t own[] = {SUBGROUPS * layout->lanes, attention->heads, shape->soft_cap > 0.0f};
     for (uint32_t i = 0; i < VKH_COUNTOF(own); i++)
         desc.constants[VKH_MATRIX_CONSTANTS + i] = own[i];
     return vkh_pipeline_get(device, &desc, &attention->pipeline);

@@ -26,8 +26,13 @@ enum { N_VARIANTS = VKH_COUNTOF(shapes) };
 
 #define VARIANTS(type)                                                                             \
     {                                                                                              \
-        {"2x2", VKH_CAP_MATRIX16, &vkh_shader_matmul_matrix_2x2_##type, 0},                        \
-            {"4x2", VKH_CAP_MATRIX16, &vkh_shader_matmul_matrix_4x2_##type, 0},                    \
+        {"2x2", VKH_CAP_MATRIX16, &vkh_shader_matmul_matrix_2x2_##type##_16, 0},                   \
+            {"4x2", VKH_CAP_MATRIX16, &vkh_shader_matmul_matrix_4x2_##type##_16, 0},               \
+    }
+// The same for matrices of side 8.
+#define SHADERS_8(type)                                                                            \
+    {                                                                                              \
+        &vkh_shader_matmul_matrix_2x2_##type##_8, &vkh_shader_matmul_matrix_4x2_##type##_8         \
     }
 
 static const struct vkh_variant variants[VKH_N_DTYPES][N_VARIANTS] = {
@@ -36,15 +41,21 @@ static const struct vkh_variant variants[VKH_N_DTYPES][N_VARIANTS] = {
     [VKH_Q8_0] = VARIANTS(q8_0),
 };
 
+static const struct vkh_shader *const shaders_8[VKH_N_DTYPES][N_VARIANTS] = {
+    [VKH_F16] = SHADERS_8(packed),
+    [VKH_BF16] = SHADERS_8(packed),
+    [VKH_Q8_0] = SHADERS_8(q8_0),
+};
+
 const struct vkh_variant *vkh_matmul_matrix_variants(enum vkh_dtype type, uint32_t *n)
 {
     *n = variants[type][0].shader ? N_VARIANTS : 0;
     return variants[type];
 }
 
-static const struct shape *shape_of(const struct vkh_variant *variant)
+static uint32_t index_of(const struct vkh_variant *variant)
 {
-    return variant->name[0] == '4' ? &shapes[1] : &shapes[0];
+    return variant->name[0] == '4' ? 1 : 0;
 }
 
 bool vkh_matmul_matrix_supported(const struct vkh_device *device,
@@ -52,7 +63,7 @@ bool vkh_matmul_matrix_supported(const struct vkh_device *device,
                                  const struct vkh_variant *variant)
 {
     const struct vkh_caps *caps = vkh_device_caps(device);
-    const struct shape *shape = shape_of(variant);
+    const struct shape *shape = &shapes[index_of(variant)];
     const uint32_t tile_bytes = layout->side * layout->side * 2;
     return layout->side && vkh_variant_supported(device, variant) &&
            shape->x * shape->w * layout->lanes <= caps->max_invocations &&
@@ -82,24 +93,25 @@ enum vkh_status vkh_matmul_matrix_create(struct vkh_device *device, enum vkh_dty
     if (status != VKH_OK)
         return status;
     const struct vkh_matrix_layout *layout = &matmul->layout;
-    const struct shape *shape = shape_of(matmul->variant);
+    const uint32_t index = index_of(matmul->variant);
+    const struct shape *shape = &shapes[index];
     const bool is_glu = epilogue == VKH_EPILOGUE_GLU_SILU || epilogue == VKH_EPILOGUE_GLU_GELU;
     matmul->block_tokens = shape->x * TILES * layout->side;
     matmul->block_rows = shape->w * TILES * layout->side;
     struct vkh_pipeline_desc desc = {
-        .shader = matmul->variant->shader,
+        .shader = layout->side == 16 ? matmul->variant->shader : shaders_8[type][index],
         .n_bindings = 4,
         .push_bytes = sizeof(struct push),
-        .n_constants = 10,
+        .n_constants = VKH_MATRIX_CONSTANTS + 4,
         .subgroup_size = vkh_device_subgroup(device, layout->lanes),
     };
     vkh_matrix_constants(layout, desc.constants);
     if (is_glu)
-        desc.constants[2] = layout->b_out;
-    desc.constants[6] = shape->x * shape->w * layout->lanes;
-    desc.constants[7] = is_glu ? 1 : epilogue == VKH_EPILOGUE_NLL ? 2 : 0;
-    desc.constants[8] = epilogue == VKH_EPILOGUE_GLU_GELU;
-    desc.constants[9] =
+        desc.constants[1] = layout->b_out;
+    desc.constants[4] = shape->x * shape->w * layout->lanes;
+    desc.constants[5] = is_glu ? 1 : epilogue == VKH_EPILOGUE_NLL ? 2 : 0;
+    desc.constants[6] = epilogue == VKH_EPILOGUE_GLU_GELU;
+    desc.constants[7] =
         (layout->c & 15) == 0; // neighbours of a row are neighbours of an invocation
     return vkh_pipeline_get(device, &desc, &matmul->pipeline);
 }

@@ -20,6 +20,7 @@ enum vkh_epilogue {
     VKH_EPILOGUE_GLU_SILU, // silu(gate) * up
     VKH_EPILOGUE_GLU_GELU, // gelu(gate) * up, by tanh
     VKH_EPILOGUE_NLL,
+    VKH_N_EPILOGUES,
 };
 
 struct vkh_matmul_matrix {

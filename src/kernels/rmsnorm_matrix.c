@@ -21,7 +21,8 @@ enum vkh_status vkh_rmsnorm_matrix_create(struct vkh_device *device,
     if (status != VKH_OK)
         return status;
     struct vkh_pipeline_desc desc = {
-        .shader = &vkh_shader_rmsnorm_matrix,
+        .shader =
+            norm->layout.side == 16 ? &vkh_shader_rmsnorm_matrix_16 : &vkh_shader_rmsnorm_matrix_8,
         .n_bindings = 3,
         .push_bytes = sizeof(struct push),
         .n_constants = VKH_MATRIX_CONSTANTS + 1,

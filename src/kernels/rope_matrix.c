@@ -23,7 +23,7 @@ enum vkh_status vkh_rope_matrix_create(struct vkh_device *device,
     if (status != VKH_OK)
         return status;
     struct vkh_pipeline_desc desc = {
-        .shader = &vkh_shader_rope_matrix,
+        .shader = rope->layout.side == 16 ? &vkh_shader_rope_matrix_16 : &vkh_shader_rope_matrix_8,
         .n_bindings = 5,
         .push_bytes = sizeof(struct push),
         .n_constants = VKH_MATRIX_CONSTANTS + 4,

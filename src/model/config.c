@@ -71,12 +71,15 @@ static enum vkh_status check_dims(const struct check *check)
     const struct vkh_config *config = check->config;
     if (config->n_heads % config->n_kv_heads != 0)
         return indivisible(check, &config->n_heads, &config->n_kv_heads);
+    // In config.json the whole head turns, so rotary_dim has no name of its own.
+    const char *rotary = name_of(check, &config->rotary_dim);
+    if (!rotary)
+        rotary = name_of(check, &config->head_dim);
     if (config->rotary_dim % 2 != 0 || config->rotary_dim > config->head_dim)
         return vkh_fail(check->log, VKH_ERR_FORMAT,
                         "%s: %s%s: %" PRIu32 " rotated dimensions are not an even part of a head's "
                         "%" PRIu32,
-                        check->path, check->prefix, name_of(check, &config->rotary_dim),
-                        config->rotary_dim, config->head_dim);
+                        check->path, check->prefix, rotary, config->rotary_dim, config->head_dim);
     return VKH_OK;
 }
 

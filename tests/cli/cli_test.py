@@ -12,10 +12,14 @@ DATA = SOURCE / 'tests/golden/data'
 
 
 class Tests:
-    """`program` with the arguments of each run; counts what holds and what does not."""
+    """`program` with the arguments of each run; counts what holds and what does not.
+
+    VKHROPE_TEST_RUN names a command that starts it, VKHROPE_TEST_DEVICE a device that must be
+    there."""
 
     def __init__(self, program):
-        self.program = str(pathlib.Path(program).resolve())
+        self.command = [*os.environ.get('VKHROPE_TEST_RUN', '').split(),
+                        str(pathlib.Path(program).resolve())]
         self.name = pathlib.Path(program).name
         self.count = self.failures = 0
         self.folder_keeper = tempfile.TemporaryDirectory(prefix='vkhrope-cli-')
@@ -28,15 +32,18 @@ class Tests:
             print('FAILED:', message, file=sys.stderr)
 
     def has_device(self):
-        """Whether the tool finds a Vulkan device."""
-        probe = [self.program, '--device', '0'] if 'info' in self.name else [
-            self.program, '--list-devices']
-        return subprocess.run(probe, capture_output=True, timeout=60).returncode != 3
+        """Whether the tool finds a Vulkan device. Ends the tests when a promised one is missing."""
+        probe = ['--device', '0'] if 'info' in self.name else ['--list-devices']
+        done = subprocess.run(self.command + probe, capture_output=True, timeout=60, text=True)
+        promised = os.environ.get('VKHROPE_TEST_DEVICE')
+        if promised and promised not in done.stdout:
+            sys.exit(f'{promised} is not among the devices: {done.stdout}{done.stderr}')
+        return done.returncode != 3
 
     def run(self, *arguments, code=0, env=None, **options):
         """Checks the exit code unless it is None; returns the finished process with text in stdout and stderr."""
         environment = dict(os.environ, **(env or {}))
-        done = subprocess.run([self.program, *map(str, arguments)], capture_output=True,
+        done = subprocess.run([*self.command, *map(str, arguments)], capture_output=True,
                               cwd=self.folder, env=environment, timeout=120, **options)
         done.stdout = done.stdout.decode('utf-8', 'backslashreplace')
         done.stderr = done.stderr.decode('utf-8', 'backslashreplace')

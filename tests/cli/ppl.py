@@ -202,7 +202,7 @@ def test_outputs(t):
     done = t.run(*short, '--verbose')
     t.check(done.stdout.startswith('model '), 'verbose')
     with open('/dev/full', 'w') as full:
-        done = subprocess.run([t.program, *map(str, short)], stdout=full, stderr=subprocess.PIPE,
+        done = subprocess.run([*t.command, *map(str, short)], stdout=full, stderr=subprocess.PIPE,
                               timeout=60)
         t.check(done.returncode == 2 and b'No space left' in done.stderr, f'full: {done}')
     for option in (('--output=/dev/full', '--format=csv'), ('--nll=/dev/full',)):
@@ -297,7 +297,7 @@ def test_not_a_number(t):
 def test_terminal(t):
     """Progress shows on a terminal, and only there."""
     ours, theirs = pty.openpty()
-    done = subprocess.Popen([t.program, *map(str, COMMON), '--lengths', '300', '--chunk', '1'],
+    done = subprocess.Popen([*t.command, *map(str, COMMON), '--lengths', '300', '--chunk', '1'],
                             stdout=subprocess.PIPE, stderr=theirs)
     os.close(theirs)
     seen = b''
@@ -317,7 +317,7 @@ def test_terminal(t):
 
 def test_interrupt(t):
     ids = t.write('long.ids', IDS.read_bytes() * 60)
-    done = subprocess.Popen([t.program, '--model', str(MODEL), '--tokens', str(ids), '--lengths',
+    done = subprocess.Popen([*t.command, '--model', str(MODEL), '--tokens', str(ids), '--lengths',
                              '18000', '--chunk', '16', '--output', 'late.json'], cwd=t.folder,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     time.sleep(1.0)

@@ -65,12 +65,14 @@ static enum vkh_status plan(struct job *job)
     const enum vkh_status status = lay_out(job, args->lengths, args->n_lengths);
     if (status != VKH_OK)
         return status;
-    struct vkh_ppl_memory memory = {0};
-    for (int half = args->kv_type == VKH_KV_F16; half < 2 && !memory.fits; half++) {
-        job->plan = vkh_graph_plan(bench->device, bench->model, args->chunk, half);
+    struct vkh_graph_wish wish = {.chunk = args->chunk, .kv = args->kv_type};
+    job->plan = vkh_graph_plan(bench->device, bench->model, &wish);
+    struct vkh_ppl_memory memory =
+        vkh_eval_memory(&job->eval, &job->plan, bench->config->n_layers, heap);
+    if (!memory.fits && wish.kv == VKH_KV_AUTO) {
+        wish.kv = VKH_KV_F16;
+        job->plan = vkh_graph_plan(bench->device, bench->model, &wish);
         memory = vkh_eval_memory(&job->eval, &job->plan, bench->config->n_layers, heap);
-        if (args->kv_type == VKH_KV_F32)
-            break;
     }
     if (!memory.fits)
         return vkh_fail(&bench->log, VKH_ERR_DEVICE_MEMORY,

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// How the forward pass keeps what travels between its kernels: as rows of fp32, on any device, or
+// as operands of cooperative matrices. The walk over the layers is the same; a tier fills in the
+// steps.
+#ifndef VKH_GRAPH_TIER_H
+#define VKH_GRAPH_TIER_H
+
+#include "graph/layer.h"
+
+enum { VKH_N_ACTIVATIONS = 8 };
+
+// One buffer of a chunk; `buffer` is where struct vkh_activations has it. 0 bytes: not needed.
+struct vkh_activation_size {
+    const char *name;
+    uint64_t bytes;
+    size_t buffer;
+};
+
+struct vkh_tier {
+    const char *name;
+    void (*sizes)(const struct vkh_config *config, const struct vkh_graph_plan *plan,
+                  struct vkh_activation_size sizes[VKH_N_ACTIVATIONS]);
+    enum vkh_status (*create)(struct vkh_graph *graph);
+    // normed = norm(residual)
+    void (*normalise)(const struct vkh_graph *graph, struct vkh_cmd *cmd,
+                      const struct vkh_buffer *weight, uint32_t n);
+    // fp32 rows of x @ stack^T, to `out` or added to it; x is normed, attended or gated.
+    void (*project)(const struct vkh_graph *graph, struct vkh_cmd *cmd,
+                    const struct vkh_stack *stack, const struct vkh_buffer *x,
+                    const struct vkh_buffer *out, uint32_t n, bool accumulate);
+    // gated = the gated linear unit of normed
+    void (*gate)(const struct vkh_graph *graph, struct vkh_cmd *cmd, const struct vkh_stack *stack,
+                 uint32_t n);
+    // attended = attention over qkv, which rope rotates on the way; keys and values are kept.
+    void (*attend)(const struct vkh_graph *graph, struct vkh_cmd *cmd,
+                   const struct vkh_rope_args *rope, const struct vkh_attention_args *attention);
+    // NLL of normed
+    void (*score)(const struct vkh_graph *graph, struct vkh_cmd *cmd, struct vkh_range targets,
+                  struct vkh_range nll, uint32_t n);
+    // Names its kernels' variants.
+    void (*describe)(const struct vkh_graph *graph, char *text, size_t size);
+};
+
+extern const struct vkh_tier vkh_tier_rows, vkh_tier_matrix;
+
+// Whether the device and the model's shapes and types suit cooperative matrices, and neither the
+// device's options nor its being a processor speak against them. `layout` is then the device's.
+bool vkh_tier_matrix_takes(struct vkh_device *device, const struct vkh_model *model,
+                           struct vkh_matrix_layout *layout);
+
+#endif

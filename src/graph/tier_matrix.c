@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+#include <stdio.h>
+#include <string.h>
+
+#include "gpu/device.h"
+#include "graph/tier.h"
+#include "kernels/nll_reduce.h"
+#include "model/model.h"
+
+#define BUFFER(member) offsetof(struct vkh_activations, member)
+
+static void sizes(const struct vkh_config *c, const struct vkh_graph_plan *plan,
+                  struct vkh_activation_size list[VKH_N_ACTIVATIONS])
+{
+    const struct vkh_matrix_layout *layout = &plan->layout;
+    const uint32_t chunk = plan->chunk;
+    const uint64_t row = (uint64_t)chunk * 4, heads = (uint64_t)c->n_heads * c->head_dim;
+    const struct vkh_activation_size all[VKH_N_ACTIVATIONS] = {
+        {"residual stream", row * c->hidden, BUFFER(residual)},
+        {"normed activations", vkh_left_bytes(layout, chunk, c->hidden), BUFFER(normed)},
+        {"queries, keys, values", row * vkh_qkv_width(c), BUFFER(qkv)},
+        {"queries", vkh_left_bytes(layout, chunk, heads), BUFFER(queries)},
+        {"attention output", vkh_left_bytes(layout, chunk, heads), BUFFER(attended)},
+        {"gated activations", vkh_left_bytes(layout, chunk, c->ffn), BUFFER(gated)},
+        {"projection", plan->post_norms ? row * c->hidden : 0, BUFFER(projected)},
+        {"head scratch", vkh_matmul_matrix_scratch_bytes(layout, c->vocab, chunk), BUFFER(scratch)},
+    };
+    for (int i = 0; i < VKH_N_ACTIVATIONS; i++)
+        list[i] = all[i];
+}
+
+static enum vkh_status need(struct vkh_graph *graph, const struct vkh_stack *stack,
+                            enum vkh_epilogue epilogue)
+{
+    for (uint32_t i = 0; i < stack->n; i++) {
+        const enum vkh_dtype type = stack->matrices[i].type;
+        struct vkh_matmul_matrix *matmul = &graph->matrix.matmul[epilogue][type];
+        if (matmul->pipeline)
+            continue;
+        const enum vkh_status status =
+            vkh_matmul_matrix_create(graph->device, type, epilogue, NULL, matmul);
+        if (status != VKH_OK)
+            return status;
+    }
+    return VKH_OK;
+}
+
+static enum vkh_epilogue glu_of(const struct vkh_graph *graph)
+{
+    return graph->config.activation == VKH_SILU ? VKH_EPILOGUE_GLU_SILU : VKH_EPILOGUE_GLU_GELU;
+}
+
+static enum vkh_status create_matmuls(struct vkh_graph *graph)
+{
+    enum vkh_status status = need(graph, &graph->weights.head, VKH_EPILOGUE_NLL);
+    for (uint32_t i = 0; i < graph->weights.n_layers && status == VKH_OK; i++) {
+        const struct vkh_layer_weights *layer = &graph->weights.layers[i];
+        const struct vkh_stack *stacks[] = {&layer->qkv, &layer->o, &layer->down};
+        status = need(graph, &layer->gate_up, glu_of(graph));
+        for (uint32_t j = 0; j < VKH_COUNTOF(stacks) && status == VKH_OK; j++)
+            status = need(graph, stacks[j], VKH_EPILOGUE_ROWS);
+    }
+    return status;
+}
+
+static enum vkh_status create(struct vkh_graph *graph)
+{
+    const struct vkh_rope_shape rope = vkh_graph_rope_shape(graph);
+    const struct vkh_attention_shape attention = vkh_graph_attention_shape(graph);
+    struct vkh_matrix_kernels *k = &graph->matrix;
+    enum vkh_status status = create_matmuls(graph);
+    if (status == VKH_OK)
+        status = vkh_rmsnorm_matrix_create(graph->device, &k->norm);
+    if (status == VKH_OK)
+        status = vkh_rope_matrix_create(graph->device, &rope, &k->rope);
+    if (status == VKH_OK)
+        status = vkh_attention_matrix_create(graph->device, &attention, &k->attention);
+    if (status == VKH_OK)
+        status = vkh_nll_reduce_create(graph->device, &k->reduce);
+    return status;
+}
+
+static void normalise(const struct vkh_graph *graph, struct vkh_cmd *cmd,
+                      const struct vkh_buffer *weight, uint32_t n)
+{
+    struct vkh_rmsnorm_args args =
+        vkh_graph_norm_args(graph, graph->act.residual, weight, graph->act.residual, n);
+    args.out = vkh_range_all(graph->act.normed);
+    vkh_rmsnorm_matrix_record(&graph->matrix.norm, cmd, &args);
+}
+
+static void project(const struct vkh_graph *graph, struct vkh_cmd *cmd,
+                    const struct vkh_stack *stack, const struct vkh_buffer *x,
+                    const struct vkh_buffer *out, uint32_t n, bool accumulate)
+{
+    uint32_t first = 0;
+    for (uint32_t i = 0; i < stack->n; i++) {
+        const struct vkh_matrix_weight *weight = &stack->matrices[i];
+        vkh_matmul_matrix_record(&graph->matrix.matmul[VKH_EPILOGUE_ROWS][weight->type], cmd,
+                                 &(struct vkh_matmul_matrix_args){
+                                     .x = vkh_range_all(x),
+                                     .weight = weight,
+                                     .n_tokens = n,
+                                     .out = vkh_range(out, 0, n * stack->rows * 4),
+                                     .out_stride = (uint32_t)stack->rows,
+                                     .out_first = first,
+                                     .accumulate = accumulate,
+                                 });
+        first += (uint32_t)weight->rows;
+    }
+}
+
+static void gate(const struct vkh_graph *graph, struct vkh_cmd *cmd, const struct vkh_stack *stack,
+                 uint32_t n)
+{
+    const struct vkh_matrix_weight *weight = &stack->matrices[0];
+    vkh_matmul_matrix_record(&graph->matrix.matmul[glu_of(graph)][weight->type], cmd,
+                             &(struct vkh_matmul_matrix_args){
+                                 .x = vkh_range_all(graph->act.normed),
+                                 .weight = weight,
+                                 .n_tokens = n,
+                                 .out = vkh_range_all(graph->act.gated),
+                             });
+}
+
+static void attend(const struct vkh_graph *graph, struct vkh_cmd *cmd,
+                   const struct vkh_rope_args *rope, const struct vkh_attention_args *attention)
+{
+    const struct vkh_matrix_kernels *k = &graph->matrix;
+    struct vkh_attention_args args = *attention;
+    args.q = vkh_range_all(graph->act.queries);
+    args.out = vkh_range_all(graph->act.attended);
+    vkh_rope_matrix_record(&k->rope, cmd,
+                           &(struct vkh_rope_matrix_args){
+                               .rope = *rope,
+                               .q = args.q,
+                               .query_scale = vkh_attention_matrix_query_scale(&k->attention.shape),
+                           });
+    vkh_attention_matrix_record(&k->attention, cmd, &args);
+}
+
+static void score(const struct vkh_graph *graph, struct vkh_cmd *cmd, struct vkh_range targets,
+                  struct vkh_range nll, uint32_t n)
+{
+    const struct vkh_matrix_weight *head = &graph->weights.head.matrices[0];
+    const struct vkh_range scratch = vkh_range_all(graph->act.scratch);
+    vkh_matmul_matrix_record(&graph->matrix.matmul[VKH_EPILOGUE_NLL][head->type], cmd,
+                             &(struct vkh_matmul_matrix_args){
+                                 .x = vkh_range_all(graph->act.normed),
+                                 .weight = head,
+                                 .n_tokens = n,
+                                 .out = scratch,
+                                 .targets = targets,
+                                 .cap = (float)graph->config.final_soft_cap,
+                             });
+    vkh_nll_reduce_record(
+        &graph->matrix.reduce, cmd,
+        &(struct vkh_nll_reduce_args){scratch, targets, nll, n,
+                                      vkh_matmul_matrix_strips(&graph->plan.layout, head->rows)});
+}
+
+static void describe(const struct vkh_graph *graph, char *text, size_t size)
+{
+    const struct vkh_matmul_matrix *matmul =
+        &graph->matrix.matmul[glu_of(graph)][graph->weights.layers[0].gate_up.matrices[0].type];
+    const uint32_t side = graph->plan.layout.side;
+    snprintf(text, size, "tier=matrix,tile=%s (matrices of %ux%u)", matmul->variant->name, side,
+             side);
+}
+
+const struct vkh_tier vkh_tier_matrix = {
+    .name = "matrix",
+    .sizes = sizes,
+    .create = create,
+    .normalise = normalise,
+    .project = project,
+    .gate = gate,
+    .attend = attend,
+    .score = score,
+    .describe = describe,
+};
+
+static bool takes_matrix(struct vkh_device *device, const struct vkh_matrix_layout *layout,
+                         const struct vkh_tensor *tensor)
+{
+    uint32_t n;
+    const struct vkh_variant *variants = vkh_matmul_matrix_variants(tensor->type, &n);
+    return n && vkh_matmul_matrix_supported(device, layout, &variants[0]) &&
+           vkh_panel_takes(layout, tensor->shape[1]);
+}
+
+static bool takes_layer(struct vkh_device *device, const struct vkh_matrix_layout *layout,
+                        const struct vkh_layer *l)
+{
+    const struct vkh_tensor *const tensors[] = {l->q, l->k, l->v, l->o, l->gate, l->up, l->down};
+    for (uint32_t i = 0; i < VKH_COUNTOF(tensors); i++)
+        if (!takes_matrix(device, layout, tensors[i]) || tensors[i]->shape[0] % layout->side)
+            return false;
+    return l->gate->type == l->up->type;
+}
+
+static bool takes_model(struct vkh_device *device, const struct vkh_matrix_layout *layout,
+                        const struct vkh_model *model)
+{
+    const struct vkh_config *c = &model->config;
+    const struct vkh_attention_shape attention = {
+        .n_heads = c->n_heads, .n_kv_heads = c->n_kv_heads, .head_dim = c->head_dim};
+    if (!vkh_attention_matrix_takes(layout, &attention) ||
+        !takes_matrix(device, layout, model->output))
+        return false;
+    for (uint32_t i = 0; i < c->n_layers; i++)
+        if (!takes_layer(device, layout, &model->layers[i]))
+            return false;
+    return true;
+}
+
+bool vkh_tier_matrix_takes(struct vkh_device *device, const struct vkh_model *model,
+                           struct vkh_matrix_layout *layout)
+{
+    static const struct vkh_variant tiers[] = {
+        {.name = "rows"},
+        {.name = "matrix", .needs = VKH_CAP_MATRIX16},
+    };
+    const struct vkh_variant *chosen;
+    const char *by_hand = vkh_device_variants(device);
+    const bool asked = by_hand && strstr(by_hand, "tier=matrix");
+    *layout = (struct vkh_matrix_layout){0};
+    if (vkh_variant_choose(device, "tier", tiers, VKH_COUNTOF(tiers), &chosen) != VKH_OK ||
+        chosen == &tiers[0] || (vkh_device_caps(device)->is_cpu && !asked) ||
+        vkh_matrix_layout(device, layout) != VKH_OK || !takes_model(device, layout, model)) {
+        *layout = (struct vkh_matrix_layout){0};
+        return false;
+    }
+    return true;
+}
