@@ -63,8 +63,12 @@ static const struct kind {
 };
 
 // Read elsewhere, or without a say in the numbers.
-static const char *const others[] = {"rope_type", "type", "rope_theta", "finetuned",
-                                     "partial_rotary_factor", "original_max_position_embeddings"};
+static const char *const others[] = {"rope_type",
+                                     "type",
+                                     "rope_theta",
+                                     "finetuned",
+                                     "partial_rotary_factor",
+                                     "original_max_position_embeddings"};
 
 struct reader {
     const json_t *root, *rope;
@@ -161,20 +165,20 @@ static bool is_lone(const struct reader *r, const char *name)
 static enum vkh_status add_field(const struct reader *r, const struct field *field, double most)
 {
     const json_t *value = find(r->rope, field->name);
-    double number = json_number_value(value);
-    if (!value && strcmp(field->name, "factor") == 0 && r->kind->factor_of_max)
+    const bool is_factor = strcmp(field->name, "factor") == 0;
+    const bool is_flag = strcmp(field->name, "truncate") == 0;
+    double number = is_flag ? json_is_true(value) : json_number_value(value);
+    if (!value && is_factor && r->kind->factor_of_max)
         number = most / r->config->context_length;
     else if (!value)
         return field->required ? wrong(r, field->name, "there") : VKH_OK;
-    else if (json_is_boolean(value))
-        number = json_is_true(value);
-    else if (!json_is_number(value))
-        return wrong(r, field->name, "a number");
+    else if (is_flag ? !json_is_boolean(value) : !json_is_number(value))
+        return wrong(r, field->name, is_flag ? "a boolean" : "a number");
     if (is_lone(r, field->name))
         return VKH_OK;
-    if (!json_is_boolean(value) && !(number > 0 && isfinite(number)))
+    if (!is_flag && !(number > 0 && isfinite(number)))
         return wrong(r, field->name, "a positive number");
-    if (strcmp(field->name, "factor") == 0 && number < 1)
+    if (is_factor && number < 1)
         return wrong(r, field->name, "a number of at least 1");
     vkh_rope_scaling_add(r->config, field->term, number);
     return VKH_OK;

@@ -59,6 +59,8 @@ def test_json_refused(t):
             ({'type': 7}, 'rope_scaling.rope_type'),
             ({'type': 'linear'}, 'rope_scaling.factor is not there'),
             ({'type': 'linear', 'factor': '4'}, 'rope_scaling.factor is not a number'),
+            ({'type': 'linear', 'factor': True}, 'rope_scaling.factor is not a number'),
+            ({'type': 'yarn', 'factor': 2, 'truncate': 0}, 'rope_scaling.truncate is not a boolean'),
             ({'type': 'linear', 'factor': 0.5}, 'rope_scaling.factor is not a number of at least 1'),
             ({'type': 'linear', 'factor': -1}, 'rope_scaling.factor is not a positive number'),
             ({'type': 'linear', 'factor': 2, 'alpha': 3}, 'rope_scaling.alpha: an unknown field'),
