@@ -17,6 +17,11 @@ struct report_test {
     const char *methods[REPORT_TEST_MOST];
     uint32_t lengths[REPORT_TEST_MOST];
     struct vkh_ppl_cell cells[REPORT_TEST_MOST * REPORT_TEST_MOST];
+    struct vkh_ppl_text_cell text_cells[REPORT_TEST_MOST * REPORT_TEST_MOST];
+    struct vkh_ppl_method details[REPORT_TEST_MOST];
+    const char *text_name;
+    uint64_t text_tokens;
+    uint32_t text_used;
 };
 
 static char report_test_line[2048];
@@ -46,7 +51,9 @@ static inline void report_test_fill(struct report_test *test, uint32_t original,
             .variants = "matmul=floor,attention=floor",
             .original_max_len = original,
             .original_max_len_from_model = true,
+            .own_scaling = "",
             .tokens_available = 5000,
+            .n_texts = 1,
             .chunk = 256,
             .n_methods = n_methods,
             .n_lengths = n_lengths,
@@ -59,9 +66,18 @@ static inline void report_test_fill(struct report_test *test, uint32_t original,
     test->results.methods = test->methods;
     test->results.lengths = test->lengths;
     test->results.cells = test->cells;
+    test->results.text_cells = test->text_cells;
+    test->results.method_details = test->details;
+    test->results.text_names = &test->text_name;
+    test->results.text_tokens = &test->text_tokens;
+    test->results.text_used = &test->text_used;
+    test->text_name = "";
+    test->text_tokens = 5000;
+    test->text_used = n_lengths ? lengths[n_lengths - 1] : 0;
     const double *baseline = NULL;
     for (uint32_t m = 0; m < n_methods; m++) {
         test->methods[m] = methods[m];
+        test->details[m] = (struct vkh_ppl_method){methods[m], 1, NULL};
         if (strcmp(methods[m], "baseline") == 0)
             baseline = ppl + m * n_lengths;
     }
@@ -76,11 +92,18 @@ static inline void report_test_fill(struct report_test *test, uint32_t original,
                 .nll = log(value),
                 .ppl = value,
                 .standard_error = value * 3.1 / sqrt(lengths[l] - 1.0),
+                .texts = 1,
+                .text_error = NAN,
+                .macro_nll = log(value),
+                .macro_ppl = value,
+                .macro_error = NAN,
                 .compression_active = strcmp(methods[m], "baseline") != 0 && lengths[l] > original,
                 .vs_baseline_percent = baseline ? (baseline[l] - value) / baseline[l] * 100 : NAN,
                 .seconds = lengths[l] / 800.0,
                 .tokens_per_second = 800.0,
             };
+            test->text_cells[m * n_lengths + l] =
+                (struct vkh_ppl_text_cell){lengths[l] - 1, log(value), value};
         }
     }
 }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "ppl_args.h"
+#include "ppl_outputs.h"
 
 #include <argp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
     OPT_METHOD = 'm',
@@ -16,7 +15,12 @@ enum {
     OPT_TEXT,
     OPT_TOKENS,
     OPT_LENGTHS,
+    OPT_SWEEP,
+    OPT_LIST_METHODS,
     OPT_ORIGINAL,
+    OPT_WINDOW,
+    OPT_STRIDE,
+    OPT_CHUNKED,
     OPT_DEVICE,
     OPT_LIST_DEVICES,
     OPT_VARIANT,
@@ -27,26 +31,41 @@ enum {
     OPT_FORMAT,
     OPT_PLOT,
     OPT_NLL,
+    OPT_CURVE,
 };
 
 static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "What to measure:", 1},
     {"model", OPT_MODEL, "FILE|DIR", 0, "GGUF file, or directory with config.json and safetensors",
      1},
-    {"text", OPT_TEXT, "FILE", 0, "UTF-8 text; needs the model's tokenizer; - is standard input",
+    {"text", OPT_TEXT, "FILE|DIR", 0,
+     "UTF-8 text; needs the model's tokenizer; - is standard input. May be repeated or name a "
+     "folder: several texts are averaged",
      1},
-    {"tokens", OPT_TOKENS, "FILE", 0, "token ids in decimal instead of a text; taken as they are",
-     1},
+    {"tokens", OPT_TOKENS, "FILE|DIR", 0,
+     "token ids in decimal instead of a text; taken as they are", 1},
     {"lengths", OPT_LENGTHS, "N,N,...", 0,
      "lengths in tokens; default: original_max_len and its multiples up to 6 times, as far as the "
-     "text goes",
+     "text goes; all of the text with --window or --chunked",
      1},
     {"method", OPT_METHOD, "SPEC", 0,
-     "baseline, hybrid:cf=2, linear:factor=4, or several joined by +; may be repeated; default: "
-     "baseline, hybrid:cf=1.5 and hybrid:cf=2",
+     "hybrid:cf=2, yarn:factor=4, or several joined by + (see --list-methods); may be repeated; "
+     "default: baseline, hybrid:cf=1.5 and hybrid:cf=2",
      1},
+    {"sweep", OPT_SWEEP, "SPEC", 0,
+     "methods with one value over a range, hybrid:cf=1.2..3.0:0.1, and which is best at each "
+     "length; may be repeated",
+     1},
+    {"list-methods", OPT_LIST_METHODS, NULL, 0, "print what methods there are and stop", 1},
     {"original-max-len", OPT_ORIGINAL, "N", 0,
      "tokens beyond which hybrid compresses; default: the model's training length", 1},
+    {"window", OPT_WINDOW, "N", 0,
+     "instead of one pass, windows of N tokens that slide by --stride: each token scored once", 1},
+    {"stride", OPT_STRIDE, "N", 0, "of --window; default: half of it", 1},
+    {"chunked", OPT_CHUNKED, "N", 0,
+     "instead of one pass, disjoint windows of N tokens, the second half of each scored, as "
+     "llama.cpp's llama-perplexity does",
+     1},
     {NULL, 0, NULL, 0, "Where to compute:", 2},
     {"device", OPT_DEVICE, "N|NAME", 0, "Vulkan device by index or part of its name", 2},
     {"list-devices", OPT_LIST_DEVICES, NULL, 0, "print the devices and stop", 2},
@@ -70,6 +89,9 @@ static const struct argp_option options[] = {
      3},
     {"plot", OPT_PLOT, "FILE", 0, "draw PPL against length as .svg or .png (needs gnuplot)", 3},
     {"nll", OPT_NLL, "FILE", 0, "write one line a token and method: method, position, id, NLL", 3},
+    {"curve", OPT_CURVE, "FILE", 0,
+     "write NLL against position, one line a bucket and method: in equal buckets and in octaves",
+     3},
     {"quiet", OPT_QUIET, NULL, 0, "no progress, no notes on standard error", 3},
     {"verbose", OPT_VERBOSE, NULL, 0, "tell what the library does, on standard error", 3},
     {NULL, 0, NULL, 0, "Other:", -1},
@@ -82,17 +104,13 @@ static const char doc[] =
     "Example:\n"
     "  vkhrope-ppl --model model.gguf --text book.txt --lengths 8192,16384 \\\n"
     "      -m baseline -m hybrid:cf=1.5 -o results.json --plot ppl.svg\n\n"
-    "PPL at length n is exp(mean NLL of tokens 1 to n-1, each given all before "
-    "it).\n\n" TOOL_EXIT_HELP;
+    "PPL at length n is exp(mean NLL of tokens 1 to n-1, each given all before it), unless "
+    "--window or --chunked says otherwise.\n\n" TOOL_EXIT_HELP;
 
 struct parse {
     struct tool *tool;
     struct ppl_args *args;
     const char *format; // NULL: not given
-};
-
-struct named_file {
-    const char *option, *path;
 };
 
 static void *append(const struct tool *tool, void *list, uint32_t count, size_t size)
@@ -103,10 +121,27 @@ static void *append(const struct tool *tool, void *list, uint32_t count, size_t 
     return larger;
 }
 
-static void add_method(const struct tool *tool, const char *spec, struct ppl_args *args)
+static void add_string(const struct tool *tool, const char *text, struct ppl_strings *strings)
 {
-    args->methods = append(tool, args->methods, args->n_methods, sizeof(*args->methods));
-    args->methods[args->n_methods++] = spec;
+    strings->items = append(tool, strings->items, strings->n, sizeof(*strings->items));
+    strings->items[strings->n++] = text;
+}
+
+static void add_source(const struct tool *tool, const char *option, const char *path,
+                       struct ppl_strings *sources)
+{
+    if (*path == '\0')
+        tool_die(tool, TOOL_USAGE, "%s: the name is empty", option);
+    add_string(tool, path, sources);
+}
+
+static void set_regime(const struct tool *tool, const char *option, enum vkh_ppl_regime_kind kind,
+                       const char *text, struct ppl_args *args)
+{
+    if (args->regime.kind != VKH_REGIME_PREFIX)
+        tool_die(tool, TOOL_USAGE, "%s: --window or --chunked, once", option);
+    args->regime.kind = kind;
+    args->regime.window = tool_option_number(tool, option, text, 4, 1 << 24);
 }
 
 static void add_output(const struct tool *tool, const char *path, struct ppl_args *args)
@@ -133,20 +168,44 @@ static error_t parse_input(int key, const char *text, const struct tool *tool,
         set_once(tool, "--model", text, &args->model);
         return 0;
     case OPT_TEXT:
-        set_once(tool, "--text", text, &args->text);
+        add_source(tool, "--text", text, &args->texts);
         return 0;
     case OPT_TOKENS:
-        set_once(tool, "--tokens", text, &args->tokens);
+        add_source(tool, "--tokens", text, &args->tokens);
         return 0;
     case OPT_LENGTHS:
         tool_option_lengths(tool, text, &args->lengths, &args->n_lengths);
         return 0;
     case OPT_METHOD:
-        add_method(tool, text, args);
+        add_string(tool, text, &args->methods);
+        return 0;
+    case OPT_SWEEP:
+        add_string(tool, text, &args->sweeps);
+        return 0;
+    case OPT_LIST_METHODS:
+        args->list_methods = true;
         return 0;
     case OPT_ORIGINAL:
         args->original_max_len =
             tool_option_number(tool, "--original-max-len", text, 1, UINT32_MAX);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t parse_regime(int key, const char *text, const struct tool *tool,
+                            struct ppl_args *args)
+{
+    switch (key) {
+    case OPT_WINDOW:
+        set_regime(tool, "--window", VKH_REGIME_WINDOW, text, args);
+        return 0;
+    case OPT_CHUNKED:
+        set_regime(tool, "--chunked", VKH_REGIME_CHUNKED, text, args);
+        return 0;
+    case OPT_STRIDE:
+        args->regime.stride = tool_option_number(tool, "--stride", text, 1, 1 << 24);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -201,6 +260,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case OPT_NLL:
         set_once(tool, "--nll", text, &args->nll);
         return 0;
+    case OPT_CURVE:
+        set_once(tool, "--curve", text, &args->curve);
+        return 0;
     case OPT_QUIET:
         tool->quiet = true;
         return 0;
@@ -211,120 +273,33 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         tool_die(tool, TOOL_USAGE, "\"%s\": every argument belongs to an option (see --help)",
                  text);
     }
-    const error_t unknown = parse_input(key, text, tool, args);
-    return unknown ? parse_device(key, text, tool, args) : 0;
+    if (parse_input(key, text, tool, args) == 0 || parse_regime(key, text, tool, args) == 0)
+        return 0;
+    return parse_device(key, text, tool, args);
 }
 
-static bool ends_with(const char *text, const char *end)
+static void settle_regime(const struct tool *tool, struct vkh_ppl_regime *regime)
 {
-    const size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
-static enum vkh_report_format format_of_ending(const struct tool *tool, const char *path)
-{
-    static const struct {
-        const char *ending;
-        enum vkh_report_format format;
-    } endings[] = {{".json", VKH_REPORT_JSON},
-                   {".csv", VKH_REPORT_CSV},
-                   {".md", VKH_REPORT_MARKDOWN},
-                   {".txt", VKH_REPORT_TABLE}};
-    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
-        if (ends_with(path, endings[i].ending))
-            return endings[i].format;
-    tool_die(tool, TOOL_USAGE,
-             "--output: \"%s\" ends in none of .json, .csv, .md and .txt, so --format must say "
-             "its format",
-             path);
-}
-
-static void settle_formats(const struct tool *tool, const char *format, struct ppl_args *args)
-{
-    enum vkh_report_format chosen = VKH_REPORT_TABLE;
-    if (format && !vkh_report_format_from_name(format, &chosen))
-        tool_die(tool, TOOL_USAGE, "--format: \"%s\" is none of table, markdown, csv, json",
-                 format);
-    for (uint32_t i = 0; i < args->n_outputs; i++)
-        args->outputs[i].format = format ? chosen : format_of_ending(tool, args->outputs[i].path);
-    args->format = args->n_outputs > 0 ? VKH_REPORT_TABLE : chosen;
-    if (args->plot && !ends_with(args->plot, ".svg") && !ends_with(args->plot, ".png"))
-        tool_die(tool, TOOL_USAGE, "--plot: \"%s\" ends in neither .svg nor .png", args->plot);
-}
-
-// A long run must not end at a folder that is not there.
-static void check_writable(const struct tool *tool, const struct named_file *output)
-{
-    const char *path = output->path;
-    struct stat info;
-    if (strcmp(path, "-") == 0)
-        return;
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
-        if (S_ISDIR(info.st_mode) || access(path, W_OK) != 0)
-            tool_die(tool, TOOL_FILE, "%s: %s: cannot be written", output->option, path);
-        return;
-    }
-    const char *slash = strrchr(path, '/');
-    char *folder = !slash          ? strdup(".")
-                   : slash == path ? strdup("/")
-                                   : strndup(path, (size_t)(slash - path));
-    if (!folder)
-        tool_die(tool, TOOL_MEMORY, "out of memory");
-    if (access(folder, W_OK | X_OK) != 0)
-        tool_die(tool, TOOL_FILE, "%s: %s: cannot write in this folder", output->option, path);
-    free(folder);
-}
-
-static bool is_same_file(const char *a, const char *b)
-{
-    struct stat of_a, of_b;
-    if (strcmp(a, b) == 0)
-        return true;
-    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && S_ISREG(of_a.st_mode) &&
-           of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
-}
-
-// No output replaces an input or another output.
-static void check_outputs(const struct tool *tool, const struct ppl_args *args)
-{
-    const struct named_file inputs[] = {
-        {"--model", args->model}, {"--text", args->text}, {"--tokens", args->tokens}};
-    struct named_file *files = calloc((size_t)args->n_outputs + 2, sizeof(*files));
-    if (!files)
-        tool_die(tool, TOOL_MEMORY, "out of memory");
-    uint32_t n = 0;
-    for (; n < args->n_outputs; n++)
-        files[n] = (struct named_file){"--output", args->outputs[n].path};
-    if (args->plot)
-        files[n++] = (struct named_file){"--plot", args->plot};
-    if (args->nll)
-        files[n++] = (struct named_file){"--nll", args->nll};
-    for (uint32_t i = 0; i < n; i++) {
-        check_writable(tool, &files[i]);
-        for (uint32_t j = 0; j < i; j++)
-            if (is_same_file(files[i].path, files[j].path))
-                tool_die(tool, TOOL_USAGE, "%s: %s is also the file of %s", files[i].option,
-                         files[i].path, files[j].option);
-        for (size_t j = 0; j < sizeof(inputs) / sizeof(inputs[0]); j++)
-            if (inputs[j].path && strcmp(files[i].path, "-") != 0 &&
-                is_same_file(files[i].path, inputs[j].path))
-                tool_die(tool, TOOL_USAGE, "%s: %s is also the file of %s", files[i].option,
-                         files[i].path, inputs[j].option);
-    }
-    free(files);
+    if (regime->kind != VKH_REGIME_WINDOW && regime->stride)
+        tool_die(tool, TOOL_USAGE, "--stride: it belongs to --window, which is missing");
+    if (regime->kind == VKH_REGIME_WINDOW && !regime->stride)
+        regime->stride = regime->window / 2;
+    if (regime->kind == VKH_REGIME_WINDOW && regime->stride >= regime->window)
+        tool_die(tool, TOOL_USAGE, "--stride: %u is not less than the window's %u", regime->stride,
+                 regime->window);
 }
 
 static void check_inputs(const struct tool *tool, const struct ppl_args *args)
 {
-    if (args->list_devices)
+    if (args->list_devices || args->list_methods)
         return;
     if (!args->model)
         tool_die(tool, TOOL_USAGE, "--model is missing (see --help)");
-    if (args->text && args->tokens)
+    if (args->texts.n && args->tokens.n)
         tool_die(tool, TOOL_USAGE, "--text and --tokens are both given");
-    if (!args->text && !args->tokens && !(args->memory_plan && args->n_lengths > 0))
+    if (!args->texts.n && !args->tokens.n && !(args->memory_plan && args->n_lengths > 0))
         tool_die(tool, TOOL_USAGE, "--text or --tokens is missing (see --help)");
-    check_outputs(tool, args);
+    ppl_outputs_check(tool, args);
 }
 
 void ppl_args_parse(struct tool *tool, int argc, char **argv, struct ppl_args *args)
@@ -339,10 +314,12 @@ void ppl_args_parse(struct tool *tool, int argc, char **argv, struct ppl_args *a
     argv[0] = program; // what argp's own messages begin with
     if (argp_parse(&parser, argc, argv, 0, NULL, &parse) != 0)
         tool_die(tool, TOOL_USAGE, "cannot read the command line");
-    if (args->n_methods == 0)
-        for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
-            add_method(tool, defaults[i], args);
-    settle_formats(tool, parse.format, args);
+    // A sweep needs nothing but something to compare with.
+    const size_t n_defaults = args->sweeps.n ? 1 : sizeof(defaults) / sizeof(defaults[0]);
+    for (size_t i = 0; args->methods.n < n_defaults && i == args->methods.n; i++)
+        add_string(tool, defaults[i], &args->methods);
+    settle_regime(tool, &args->regime);
+    ppl_outputs_settle(tool, parse.format, args);
     args->device.variants = args->variants;
     check_inputs(tool, args);
 }
@@ -350,7 +327,10 @@ void ppl_args_parse(struct tool *tool, int argc, char **argv, struct ppl_args *a
 void ppl_args_fini(struct ppl_args *args)
 {
     free(args->lengths);
-    free(args->methods);
+    free(args->texts.items);
+    free(args->tokens.items);
+    free(args->methods.items);
+    free(args->sweeps.items);
     free(args->outputs);
     free(args->variants);
     *args = (struct ppl_args){0};

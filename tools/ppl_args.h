@@ -12,18 +12,25 @@ struct ppl_output {
     enum vkh_report_format format;
 };
 
+struct ppl_strings {
+    const char **items;
+    uint32_t n;
+};
+
 // Strings point into argv; lists are of malloc and released by ppl_args_fini.
 struct ppl_args {
-    const char *model, *text, *tokens, *plot, *nll;
-    uint32_t *lengths; // as given; NULL: not given
+    const char *model, *plot, *nll, *curve;
+    struct ppl_strings texts, tokens; // files or folders; not both
+    uint32_t *lengths;                // as given; NULL: not given
     uint32_t n_lengths;
-    const char **methods; // never empty
-    uint32_t n_methods;
+    struct ppl_strings methods; // never empty
+    struct ppl_strings sweeps;
+    struct vkh_ppl_regime regime;
     uint32_t original_max_len, chunk; // 0: not given
     enum vkh_kv_type kv_type;
     struct vkh_device_options device;
     char *variants; // what device.variants points to
-    bool list_devices, memory_plan;
+    bool list_devices, list_methods, memory_plan;
     struct ppl_output *outputs;
     uint32_t n_outputs;
     enum vkh_report_format format; // on standard output

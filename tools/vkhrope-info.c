@@ -191,6 +191,7 @@ static enum vkh_status print_model(struct args *args)
     printf("parameters     %" PRIu64 "\n", info.parameters);
     printf("weights        %s, %s\n", info.weight_type, tool_bytes(info.weight_bytes).text);
     printf("trained at     %u tokens\n", info.context_length);
+    printf("own scaling    %s\n", *info.own_scaling ? info.own_scaling : "none");
     printf("layers         %u\n", info.n_layers);
     printf("hidden size    %u\n", info.hidden);
     printf("feed-forward   %u\n", info.ffn);

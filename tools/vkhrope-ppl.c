@@ -2,55 +2,21 @@
 // vkhrope-ppl: a model and a text in, the table of perplexities out.
 #include <stdio.h>
 #include <stdlib.h>
-#include <vkhrope/tokenizer.h>
 
-#include "input.h"
 #include "ppl_args.h"
 #include "progress.h"
+#include "texts.h"
+
+enum { MOST_MULTIPLES = 6 };
 
 // What a run works on.
 struct job {
     struct vkh_model *model;
     struct vkh_model_info info;
-    int32_t *ids;
-    uint64_t n_ids;
-    bool encoded; // the ids belong to the tokenizer's room, not to malloc
+    struct texts texts;
     uint32_t *lengths;
     uint32_t n_lengths;
 };
-
-static enum vkh_status encode_text(struct tool *tool, const struct ppl_args *args, struct job *job)
-{
-    char *text = NULL;
-    uint64_t bytes;
-    enum vkh_status status = input_read(tool, args->text, &text, &bytes);
-    if (status != VKH_OK)
-        return status;
-    const struct vkh_log log = tool_log(tool);
-    struct vkh_tokenizer *tokenizer = NULL;
-    status = vkh_tokenizer_open(args->model, &log, &tokenizer);
-    if (status == VKH_OK) {
-        tool->context = args->text;
-        status = vkh_tokenizer_encode(tokenizer, text, bytes, &job->ids, &job->n_ids);
-        tool->context = NULL;
-    }
-    vkh_tokenizer_close(&tokenizer);
-    free(text);
-    job->encoded = true;
-    return status;
-}
-
-static enum vkh_status check_ids(const struct tool *tool, const char *path, const struct job *job)
-{
-    for (uint64_t i = 0; i < job->n_ids; i++) {
-        if (job->ids[i] >= 0 && (uint32_t)job->ids[i] < job->info.vocab)
-            continue;
-        tool_message(tool, "%s: id %d at index %llu is outside the model's vocabulary of %u ids",
-                     path, job->ids[i], (unsigned long long)i, job->info.vocab);
-        return VKH_ERR_FORMAT;
-    }
-    return VKH_OK;
-}
 
 static enum vkh_status out_of_memory(const struct tool *tool)
 {
@@ -58,56 +24,43 @@ static enum vkh_status out_of_memory(const struct tool *tool)
     return VKH_ERR_MEMORY;
 }
 
-// A plan depends on how many ids there are, not on which.
-static enum vkh_status invent_ids(const struct tool *tool, const struct ppl_args *args,
-                                  struct job *job)
+// original_max_len and its multiples as far as every text goes; the whole text when it is shorter.
+static uint32_t choose_multiples(uint32_t original, const struct texts *texts, uint32_t *lengths)
 {
-    for (uint32_t i = 0; i < args->n_lengths; i++)
-        if (args->lengths[i] > job->n_ids)
-            job->n_ids = args->lengths[i];
-    job->ids = calloc(job->n_ids, sizeof(*job->ids));
-    return job->ids ? VKH_OK : out_of_memory(tool);
-}
-
-static enum vkh_status get_ids(struct tool *tool, const struct ppl_args *args, struct job *job)
-{
-    const char *path = args->text ? args->text : args->tokens;
-    if (!path)
-        return invent_ids(tool, args, job);
-    const enum vkh_status status = args->text ? encode_text(tool, args, job)
-                                              : input_read_ids(tool, path, &job->ids, &job->n_ids);
-    if (status != VKH_OK)
-        return status;
-    if (job->n_ids < 2) {
-        tool_message(tool, "%s: %llu tokens; a perplexity needs 2", path,
-                     (unsigned long long)job->n_ids);
-        return VKH_ERR_FORMAT;
+    const uint64_t shortest = texts_shortest(texts);
+    uint32_t n = 0;
+    while (n < MOST_MULTIPLES && (uint64_t)original * (n + 1) <= shortest && original >= 2) {
+        lengths[n] = original * (n + 1);
+        n++;
     }
-    return check_ids(tool, path, job);
+    if (n == 0)
+        lengths[n++] = shortest < UINT32_MAX ? (uint32_t)shortest : UINT32_MAX;
+    return n;
 }
 
-// original_max_len and its multiples as far as the text goes; the whole text when it is shorter.
-static enum vkh_status choose_lengths(const struct tool *tool, uint32_t original, struct job *job)
+static enum vkh_status choose_lengths(const struct tool *tool, const struct ppl_args *args,
+                                      struct job *job)
 {
-    enum { MOST_MULTIPLES = 6 };
+    const uint32_t original =
+        args->original_max_len ? args->original_max_len : job->info.context_length;
+    const uint64_t longest = texts_longest(&job->texts);
     job->lengths = calloc(MOST_MULTIPLES, sizeof(*job->lengths));
     if (!job->lengths)
         return out_of_memory(tool);
-    while (job->n_lengths < MOST_MULTIPLES &&
-           (uint64_t)original * (job->n_lengths + 1) <= job->n_ids && original >= 2) {
-        job->lengths[job->n_lengths] = original * (job->n_lengths + 1);
-        job->n_lengths++;
+    if (args->regime.kind == VKH_REGIME_PREFIX) {
+        job->n_lengths = choose_multiples(original, &job->texts, job->lengths);
+    } else {
+        job->n_lengths = 1;
+        job->lengths[0] = longest < UINT32_MAX ? (uint32_t)longest : UINT32_MAX;
     }
-    if (job->n_lengths == 0)
-        job->lengths[job->n_lengths++] =
-            job->n_ids < UINT32_MAX ? (uint32_t)job->n_ids : UINT32_MAX;
     if (tool->quiet)
         return VKH_OK;
     if (job->lengths[0] == original)
         tool_message(tool,
                      "no --lengths given: %u to %u tokens in steps of original_max_len, of the "
                      "text's %llu",
-                     original, job->lengths[job->n_lengths - 1], (unsigned long long)job->n_ids);
+                     original, job->lengths[job->n_lengths - 1],
+                     (unsigned long long)texts_shortest(&job->texts));
     else
         tool_message(tool, "no --lengths given: all %u tokens of the text", job->lengths[0]);
     return VKH_OK;
@@ -116,18 +69,18 @@ static enum vkh_status choose_lengths(const struct tool *tool, uint32_t original
 static enum vkh_status get_lengths(const struct tool *tool, const struct ppl_args *args,
                                    struct job *job)
 {
-    const uint32_t original =
-        args->original_max_len ? args->original_max_len : job->info.context_length;
+    const uint64_t longest = texts_longest(&job->texts);
     if (!args->lengths)
-        return choose_lengths(tool, original, job);
+        return choose_lengths(tool, args, job);
     job->lengths = malloc(args->n_lengths * sizeof(*job->lengths));
     if (!job->lengths)
         return out_of_memory(tool);
     for (; job->n_lengths < args->n_lengths; job->n_lengths++) {
         const uint32_t length = args->lengths[job->n_lengths];
-        if (length > job->n_ids) {
+        if (length > longest) {
             tool_message(tool, "--lengths: %u tokens asked for, but %s has %llu", length,
-                         args->text ? args->text : args->tokens, (unsigned long long)job->n_ids);
+                         job->texts.n > 1 ? "the longest text" : job->texts.items[0].name,
+                         (unsigned long long)longest);
             return VKH_ERR_ARGUMENT;
         }
         job->lengths[job->n_lengths] = length;
@@ -142,16 +95,14 @@ static enum vkh_status open_job(struct tool *tool, const struct ppl_args *args, 
     if (status != VKH_OK)
         return status;
     job->info = vkh_model_get_info(job->model);
-    status = get_ids(tool, args, job);
+    status = texts_open(tool, args, job->info.vocab, &job->texts);
     return status == VKH_OK ? get_lengths(tool, args, job) : status;
 }
 
 static void close_job(struct job *job)
 {
     vkh_model_close(&job->model);
-    if (job->encoded)
-        vkh_ids_free(&job->ids);
-    free(job->ids);
+    texts_close(&job->texts);
     free(job->lengths);
 }
 
@@ -180,8 +131,8 @@ static enum vkh_status print_plan(struct vkh_device *device, const struct vkh_pp
 
 // Tries every output, so that one that fails does not cost the others; the first failure's status.
 static enum vkh_status write_outputs(const struct ppl_args *args, const struct tool *tool,
-                                     const struct vkh_ppl_results *results, const int32_t *ids,
-                                     const struct vkh_log *log)
+                                     const struct vkh_ppl_results *results,
+                                     const struct vkh_ppl_text *texts, const struct vkh_log *log)
 {
     enum vkh_status first = VKH_OK, status;
     bool to_stdout = args->n_outputs == 0 || !tool->quiet;
@@ -193,7 +144,11 @@ static enum vkh_status write_outputs(const struct ppl_args *args, const struct t
             to_stdout = false;
     }
     if (args->nll) {
-        status = vkh_report_nll(results, ids, args->nll, log);
+        status = vkh_report_nll(results, texts, args->nll, log);
+        first = first == VKH_OK ? status : first;
+    }
+    if (args->curve) {
+        status = vkh_report_curve(results, args->curve, log);
         first = first == VKH_OK ? status : first;
     }
     if (to_stdout) {
@@ -212,13 +167,19 @@ static enum vkh_status evaluate(struct tool *tool, const struct ppl_args *args,
                                 struct progress *progress)
 {
     const struct vkh_log log = tool_log(tool);
+    struct vkh_ppl_regime regime = args->regime;
+    regime.has_bos = regime.kind == VKH_REGIME_CHUNKED && job->texts.has_bos;
+    regime.bos = job->texts.bos;
     const struct vkh_ppl_options options = {
-        .ids = job->ids,
-        .n_ids = job->n_ids,
+        .texts = job->texts.items,
+        .n_texts = job->texts.n,
+        .regime = regime,
         .lengths = job->lengths,
         .n_lengths = job->n_lengths,
-        .methods = args->methods,
-        .n_methods = args->n_methods,
+        .methods = args->methods.items,
+        .n_methods = args->methods.n,
+        .sweeps = args->sweeps.items,
+        .n_sweeps = args->sweeps.n,
         .original_max_len = args->original_max_len,
         .chunk = args->chunk,
         .kv_type = args->kv_type,
@@ -233,9 +194,29 @@ static enum vkh_status evaluate(struct tool *tool, const struct ppl_args *args,
     enum vkh_status status = vkh_ppl_run(device, job->model, &options, &log, &results);
     progress_end(progress);
     if (status == VKH_OK)
-        status = write_outputs(args, tool, results, job->ids, &log);
+        status = write_outputs(args, tool, results, job->texts.items, &log);
     vkh_ppl_results_destroy(&results);
     return status;
+}
+
+static void print_method(void *user, const char *usage, const char *about)
+{
+    (void)user;
+    printf("%s\n    %s\n", usage, about);
+}
+
+static void print_key(void *user, const char *key, const char *about)
+{
+    (void)user;
+    printf("      %-16s %s\n", key, about);
+}
+
+static void list_methods(void)
+{
+    puts("Methods are terms joined by +, applied from left to right. One without a schedule of\n"
+         "frequencies keeps the model's own scaling; one with a schedule replaces it, unless own\n"
+         "is among its terms.\n");
+    vkh_ppl_methods(print_method, print_key, NULL);
 }
 
 int main(int argc, char **argv)
@@ -247,6 +228,9 @@ int main(int argc, char **argv)
     enum vkh_status status;
     if (args.list_devices) {
         status = tool_list_devices(&tool);
+    } else if (args.list_methods) {
+        status = VKH_OK;
+        list_methods();
     } else {
         struct job job = {0};
         struct vkh_device *device = NULL;

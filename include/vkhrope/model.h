@@ -30,6 +30,7 @@ struct vkh_model_info {
     const char *architecture; // "llama"
     const char *weight_type;  // of most elements: "F16"
     uint32_t context_length;  // tokens it was trained at, before any extension
+    const char *own_scaling;  // of its rotary frequencies, as terms of a method; "": none
     uint32_t n_layers, hidden, n_heads, n_kv_heads, head_dim, ffn, vocab;
     uint64_t parameters;
     uint64_t weight_bytes; // in the files

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Perplexity of a text at several lengths by several RoPE methods.
+// Perplexity of texts at several lengths by several RoPE methods.
 //
-// PPL at length n = exp(mean NLL of tokens 1 … n-1, each given all before it), positions from 0:
-// what a Hugging Face forward with labels gives.
+// PPL at length n = exp(mean NLL of the first n tokens of a text, as far as they are scored). What
+// is scored, and given what, is the regime's to say; in the usual one each of tokens 1 … n-1 is
+// given all before it, positions from 0: what a Hugging Face forward with labels gives.
 #ifndef VKHROPE_PERPLEXITY_H
 #define VKHROPE_PERPLEXITY_H
 
@@ -29,14 +30,57 @@ enum vkh_kv_type {
     VKH_KV_F16,
 };
 
+enum vkh_ppl_regime_kind {
+    // One pass from position 0: token t, from 1 on, given the t before it.
+    VKH_REGIME_PREFIX,
+    // Windows of `window` tokens that begin `stride` apart, each at position 0. Every token from 1
+    // on is scored once, in the first window that reaches it: given all before it in the first
+    // window, and from window - stride to window - 1 tokens in the others. Hugging Face's guide.
+    VKH_REGIME_WINDOW,
+    // Disjoint windows of `window` tokens, each from position 0, of which the tokens after the
+    // first
+    // window / 2 + 1 are scored; an incomplete last window is left out. llama.cpp's
+    // llama-perplexity.
+    VKH_REGIME_CHUNKED,
+};
+
+struct vkh_ppl_regime {
+    enum vkh_ppl_regime_kind kind;
+    uint32_t window; // tokens: 2 or more, 4 or more where chunked
+    uint32_t stride; // of VKH_REGIME_WINDOW, in [1, window - 1]
+    bool has_bos;    // where chunked: `bos` takes the place of each window's first token
+    int32_t bos;
+};
+
+// Whether token `t` of a text's first n is scored.
+VKH_API bool vkh_ppl_regime_scores(const struct vkh_ppl_regime *regime, uint32_t t, uint32_t n);
+
+// The tokens that token `t` is given, which is also its index from its window's beginning.
+VKH_API uint32_t vkh_ppl_regime_context(const struct vkh_ppl_regime *regime, uint32_t t);
+
+struct vkh_ppl_text {
+    const char *name;   // for the results; may be NULL
+    const int32_t *ids; // each in [0, vocab)
+    uint64_t n_ids;     // 2 or more; a window or more where chunked
+};
+
 struct vkh_ppl_options {
-    const int32_t *ids; // the text; each in [0, vocab)
+    const int32_t *ids; // one text; each in [0, vocab)
     uint64_t n_ids;
-    const uint32_t *lengths; // tokens, each in [2, n_ids]; any order
+    const struct vkh_ppl_text *texts; // or several, which `ids` is not one of
+    uint32_t n_texts;
+    struct vkh_ppl_regime regime; // zeroed: VKH_REGIME_PREFIX
+    // Tokens, each from 2 to the longest text's; any order. In the prefix regime a text shorter
+    // than a length has no part in its cells; in the others it is taken as far as it goes.
+    const uint32_t *lengths;
     uint32_t n_lengths;
-    // "baseline", "hybrid:cf=2", "linear:factor=4", or terms joined by '+'
+    // "baseline", "hybrid:cf=2", … (vkh_ppl_methods), or terms joined by '+'
     const char *const *methods;
     uint32_t n_methods;
+    // Methods with one value that is a range, KEY=LOW..HIGH:STEP: "hybrid:cf=1.2..3.0:0.1". Each
+    // value is a method after those above.
+    const char *const *sweeps;
+    uint32_t n_sweeps;
     uint32_t original_max_len; // L of the methods; 0: the model's context length
     uint32_t chunk; // tokens at once, rounded to what the kernels take; 0: for the device
     enum vkh_kv_type kv_type;
@@ -50,16 +94,62 @@ struct vkh_ppl_options {
 struct vkh_ppl_cell {
     const char *method;
     uint32_t length;
-    uint32_t tokens_scored;     // length - 1
-    double nll;                 // mean, in nats
-    double ppl;                 // exp(nll)
-    double standard_error;      // of ppl: ppl * deviation of the NLL / sqrt(tokens_scored)
+    uint64_t tokens_scored; // of all texts
+    double nll;             // mean over these tokens, in nats
+    double ppl;             // exp(nll)
+    double standard_error;  // of ppl: ppl * deviation of the NLL / sqrt(tokens_scored)
+    uint32_t texts;         // that have a part in it
+    // Between texts: of ppl, were other texts of the kind taken; NaN with one text.
+    double text_error;
+    // Every text alike, however long: exp(mean of the texts' mean NLLs), and its error between
+    // them.
+    double macro_nll, macro_ppl, macro_error;
     bool compression_active;    // some token below `length` has other angles than without a method
     double vs_baseline_percent; // (baseline - ppl) / baseline * 100; NaN without a baseline
     // Wall time of this method up to this length, shared prefix included; interpolated inside a
     // chunk.
     double seconds;
     double tokens_per_second; // length / seconds
+};
+
+// One text's part in a cell. tokens_scored 0: none, and the rest is NaN.
+struct vkh_ppl_text_cell {
+    uint32_t tokens_scored;
+    double nll, ppl;
+};
+
+// What a method came to on this model.
+struct vkh_ppl_method {
+    const char *applied; // with the model's own scaling in it: "llama3:factor=8,…+hybrid:cf=2"
+    uint32_t passes;     // over one text at the most; one answers every length unless…
+    const char *why;     // …: "dynamic-ntk: its base grows with the length"; NULL with one
+};
+
+// One sweep: its methods, by their index, and the value each has.
+struct vkh_ppl_sweep {
+    const char *spec, *parameter; // as asked for; "cf"
+    uint32_t n;
+    const uint32_t *methods; // [n]
+    const double *values;    // [n]
+    // [n_lengths], which of the n has the lowest PPL; UINT32_MAX where all do as the baseline does.
+    uint32_t *best;
+};
+
+// NLL against position, which is a token's index from its window's beginning. Buckets without a
+// scored token are left out. A method with more than one pass is shown at the longest length.
+enum vkh_ppl_curve_scale {
+    VKH_CURVE_LINEAR, // buckets alike, 64 at the most
+    VKH_CURVE_LOG,    // each twice as wide as the one before
+    VKH_CURVES,
+};
+struct vkh_ppl_bucket {
+    uint32_t first, end; // positions [first, end)
+    uint64_t tokens;     // scored there, over all texts
+};
+struct vkh_ppl_curve {
+    uint32_t n_buckets;
+    const struct vkh_ppl_bucket *buckets;
+    const double *nll, *standard_error; // [n_methods][n_buckets]
 };
 
 // Device bytes. KV caches are those alive at once at the worst moment.
@@ -77,13 +167,25 @@ struct vkh_ppl_results {
     const char *variants; // "matmul=floor,attention=floor,…"
     uint32_t original_max_len;
     bool original_max_len_from_model;
-    uint64_t tokens_available;
+    const char *own_scaling; // the model's own: "llama3:factor=8,…"; "" without one
+    struct vkh_ppl_regime regime;
+    uint64_t tokens_available; // over all texts
+    uint32_t n_texts;
+    const char **text_names;     // [n_texts], "" where none was given
+    const uint64_t *text_tokens; // [n_texts], available
+    const uint32_t *text_used;   // [n_texts], what the longest length that it reaches takes of it
     uint32_t chunk;
     uint32_t n_methods, n_lengths;
-    const char **methods;       // as asked for, canonical spelling: "hybrid:cf=1.5"
-    const uint32_t *lengths;    // ascending, without repeats
-    struct vkh_ppl_cell *cells; // [n_methods][n_lengths]
-    // With keep_nll: [n_methods][longest]; that of token t given all before it at t, 0 at t = 0.
+    const char **methods;                  // as asked for, canonical spelling: "hybrid:cf=1.5"
+    const uint32_t *lengths;               // ascending, without repeats
+    struct vkh_ppl_cell *cells;            // [n_methods][n_lengths]
+    struct vkh_ppl_text_cell *text_cells;  // [n_texts][n_methods][n_lengths]
+    struct vkh_ppl_method *method_details; // [n_methods]
+    uint32_t n_sweeps;
+    struct vkh_ppl_sweep *sweeps;
+    struct vkh_ppl_curve curves[VKH_CURVES];
+    // With keep_nll: [n_texts][n_methods], each [text_used]; that of token t at t, 0 where it is
+    // not scored. NULL where text_used is 0.
     float **nll;
     struct vkh_ppl_memory memory;
     double seconds;         // wall time of the whole evaluation
@@ -107,6 +209,12 @@ VKH_API enum vkh_status vkh_ppl_run(struct vkh_device *device, const struct vkh_
                                     const struct vkh_ppl_options *options,
                                     const struct vkh_log *log, struct vkh_ppl_results **results);
 VKH_API void vkh_ppl_results_destroy(struct vkh_ppl_results **results);
+
+// What there is to write in a method: calls `visit` for each term, with how it is written
+// ("hybrid:cf=NUMBER"), what it does, and then for each of its keys ("cf", and what it is).
+VKH_API void vkh_ppl_methods(void (*visit)(void *user, const char *usage, const char *about),
+                             void (*visit_key)(void *user, const char *key, const char *about),
+                             void *user);
 
 // The kernel variants that the forward pass of a model with F16 weights would use on a device.
 // Calls `visit` for each operation and variant, in the order of preference, worst first.

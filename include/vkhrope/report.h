@@ -37,9 +37,16 @@ VKH_API enum vkh_status vkh_report_plot(const struct vkh_ppl_results *results, c
                                         const struct vkh_log *log);
 
 // One line a scored token and method: method, position, id, NLL, separated by tabs, under a header
-// line. Needs results with keep_nll; `ids` is the text they were made from.
-VKH_API enum vkh_status vkh_report_nll(const struct vkh_ppl_results *results, const int32_t *ids,
-                                       const char *path, const struct vkh_log *log);
+// line; with several texts, or in windows, also the text and the tokens that it was given. Needs
+// results with keep_nll; `texts` is what they were made from, [n_texts].
+VKH_API enum vkh_status vkh_report_nll(const struct vkh_ppl_results *results,
+                                       const struct vkh_ppl_text *texts, const char *path,
+                                       const struct vkh_log *log);
+
+// One line a method, scale ("linear", "log") and bucket: where it begins and ends, scored tokens,
+// their mean NLL, its standard error and the regime, separated by tabs, under a header line.
+VKH_API enum vkh_status vkh_report_curve(const struct vkh_ppl_results *results, const char *path,
+                                         const struct vkh_log *log);
 
 #ifdef __cplusplus
 }

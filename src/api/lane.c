@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/rope_source.h"
 #include "api/session.h"
 #include "base/arena.h"
 #include "base/log.h"
@@ -39,22 +40,21 @@ static enum vkh_status out_of_memory(const struct vkh_session *session)
 static enum vkh_status plan_lane(struct vkh_lane *lane, const struct vkh_lane_options *options)
 {
     const struct vkh_session *session = lane->session;
-    const struct vkh_config *c = &session->model->config;
-    const struct vkh_rope_setting rope = {
-        .base = c->rope_base,
-        .dims = c->rotary_dim,
-        .factors = c->rope_factors,
-        .original_max_len =
-            options->original_max_len ? options->original_max_len : c->context_length,
-        .length = options->max_tokens,
-    };
+    struct vkh_rope_source rope;
     struct vkh_method method;
     if (options->max_tokens == 0)
         return vkh_fail(&session->log, VKH_ERR_ARGUMENT, "lane: max_tokens is 0");
     enum vkh_status status =
         vkh_method_parse(options->method ? options->method : "baseline", &session->log, &method);
     if (status == VKH_OK)
-        status = vkh_schedule_init(&method, &rope, &lane->arena, &session->log, &lane->schedule);
+        status = vkh_rope_source_init(&session->model->config, &session->log, &rope);
+    if (status != VKH_OK)
+        return status;
+    if (options->original_max_len)
+        rope.setting.original_max_len = options->original_max_len;
+    rope.setting.length = options->max_tokens;
+    status =
+        vkh_schedule_init(&method, &rope.setting, &lane->arena, &session->log, &lane->schedule);
     if (status != VKH_OK)
         return status;
     lane->max_tokens = options->max_tokens;
@@ -64,7 +64,7 @@ static enum vkh_status plan_lane(struct vkh_lane *lane, const struct vkh_lane_op
 
 // What a pass is created with: ids and targets come with the feeds.
 struct inputs {
-    uint64_t *positions, *frequencies;
+    uint64_t *positions, *frequencies, *local_frequencies; // the last NULL where there are none
     int32_t *zeros;
 };
 
@@ -72,14 +72,19 @@ static bool fill_inputs(const struct vkh_lane *lane, uint32_t first, uint32_t n,
 {
     const struct vkh_schedule *schedule = &lane->schedule;
     in->positions = malloc(n * sizeof(*in->positions));
-    in->frequencies = malloc(schedule->n_frequencies * sizeof(*in->frequencies));
+    in->frequencies = malloc(2 * schedule->n_frequencies * sizeof(*in->frequencies));
     in->zeros = calloc(n, sizeof(*in->zeros));
+    in->local_frequencies = NULL;
     if (!in->positions || !in->frequencies || !in->zeros)
         return false;
     for (uint32_t i = 0; i < n; i++)
         vkh_fixed_position(vkh_schedule_position(schedule, (uint64_t)first + i), &in->positions[i]);
     for (uint32_t i = 0; i < schedule->n_frequencies; i++)
         vkh_fixed_frequency(schedule->frequencies[i], &in->frequencies[i]);
+    if (schedule->local_frequencies)
+        in->local_frequencies = in->frequencies + schedule->n_frequencies;
+    for (uint32_t i = 0; in->local_frequencies && i < schedule->n_frequencies; i++)
+        vkh_fixed_frequency(schedule->local_frequencies[i], &in->local_frequencies[i]);
     return true;
 }
 
@@ -103,6 +108,7 @@ static enum vkh_status create_pass(struct vkh_lane *lane, uint32_t first)
             .targets = in.zeros,
             .positions = in.positions,
             .frequencies = in.frequencies,
+            .local_frequencies = in.local_frequencies,
             .n_frequencies = lane->schedule.n_frequencies,
             .attention_scale = (float)lane->schedule.attention_scale,
         };

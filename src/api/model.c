@@ -40,6 +40,7 @@ struct vkh_model_info vkh_model_get_info(const struct vkh_model *model)
         .architecture = c->architecture,
         .weight_type = vkh_dtype_info(commonest_type(model))->name,
         .context_length = c->context_length,
+        .own_scaling = c->rope_scaling,
         .n_layers = c->n_layers,
         .hidden = c->hidden,
         .n_heads = c->n_heads,

@@ -4,9 +4,11 @@
 #include <string.h>
 #include <vkhrope/perplexity.h>
 
+#include "api/rope_source.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "eval/cells.h"
+#include "eval/curve.h"
 #include "eval/memory.h"
 #include "eval/walk.h"
 #include "gpu/stream.h"
@@ -23,6 +25,7 @@ struct evaluation {
     const struct vkh_model *model;
     const struct vkh_ppl_options *options;
     const struct vkh_log *log;
+    struct vkh_rope_source rope;
     struct vkh_eval eval;
     struct vkh_graph_plan graph_plan;
     struct vkh_stream *stream;
@@ -42,15 +45,9 @@ static enum vkh_status plan(struct evaluation *e, struct vkh_arena *arena,
                             struct vkh_ppl_memory *memory)
 {
     const struct vkh_config *c = &e->model->config;
-    const struct vkh_rope_setting rope = {
-        .base = c->rope_base,
-        .dims = c->rotary_dim,
-        .factors = c->rope_factors,
-        .local_base = c->local_rope_base,
-        .original_max_len = c->context_length,
-    };
-    const enum vkh_status status =
-        vkh_eval_init(e->options, &rope, c->vocab, arena, e->log, &e->eval);
+    enum vkh_status status = vkh_rope_source_init(c, e->log, &e->rope);
+    if (status == VKH_OK)
+        status = vkh_eval_init(e->options, &e->rope.setting, c->vocab, arena, e->log, &e->eval);
     if (status != VKH_OK)
         return status;
     size_up(e, e->options->kv_type, memory);
@@ -104,16 +101,72 @@ static enum vkh_status describe(const struct evaluation *e, struct owned_results
     r->original_max_len_from_model = e->options->original_max_len == 0;
     r->original_max_len =
         e->options->original_max_len ? e->options->original_max_len : info.context_length;
-    r->tokens_available = e->options->n_ids;
     r->chunk = vkh_graph_get_plan(e->graph)->chunk;
+    r->own_scaling = copy(arena, info.own_scaling);
+    r->regime = e->options->regime;
     r->n_methods = e->eval.n_lanes;
     r->n_lengths = e->eval.n_lengths;
-    r->methods = e->eval.names;
     r->lengths = e->eval.lengths;
+    r->n_sweeps = e->eval.n_sweeps;
+    r->sweeps = e->eval.sweeps;
     r->device_tokens = e->eval.device_tokens;
-    if (!r->model || !r->architecture || !r->device || !r->driver || !r->variants)
+    if (!r->model || !r->architecture || !r->device || !r->driver || !r->variants ||
+        !r->own_scaling)
         return vkh_fail(e->log, VKH_ERR_MEMORY, "results: out of host memory");
     return VKH_OK;
+}
+
+// How many readings of one text a lane takes, at the most.
+static uint32_t count_passes(const struct vkh_eval *eval, uint32_t lane)
+{
+    uint32_t most = 0;
+    for (uint32_t text = 0; text < eval->n_texts; text++) {
+        uint32_t n = 0;
+        for (uint32_t i = 0; i < eval->n_readings; i++)
+            n += eval->readings[i].lane == lane && eval->readings[i].text == text;
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+static enum vkh_status describe_methods(const struct evaluation *e, struct owned_results *owned)
+{
+    const struct vkh_eval *eval = &e->eval;
+    struct vkh_ppl_results *r = &owned->results;
+    r->methods = vkh_arena_alloc(&owned->arena, eval->n_lanes, sizeof(*r->methods));
+    r->method_details = vkh_arena_alloc(&owned->arena, eval->n_lanes, sizeof(*r->method_details));
+    if (!r->methods || !r->method_details)
+        return vkh_fail(e->log, VKH_ERR_MEMORY, "results: out of host memory");
+    for (uint32_t i = 0; i < eval->n_lanes; i++) {
+        const struct vkh_lane *lane = &eval->lanes[i];
+        const uint32_t passes = count_passes(eval, i);
+        r->methods[i] = lane->name;
+        r->method_details[i] =
+            (struct vkh_ppl_method){lane->applied, passes, passes > 1 ? lane->why : NULL};
+    }
+    return VKH_OK;
+}
+
+static enum vkh_status describe_texts(const struct evaluation *e, struct owned_results *owned)
+{
+    const struct vkh_eval *eval = &e->eval;
+    struct vkh_ppl_results *r = &owned->results;
+    uint64_t *tokens = vkh_arena_alloc(&owned->arena, eval->n_texts, sizeof(*tokens));
+    uint32_t *used = vkh_arena_alloc(&owned->arena, eval->n_texts, sizeof(*used));
+    r->n_texts = eval->n_texts;
+    r->text_names = vkh_arena_alloc(&owned->arena, eval->n_texts, sizeof(*r->text_names));
+    bool good = tokens && used && r->text_names;
+    for (uint32_t i = 0; i < eval->n_texts && good; i++) {
+        const struct vkh_reading *reading = vkh_eval_longest_reading(eval, i, 0);
+        tokens[i] = eval->texts[i].n_ids;
+        used[i] = reading ? reading->n_tokens : 0;
+        r->tokens_available += tokens[i];
+        r->text_names[i] = copy(&owned->arena, eval->texts[i].name ? eval->texts[i].name : "");
+        good = r->text_names[i] != NULL;
+    }
+    r->text_tokens = tokens;
+    r->text_used = used;
+    return good ? VKH_OK : vkh_fail(e->log, VKH_ERR_MEMORY, "results: out of host memory");
 }
 
 static enum vkh_status walk(struct evaluation *e, struct vkh_ppl_results *results)
@@ -129,19 +182,38 @@ static enum vkh_status walk(struct evaluation *e, struct vkh_ppl_results *result
     return status;
 }
 
+// Each lane's NLL of each text, at the longest length.
+static enum vkh_status keep_nll(const struct evaluation *e, struct owned_results *owned)
+{
+    const struct vkh_eval *eval = &e->eval;
+    const size_t n = (size_t)eval->n_texts * eval->n_lanes;
+    if (!e->options->keep_nll)
+        return VKH_OK;
+    float **nll = owned->results.nll = vkh_arena_alloc(&owned->arena, n, sizeof(*nll));
+    if (!nll)
+        return vkh_fail(e->log, VKH_ERR_MEMORY, "results: out of host memory");
+    for (uint32_t i = 0; i < n; i++) {
+        const struct vkh_reading *reading =
+            vkh_eval_longest_reading(eval, i / eval->n_lanes, i % eval->n_lanes);
+        nll[i] = reading ? reading->nll : NULL;
+    }
+    return VKH_OK;
+}
+
 static enum vkh_status tabulate(const struct evaluation *e, struct owned_results *owned)
 {
     const struct vkh_eval *eval = &e->eval;
     struct vkh_ppl_results *r = &owned->results;
-    r->cells =
-        vkh_arena_alloc(&owned->arena, eval->n_lanes, (size_t)eval->n_lengths * sizeof(*r->cells));
-    if (e->options->keep_nll)
-        r->nll = vkh_arena_alloc(&owned->arena, eval->n_lanes, sizeof(*r->nll));
-    if (!r->cells || (e->options->keep_nll && !r->nll))
+    struct vkh_arena *arena = &owned->arena;
+    const size_t n = (size_t)eval->n_lanes * eval->n_lengths;
+    r->cells = vkh_arena_alloc(arena, n, sizeof(*r->cells));
+    r->text_cells = vkh_arena_alloc(arena, n, eval->n_texts * sizeof(*r->text_cells));
+    if (!r->cells || !r->text_cells)
         return vkh_fail(e->log, VKH_ERR_MEMORY, "results: out of host memory");
-    for (uint32_t lane = 0; r->nll && lane < eval->n_lanes; lane++)
-        r->nll[lane] = vkh_eval_track(eval, lane, eval->n_lengths - 1)->nll;
-    return vkh_eval_cells(eval, e->log, r->cells);
+    enum vkh_status status = keep_nll(e, owned);
+    if (status == VKH_OK)
+        status = vkh_eval_cells(eval, e->log, r->cells, r->text_cells);
+    return status == VKH_OK ? vkh_eval_curves(eval, arena, e->log, r->curves) : status;
 }
 
 static enum vkh_status evaluate(struct evaluation *e, struct owned_results *owned)
@@ -164,6 +236,10 @@ static enum vkh_status evaluate(struct evaluation *e, struct owned_results *owne
         status = walk(e, &owned->results);
     if (status == VKH_OK)
         status = describe(e, owned);
+    if (status == VKH_OK)
+        status = describe_methods(e, owned);
+    if (status == VKH_OK)
+        status = describe_texts(e, owned);
     if (status == VKH_OK)
         status = tabulate(e, owned);
     vkh_stream_destroy(&e->stream);

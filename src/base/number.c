@@ -45,6 +45,10 @@ bool vkh_number_parse(const char *text, size_t length, double *number)
 
 void vkh_number_format(double number, char text[VKH_NUMBER_TEXT])
 {
+    if (fabs(number) < 1e15 && number == floor(number)) {
+        snprintf(text, VKH_NUMBER_TEXT, "%.0f", number);
+        return;
+    }
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(text, VKH_NUMBER_TEXT, "%.*g", digits, number);
         if (strtod(text, NULL) == number)
@@ -52,7 +56,9 @@ void vkh_number_format(double number, char text[VKH_NUMBER_TEXT])
     }
     const char *point = decimal_point();
     const size_t n = strlen(point);
-    char *at = strstr(text, point);
+    char *at = strstr(text, point), *plus = strchr(text, '+');
+    if (plus) // of an exponent
+        memmove(plus, plus + 1, strlen(plus));
     if (at && n > 0) {
         *at = '.';
         memmove(at + 1, at + n, strlen(at + n) + 1);

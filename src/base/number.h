@@ -12,7 +12,8 @@ enum { VKH_NUMBER_TEXT = 32 };
 // anything else.
 bool vkh_number_parse(const char *text, size_t length, double *number);
 
-// Writes the shortest of %.1g … %.17g that reads back as the same finite number.
+// Writes whole numbers below 10^15 as they are, others as the shortest of %.1g … %.17g that reads
+// back as the same finite number; never a '+'.
 void vkh_number_format(double number, char text[VKH_NUMBER_TEXT]);
 
 #endif

@@ -17,71 +17,164 @@ double vkh_marks_until(const struct vkh_marks *marks, uint32_t n_tokens)
     return begin + (end - begin) * (n_tokens - first) / size;
 }
 
-static double seconds_until(const struct vkh_eval *eval, const struct vkh_track *track,
-                            uint32_t length)
+// Of the tracks of a lane that score a token within the length.
+static double seconds_until(const struct vkh_eval *eval, uint32_t lane, uint32_t index)
 {
-    const struct vkh_group *group = &eval->groups[track->group];
-    const uint32_t shared = (uint32_t)vkh_min_size(length, group->prefix_tokens);
-    return vkh_marks_until(&group->marks, shared) + vkh_marks_until(&track->marks, length - shared);
-}
-
-// Mean and sample standard deviation of nll[1 … length-1]; the latter 0 when there is only one.
-static void moments(const float *nll, uint32_t length, double *mean, double *deviation)
-{
-    const double n = length - 1;
-    double sum = 0.0, squares = 0.0;
-    for (uint32_t t = 1; t < length; t++)
-        sum += (double)nll[t];
-    *mean = sum / n;
-    for (uint32_t t = 1; t < length; t++) {
-        const double off = (double)nll[t] - *mean;
-        squares += off * off;
+    double seconds = 0.0;
+    for (uint32_t i = 0; i < eval->n_tracks; i++) {
+        const struct vkh_track *track = &eval->tracks[i];
+        const struct vkh_reading *reading = &eval->readings[track->reading];
+        if (reading->lane != lane || index < reading->first_length ||
+            index >= reading->first_length + reading->n_lengths)
+            continue;
+        const uint32_t n = vkh_eval_tokens(eval, reading->text, index);
+        if (track->origin + track->scored_from >= n)
+            continue;
+        const struct vkh_group *group = &eval->groups[track->group];
+        const uint32_t used = (uint32_t)vkh_min_size(n - track->origin, track->n_tokens);
+        const uint32_t shared = (uint32_t)vkh_min_size(used, group->prefix_tokens);
+        seconds +=
+            vkh_marks_until(&group->marks, shared) + vkh_marks_until(&track->marks, used - shared);
     }
-    *deviation = n > 1 ? sqrt(squares / (n - 1)) : 0.0;
+    return fmax(seconds, 1e-9);
 }
 
-static enum vkh_status check_track(const struct vkh_eval *eval, const struct vkh_track *track,
-                                   const struct vkh_log *log)
+static bool is_active(const struct vkh_eval *eval, uint32_t lane, uint32_t index)
 {
-    for (uint32_t t = 1; t < track->n_tokens; t++)
-        if (!isfinite(track->nll[t]))
+    for (uint32_t i = 0; i < eval->n_tracks; i++) {
+        const struct vkh_track *track = &eval->tracks[i];
+        const struct vkh_reading *reading = &eval->readings[track->reading];
+        const uint32_t n = vkh_eval_tokens(eval, reading->text, index);
+        if (reading->lane == lane && index >= reading->first_length &&
+            index < reading->first_length + reading->n_lengths && track->origin < n &&
+            track->plain_tokens < vkh_min_size(n - track->origin, track->n_tokens))
+            return true;
+    }
+    return false;
+}
+
+// Scored tokens, the mean of their NLL and its sample standard deviation; the latter 0 when there
+// is only one.
+struct moments {
+    uint64_t n;
+    double mean, deviation;
+};
+
+// Of the texts [first, end) in their order.
+static struct moments moments_of(const struct vkh_eval *eval, uint32_t lane, uint32_t index,
+                                 uint32_t first, uint32_t end)
+{
+    const struct vkh_ppl_regime *regime = &eval->options->regime;
+    struct moments m = {0, 0.0, 0.0};
+    double sum = 0.0, squares = 0.0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t text = first; text < end; text++) {
+            const struct vkh_reading *reading = vkh_eval_reading(eval, text, lane, index);
+            const uint32_t length = reading ? vkh_eval_tokens(eval, text, index) : 0;
+            for (uint32_t t = 1; t < length; t++) {
+                if (!vkh_ppl_regime_scores(regime, t, length))
+                    continue;
+                const double off = (double)reading->nll[t] - m.mean;
+                m.n += pass == 0;
+                sum += pass == 0 ? off : 0.0;
+                squares += pass == 1 ? off * off : 0.0;
+            }
+        }
+        m.mean = m.n ? sum / (double)m.n : 0.0;
+    }
+    m.deviation = m.n > 1 ? sqrt(squares / (double)(m.n - 1)) : 0.0;
+    return m;
+}
+
+static enum vkh_status check_reading(const struct vkh_eval *eval, const struct vkh_reading *reading,
+                                     const struct vkh_log *log)
+{
+    for (uint32_t t = 1; t < reading->n_tokens; t++)
+        if (!isfinite(reading->nll[t]))
             return vkh_fail(log, VKH_ERR_INTERNAL, "method %s: the NLL of token %u is %g",
-                            eval->names[track->lane], t, (double)track->nll[t]);
+                            eval->lanes[reading->lane].name, t, (double)reading->nll[t]);
     return VKH_OK;
 }
 
-static enum vkh_status fill_cell(const struct vkh_eval *eval, uint32_t lane, uint32_t index,
-                                 const struct vkh_log *log, struct vkh_ppl_cell *cell)
+// The cells of each text, `all` being what they are together; counts those that have a part.
+static uint32_t fill_texts(const struct vkh_eval *eval, uint32_t lane, uint32_t index,
+                           const struct moments *all, struct vkh_ppl_text_cell *texts)
 {
-    const struct vkh_track *track = vkh_eval_track(eval, lane, index);
+    uint32_t n = 0;
+    for (uint32_t text = 0; text < eval->n_texts; text++) {
+        const struct moments m =
+            eval->n_texts == 1 ? *all : moments_of(eval, lane, index, text, text + 1);
+        struct vkh_ppl_text_cell *cell =
+            &texts[((uint64_t)text * eval->n_lanes + lane) * eval->n_lengths + index];
+        *cell = (struct vkh_ppl_text_cell){(uint32_t)m.n, m.n ? m.mean : (double)NAN,
+                                           m.n ? exp(m.mean) : (double)NAN};
+        n += m.n > 0;
+    }
+    return n;
+}
+
+// Averages over texts and their errors between texts, n of which have a part.
+static void average_texts(const struct vkh_eval *eval, uint32_t lane, uint32_t index,
+                          const struct vkh_ppl_text_cell *texts, struct vkh_ppl_cell *cell)
+{
+    const uint64_t stride = (uint64_t)eval->n_lanes * eval->n_lengths;
+    const struct vkh_ppl_text_cell *first = &texts[(uint64_t)lane * eval->n_lengths + index];
+    const double n = cell->texts, correction = n / (n - 1.0);
+    double sum = 0.0, weighted = 0.0, plain = 0.0;
+    for (uint32_t i = 0; i < eval->n_texts; i++)
+        sum += first[i * stride].tokens_scored ? first[i * stride].nll : 0.0;
+    cell->macro_nll = sum / n;
+    for (uint32_t i = 0; i < eval->n_texts; i++) {
+        const struct vkh_ppl_text_cell *text = &first[i * stride];
+        const double weight = text->tokens_scored / (double)cell->tokens_scored;
+        if (text->tokens_scored == 0)
+            continue;
+        weighted += pow(weight * (text->nll - cell->nll), 2);
+        plain += pow((text->nll - cell->macro_nll) / n, 2);
+    }
+    cell->macro_ppl = exp(cell->macro_nll);
+    cell->text_error = n > 1 ? cell->ppl * sqrt(weighted * correction) : (double)NAN;
+    cell->macro_error = n > 1 ? cell->macro_ppl * sqrt(plain * correction) : (double)NAN;
+}
+
+static enum vkh_status fill_cell(const struct vkh_eval *eval, uint32_t lane, uint32_t index,
+                                 const struct vkh_log *log, struct vkh_ppl_text_cell *texts,
+                                 struct vkh_ppl_cell *cell)
+{
+    const char *name = eval->lanes[lane].name;
     const uint32_t length = eval->lengths[index];
-    double mean, deviation;
-    moments(track->nll, length, &mean, &deviation);
-    const double ppl = exp(mean), seconds = fmax(seconds_until(eval, track, length), 1e-9);
-    const double error = ppl * deviation / sqrt(length - 1);
+    const struct moments m = moments_of(eval, lane, index, 0, eval->n_texts);
+    const uint32_t n_texts = fill_texts(eval, lane, index, &m, texts);
+    const double ppl = exp(m.mean), seconds = seconds_until(eval, lane, index);
+    const double error = ppl * m.deviation / sqrt((double)m.n);
     if (!isfinite(ppl) || !isfinite(error))
         return vkh_fail(log, VKH_ERR_INTERNAL,
                         "method %s: the mean NLL of length %u is %g, too large for a perplexity",
-                        eval->names[lane], length, mean);
+                        name, length, m.mean);
+    uint64_t tokens = 0;
+    for (uint32_t text = 0; text < eval->n_texts; text++)
+        tokens += vkh_eval_tokens(eval, text, index);
     *cell = (struct vkh_ppl_cell){
-        .method = eval->names[lane],
+        .method = name,
         .length = length,
-        .tokens_scored = length - 1,
-        .nll = mean,
+        .tokens_scored = m.n,
+        .nll = m.mean,
         .ppl = ppl,
         .standard_error = error,
-        .compression_active = track->plain_tokens < length,
+        .texts = n_texts,
+        .compression_active = is_active(eval, lane, index),
         .vs_baseline_percent = (double)NAN,
         .seconds = seconds,
-        .tokens_per_second = length / seconds,
+        .tokens_per_second = (double)tokens / seconds,
     };
+    average_texts(eval, lane, index, texts, cell);
     return VKH_OK;
 }
 
 static void compare_with_baseline(const struct vkh_eval *eval, struct vkh_ppl_cell *cells)
 {
     uint32_t baseline = 0;
-    while (baseline < eval->n_lanes && strcmp(eval->names[baseline], "baseline") != 0)
+    while (baseline < eval->n_lanes && strcmp(eval->lanes[baseline].name, "baseline") != 0)
         baseline++;
     if (baseline == eval->n_lanes)
         return;
@@ -92,16 +185,38 @@ static void compare_with_baseline(const struct vkh_eval *eval, struct vkh_ppl_ce
     }
 }
 
+// Which of a sweep's methods is best at a length, of those that move anything there.
+static uint32_t best_of(const struct vkh_eval *eval, const struct vkh_ppl_sweep *sweep,
+                        uint32_t index, const struct vkh_ppl_cell *cells)
+{
+    uint32_t best = UINT32_MAX;
+    double least = INFINITY;
+    for (uint32_t i = 0; i < sweep->n; i++) {
+        const struct vkh_ppl_cell *cell =
+            &cells[(uint64_t)sweep->methods[i] * eval->n_lengths + index];
+        if (cell->compression_active && cell->ppl < least) {
+            best = i;
+            least = cell->ppl;
+        }
+    }
+    return best;
+}
+
 enum vkh_status vkh_eval_cells(const struct vkh_eval *eval, const struct vkh_log *log,
-                               struct vkh_ppl_cell *cells)
+                               struct vkh_ppl_cell *cells, struct vkh_ppl_text_cell *texts)
 {
     enum vkh_status status = VKH_OK;
-    for (uint32_t i = 0; i < eval->n_tracks && status == VKH_OK; i++)
-        status = check_track(eval, &eval->tracks[i], log);
+    for (uint32_t i = 0; i < eval->n_readings && status == VKH_OK; i++)
+        status = check_reading(eval, &eval->readings[i], log);
     for (uint32_t lane = 0; lane < eval->n_lanes; lane++)
         for (uint32_t i = 0; i < eval->n_lengths && status == VKH_OK; i++)
-            status = fill_cell(eval, lane, i, log, &cells[(uint64_t)lane * eval->n_lengths + i]);
-    if (status == VKH_OK)
-        compare_with_baseline(eval, cells);
-    return status;
+            status =
+                fill_cell(eval, lane, i, log, texts, &cells[(uint64_t)lane * eval->n_lengths + i]);
+    if (status != VKH_OK)
+        return status;
+    compare_with_baseline(eval, cells);
+    for (uint32_t s = 0; s < eval->n_sweeps; s++)
+        for (uint32_t i = 0; i < eval->n_lengths; i++)
+            eval->sweeps[s].best[i] = best_of(eval, &eval->sweeps[s], i, cells);
+    return VKH_OK;
 }

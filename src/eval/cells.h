@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
-// From the NLL of tokens to the cells of the table.
+// From the NLL of tokens to the numbers of the results.
 #ifndef VKH_EVAL_CELLS_H
 #define VKH_EVAL_CELLS_H
 
 #include "eval/eval.h"
 
-// Fills cells[n_lanes][n_lengths]; their method is the lane's name. Sums in double in the order of
-// the tokens. VKH_ERR_INTERNAL, naming method and token, when an NLL or a PPL is not finite.
+// Fills cells[n_lanes][n_lengths], texts[n_texts][n_lanes][n_lengths] and the sweeps' best. Their
+// method is the lane's name. Sums in double in the order of texts and tokens. VKH_ERR_INTERNAL,
+// naming method and token, when an NLL or a PPL is not finite.
 enum vkh_status vkh_eval_cells(const struct vkh_eval *eval, const struct vkh_log *log,
-                               struct vkh_ppl_cell *cells);
+                               struct vkh_ppl_cell *cells, struct vkh_ppl_text_cell *texts);
 
 // Seconds until the walk had done its first n_tokens tokens: a chunk's time is spread evenly over
 // its tokens.

@@ -8,16 +8,8 @@
 #include "base/size.h"
 #include "eval/check.h"
 #include "eval/group.h"
-#include "rope/fixed.h"
-
-struct layout {
-    const struct vkh_ppl_options *options;
-    struct vkh_rope_setting rope;
-    struct vkh_arena *arena;
-    const struct vkh_log *log;
-    struct vkh_eval *eval;
-    struct vkh_method *methods; // [n_lanes]
-};
+#include "eval/lanes.h"
+#include "eval/readings.h"
 
 static enum vkh_status out_of_memory(const struct vkh_log *log)
 {
@@ -30,110 +22,36 @@ static int compare_lengths(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static enum vkh_status sort_lengths(struct layout *layout)
+static enum vkh_status sort_lengths(struct vkh_eval *eval, struct vkh_arena *arena,
+                                    const struct vkh_log *log)
 {
-    const struct vkh_ppl_options *options = layout->options;
-    uint32_t *lengths = vkh_arena_alloc(layout->arena, options->n_lengths, sizeof(*lengths));
+    const struct vkh_ppl_options *options = eval->options;
+    uint32_t *lengths = vkh_arena_alloc(arena, options->n_lengths, sizeof(*lengths));
     if (!lengths)
-        return out_of_memory(layout->log);
+        return out_of_memory(log);
     memcpy(lengths, options->lengths, options->n_lengths * sizeof(*lengths));
     qsort(lengths, options->n_lengths, sizeof(*lengths), compare_lengths);
     uint32_t n = 0;
     for (uint32_t i = 0; i < options->n_lengths; i++)
         if (n == 0 || lengths[i] != lengths[n - 1])
             lengths[n++] = lengths[i];
-    layout->eval->lengths = lengths;
-    layout->eval->n_lengths = n;
+    eval->lengths = lengths;
+    eval->n_lengths = n;
     return VKH_OK;
 }
 
-static enum vkh_status parse_methods(struct layout *layout)
+// The options' texts, or the one that has no name.
+static enum vkh_status list_texts(struct vkh_eval *eval, struct vkh_arena *arena,
+                                  const struct vkh_log *log)
 {
-    struct vkh_eval *eval = layout->eval;
-    const uint32_t n = layout->options->n_methods;
-    eval->names = vkh_arena_alloc(layout->arena, n, sizeof(*eval->names));
-    layout->methods = vkh_arena_alloc(layout->arena, n, sizeof(*layout->methods));
-    if (!eval->names || !layout->methods)
-        return out_of_memory(layout->log);
-    for (uint32_t i = 0; i < n; i++) {
-        struct vkh_method *method = &layout->methods[i];
-        const enum vkh_status status =
-            vkh_method_parse(layout->options->methods[i], layout->log, method);
-        if (status != VKH_OK)
-            return status;
-        const size_t size = vkh_method_spell(method, NULL, 0) + 1;
-        char *name = vkh_arena_alloc(layout->arena, size, 1);
-        if (!name)
-            return out_of_memory(layout->log);
-        vkh_method_spell(method, name, size);
-        for (uint32_t j = 0; j < i; j++)
-            if (strcmp(eval->names[j], name) == 0)
-                return vkh_fail(layout->log, VKH_ERR_ARGUMENT, "method %s is given twice", name);
-        eval->names[i] = name;
-        eval->n_lanes = i + 1;
-    }
+    const struct vkh_ppl_options *options = eval->options;
+    struct vkh_ppl_text *one = vkh_arena_alloc(arena, 1, sizeof(*one));
+    if (!one)
+        return out_of_memory(log);
+    *one = (struct vkh_ppl_text){NULL, options->ids, options->n_ids};
+    eval->texts = options->n_texts ? options->texts : one;
+    eval->n_texts = options->n_texts ? options->n_texts : 1;
     return VKH_OK;
-}
-
-static enum vkh_status check_schedule(const struct vkh_schedule *schedule, const char *name,
-                                      uint32_t n_tokens, const struct vkh_log *log)
-{
-    uint64_t fixed;
-    for (uint32_t i = 0; i < schedule->n_frequencies; i++)
-        if (!vkh_fixed_frequency(schedule->frequencies[i], &fixed))
-            return vkh_fail(log, VKH_ERR_UNSUPPORTED,
-                            "method %s: inverse frequency %u is %g, outside 0 to 2048", name, i,
-                            schedule->frequencies[i]);
-    const double last = vkh_schedule_position(schedule, n_tokens - 1);
-    if (!vkh_fixed_position(last, &fixed))
-        return vkh_fail(log, VKH_ERR_UNSUPPORTED,
-                        "method %s: token %u at position %g, outside 0 to 2^32", name, n_tokens - 1,
-                        last);
-    return VKH_OK;
-}
-
-// A track over lengths [first, first + n).
-static enum vkh_status add_track(struct layout *layout, uint32_t lane, uint32_t first, uint32_t n)
-{
-    struct vkh_eval *eval = layout->eval;
-    const uint32_t n_tokens = eval->lengths[first + n - 1];
-    struct vkh_track *track = &eval->tracks[eval->n_tracks];
-    *track = (struct vkh_track){
-        .lane = lane, .n_tokens = n_tokens, .first_length = first, .n_lengths = n};
-    struct vkh_rope_setting setting = layout->rope;
-    setting.length = n_tokens;
-    const struct vkh_method baseline = {.n_terms = 0};
-    struct vkh_schedule plain;
-    enum vkh_status status = vkh_schedule_init(&layout->methods[lane], &setting, layout->arena,
-                                               layout->log, &track->schedule);
-    if (status == VKH_OK)
-        status = vkh_schedule_init(&baseline, &setting, layout->arena, layout->log, &plain);
-    if (status == VKH_OK)
-        status = check_schedule(&track->schedule, eval->names[lane], n_tokens, layout->log);
-    if (status != VKH_OK)
-        return status;
-    track->plain_tokens = vkh_schedule_common_prefix(&track->schedule, &plain, n_tokens);
-    eval->n_tracks++;
-    return VKH_OK;
-}
-
-static enum vkh_status add_tracks(struct layout *layout)
-{
-    struct vkh_eval *eval = layout->eval;
-    const uint64_t most = (uint64_t)eval->n_lanes * eval->n_lengths;
-    eval->tracks = vkh_arena_alloc(layout->arena, most, sizeof(*eval->tracks));
-    eval->groups = vkh_arena_alloc(layout->arena, most, sizeof(*eval->groups));
-    if (!eval->tracks || !eval->groups)
-        return out_of_memory(layout->log);
-    enum vkh_status status = VKH_OK;
-    for (uint32_t lane = 0; lane < eval->n_lanes; lane++) {
-        const bool each =
-            layout->options->separate || vkh_method_length_dependent(&layout->methods[lane]);
-        const uint32_t step = each ? 1 : eval->n_lengths;
-        for (uint32_t first = 0; first < eval->n_lengths && status == VKH_OK; first += step)
-            status = add_track(layout, lane, first, step);
-    }
-    return status;
 }
 
 enum vkh_status vkh_eval_init(const struct vkh_ppl_options *options,
@@ -141,18 +59,18 @@ enum vkh_status vkh_eval_init(const struct vkh_ppl_options *options,
                               struct vkh_arena *arena, const struct vkh_log *log,
                               struct vkh_eval *eval)
 {
-    *eval = (struct vkh_eval){.options = options};
-    struct layout layout = {
-        .options = options, .rope = *rope, .arena = arena, .log = log, .eval = eval};
+    *eval = (struct vkh_eval){.options = options, .rope = *rope};
     if (options->original_max_len)
-        layout.rope.original_max_len = options->original_max_len;
-    enum vkh_status status = vkh_eval_check(options, vocab, log);
+        eval->rope.original_max_len = options->original_max_len;
+    enum vkh_status status = list_texts(eval, arena, log);
     if (status == VKH_OK)
-        status = sort_lengths(&layout);
+        status = vkh_eval_check(eval, vocab, log);
     if (status == VKH_OK)
-        status = parse_methods(&layout);
+        status = sort_lengths(eval, arena, log);
     if (status == VKH_OK)
-        status = add_tracks(&layout);
+        status = vkh_eval_lanes(eval, arena, log);
+    if (status == VKH_OK)
+        status = vkh_eval_readings(eval, arena, log);
     if (status == VKH_OK)
         vkh_eval_group(eval);
     return status;
@@ -178,16 +96,40 @@ enum vkh_status vkh_eval_prepare(struct vkh_eval *eval, uint32_t chunk, struct v
         const uint32_t shared = eval->groups[track->group].prefix_tokens;
         const uint32_t own = track->n_tokens > shared ? track->n_tokens - shared : 0;
         good &= prepare_marks(&track->marks, chunk, own, arena);
-        track->nll = vkh_arena_alloc(arena, track->n_tokens, sizeof(*track->nll));
-        good &= track->nll != NULL;
+    }
+    for (uint32_t i = 0; i < eval->n_readings; i++) {
+        struct vkh_reading *reading = &eval->readings[i];
+        reading->nll = vkh_arena_alloc(arena, reading->n_tokens, sizeof(*reading->nll));
+        good &= reading->nll != NULL;
     }
     return good ? VKH_OK : out_of_memory(log);
 }
 
-const struct vkh_track *vkh_eval_track(const struct vkh_eval *eval, uint32_t lane, uint32_t length)
+const struct vkh_reading *vkh_eval_reading(const struct vkh_eval *eval, uint32_t text,
+                                           uint32_t lane, uint32_t length)
 {
-    const struct vkh_track *track = eval->tracks;
-    while (track->lane != lane || length >= track->first_length + track->n_lengths)
-        track++;
-    return track;
+    for (uint32_t i = 0; i < eval->n_readings; i++) {
+        const struct vkh_reading *r = &eval->readings[i];
+        if (r->text == text && r->lane == lane && r->first_length <= length &&
+            length < r->first_length + r->n_lengths)
+            return r;
+    }
+    return NULL;
+}
+
+const struct vkh_reading *vkh_eval_longest_reading(const struct vkh_eval *eval, uint32_t text,
+                                                   uint32_t lane)
+{
+    const struct vkh_reading *reading = NULL;
+    for (uint32_t length = eval->n_lengths; length-- > 0 && !reading;)
+        reading = vkh_eval_reading(eval, text, lane, length);
+    return reading;
+}
+
+uint32_t vkh_eval_tokens(const struct vkh_eval *eval, uint32_t text, uint32_t length)
+{
+    const uint64_t n = eval->texts[text].n_ids;
+    if (n >= eval->lengths[length])
+        return eval->lengths[length];
+    return eval->options->regime.kind == VKH_REGIME_PREFIX ? 0 : (uint32_t)n;
 }

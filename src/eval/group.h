@@ -5,8 +5,9 @@
 
 #include "eval/eval.h"
 
-// Fills the groups, the tracks' group, and device_tokens. A track joins the first group whose first
-// track it follows for a tile of keys or more; with options->separate none joins.
+// Fills the groups, the tracks' group, and device_tokens. A track joins the first group from its
+// origin whose first track it follows for a tile of keys or more; with options->separate none
+// joins.
 void vkh_eval_group(struct vkh_eval *eval);
 
 #endif

@@ -8,9 +8,8 @@ struct vkh_ppl_memory vkh_eval_memory(const struct vkh_eval *eval,
                                       uint64_t heap_bytes)
 {
     struct vkh_pass_plan worst = {0};
-    const struct vkh_schedule *schedule = &eval->tracks[0].schedule;
-    const uint64_t tables = schedule->local_frequencies ? 2 : 1;
-    const uint64_t frequencies = 2 * tables * 8 * schedule->n_frequencies;
+    const uint64_t tables = eval->rope.local_base > 0 ? 2 : 1;
+    const uint64_t frequencies = 2 * tables * 8 * (eval->rope.dims / 2);
     for (uint32_t i = 0; i < eval->n_groups; i++) {
         const struct vkh_group *group = &eval->groups[i];
         const uint32_t shared = group->prefix_tokens;

@@ -28,24 +28,34 @@ struct span {
 // Host copies of a pass's inputs, in one allocation.
 struct inputs {
     uint64_t *positions, *frequencies, *local_frequencies; // the last NULL where there are none
-    int32_t *targets;
+    int32_t *ids, *targets;
 };
+
+static const int32_t *ids_of(const struct vkh_eval *eval, const struct vkh_track *track)
+{
+    return eval->texts[vkh_eval_text_of(eval, track)].ids + track->origin;
+}
 
 static bool fill_inputs(const struct vkh_eval *eval, const struct span *span, struct inputs *in)
 {
-    const struct vkh_schedule *schedule = &span->track->schedule;
+    const struct vkh_schedule *schedule = span->track->schedule;
+    const int32_t *ids = ids_of(eval, span->track);
     const size_t n = span->n, n_frequencies = schedule->n_frequencies;
-    in->positions = malloc((n + 2 * n_frequencies) * sizeof(uint64_t) + n * sizeof(int32_t));
+    in->positions = malloc((n + 2 * n_frequencies) * sizeof(uint64_t) + 2 * n * sizeof(int32_t));
     if (!in->positions)
         return false;
     in->frequencies = in->positions + n;
     in->local_frequencies = schedule->local_frequencies ? in->frequencies + n_frequencies : NULL;
-    in->targets = (int32_t *)(in->frequencies + 2 * n_frequencies);
+    in->ids = (int32_t *)(in->frequencies + 2 * n_frequencies);
+    in->targets = in->ids + n;
     for (size_t i = 0; i < n; i++) {
-        const uint64_t token = span->first + i;
+        const uint64_t token = span->first + i, next = token + 1;
         vkh_fixed_position(vkh_schedule_position(schedule, token), &in->positions[i]);
-        in->targets[i] = token + 1 < span->end ? eval->options->ids[token + 1] : -1;
+        in->ids[i] = ids[token];
+        in->targets[i] = next < span->end && next >= span->track->scored_from ? ids[next] : -1;
     }
+    if (eval->options->regime.has_bos && span->first == 0 && n > 0)
+        in->ids[0] = eval->options->regime.bos;
     for (size_t i = 0; i < n_frequencies; i++)
         vkh_fixed_frequency(schedule->frequencies[i], &in->frequencies[i]);
     for (size_t i = 0; in->local_frequencies && i < n_frequencies; i++)
@@ -57,6 +67,7 @@ static enum vkh_status create_pass(const struct walk *walk, const struct span *s
                                    struct vkh_pass *pass)
 {
     const struct vkh_walk_target *target = walk->target;
+    const struct vkh_schedule *schedule = span->track->schedule;
     struct inputs in;
     *pass = (struct vkh_pass){0};
     if (!fill_inputs(walk->eval, span, &in))
@@ -65,13 +76,13 @@ static enum vkh_status create_pass(const struct walk *walk, const struct span *s
     const struct vkh_pass_inputs inputs = {
         .first_token = span->first,
         .n_tokens = span->n,
-        .ids = walk->eval->options->ids + span->first,
+        .ids = in.ids,
         .targets = in.targets,
         .positions = in.positions,
         .frequencies = in.frequencies,
         .local_frequencies = in.local_frequencies,
-        .n_frequencies = span->track->schedule.n_frequencies,
-        .attention_scale = (float)span->track->schedule.attention_scale,
+        .n_frequencies = schedule->n_frequencies,
+        .attention_scale = (float)schedule->attention_scale,
     };
     const enum vkh_status status = vkh_pass_create(target->device, target->stream, &walk->plan->kv,
                                                    target->n_layers, &inputs, pass);
@@ -142,16 +153,21 @@ static enum vkh_status run_chunks(struct run *run)
     return status != VKH_OK ? status : finished;
 }
 
-// Gives the NLL that a pass computed to a track: its token t scores token t + 1.
-static void deliver(const struct vkh_pass *pass, const float *rows, struct vkh_track *track)
+// Gives the NLL that a pass computed to a track's reading: its token t scores token t + 1.
+static void deliver(const struct vkh_eval *eval, const struct vkh_pass *pass, const float *rows,
+                    const struct vkh_track *track)
 {
-    for (uint32_t i = 0; i < pass->n_tokens && pass->first_token + i + 1 < track->n_tokens; i++)
-        track->nll[pass->first_token + i + 1] = rows[i];
+    float *nll = eval->readings[track->reading].nll + track->origin;
+    for (uint32_t i = 0; i < pass->n_tokens; i++) {
+        const uint32_t t = pass->first_token + i + 1;
+        if (t >= track->scored_from && t < track->n_tokens)
+            nll[t] = rows[i];
+    }
 }
 
 // The pass's results to every track of [tracks, tracks + n) that belongs to the group.
 static enum vkh_status read_rows(const struct walk *walk, const struct vkh_pass *pass,
-                                 uint32_t group, struct vkh_track *tracks, uint32_t n)
+                                 uint32_t group, const struct vkh_track *tracks, uint32_t n)
 {
     float *rows = malloc(pass->n_tokens * sizeof(*rows));
     if (!rows)
@@ -160,7 +176,7 @@ static enum vkh_status read_rows(const struct walk *walk, const struct vkh_pass 
     const enum vkh_status status = vkh_pass_read(pass, walk->target->stream, rows);
     for (uint32_t i = 0; i < n && status == VKH_OK; i++)
         if (tracks[i].group == group)
-            deliver(pass, rows, &tracks[i]);
+            deliver(walk->eval, pass, rows, &tracks[i]);
     free(rows);
     return status;
 }
@@ -169,28 +185,30 @@ static enum vkh_status run_prefix(struct walk *walk, uint32_t index, struct vkh_
 {
     struct vkh_eval *eval = walk->eval;
     struct vkh_group *group = &eval->groups[index];
+    const struct vkh_track *tracks = eval->tracks + group->first_track;
     struct run run = {walk, NULL, pass, "shared prefix", vkh_clock(), &group->marks, {0}};
-    struct span span = {eval->tracks, 0, group->prefix_tokens, group->longest};
+    struct span span = {tracks, 0, group->prefix_tokens, group->longest};
     while (span.track->group != index)
         span.track++;
     enum vkh_status status = create_pass(walk, &span, pass);
     if (status == VKH_OK)
         status = run_chunks(&run);
     if (status == VKH_OK)
-        status = read_rows(walk, pass, index, eval->tracks, eval->n_tracks);
+        status = read_rows(walk, pass, index, tracks, group->n_tracks);
     return status;
 }
 
 static enum vkh_status run_track(struct walk *walk, struct vkh_track *track,
                                  const struct vkh_pass *prefix)
 {
-    const uint32_t shared = walk->eval->groups[track->group].prefix_tokens;
+    const struct vkh_eval *eval = walk->eval;
+    const uint32_t shared = eval->groups[track->group].prefix_tokens;
+    const char *name = eval->lanes[eval->readings[track->reading].lane].name;
     if (track->n_tokens <= shared)
         return VKH_OK;
     const struct span span = {track, shared, track->n_tokens - shared, track->n_tokens};
     struct vkh_pass pass;
-    struct run run = {walk,        shared ? prefix : NULL, &pass, walk->eval->names[track->lane],
-                      vkh_clock(), &track->marks,          {0}};
+    struct run run = {walk, shared ? prefix : NULL, &pass, name, vkh_clock(), &track->marks, {0}};
     enum vkh_status status = create_pass(walk, &span, &pass);
     if (status == VKH_OK)
         status = run_chunks(&run);
@@ -203,13 +221,15 @@ static enum vkh_status run_track(struct walk *walk, struct vkh_track *track,
 static enum vkh_status run_group(struct walk *walk, uint32_t index)
 {
     struct vkh_eval *eval = walk->eval;
+    const struct vkh_group *group = &eval->groups[index];
+    struct vkh_track *tracks = eval->tracks + group->first_track;
     struct vkh_pass prefix = {0};
     enum vkh_status status = VKH_OK;
-    if (eval->groups[index].prefix_tokens)
+    if (group->prefix_tokens)
         status = run_prefix(walk, index, &prefix);
-    for (uint32_t i = 0; i < eval->n_tracks && status == VKH_OK; i++)
-        if (eval->tracks[i].group == index)
-            status = run_track(walk, &eval->tracks[i], &prefix);
+    for (uint32_t i = 0; i < group->n_tracks && status == VKH_OK; i++)
+        if (tracks[i].group == index)
+            status = run_track(walk, &tracks[i], &prefix);
     vkh_pass_destroy(&prefix);
     return status;
 }

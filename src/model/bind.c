@@ -10,6 +10,7 @@
 #include "base/size.h"
 #include "model/family.h"
 #include "model/model.h"
+#include "model/rope_scaling.h"
 
 static const char *const layer_prefixes[VKH_N_NAMINGS] = {"blk.", "model.layers."};
 
@@ -164,14 +165,14 @@ static enum vkh_status finish_output(const struct binding *binding)
     return VKH_OK;
 }
 
-static enum vkh_status finish_rope(const struct binding *binding)
+// A list of factors from its tensor; `list` is left alone where there is none.
+static enum vkh_status read_factors(const struct binding *binding, const struct vkh_tensor *tensor,
+                                    const float **list)
 {
-    struct vkh_model *model = binding->model;
-    const struct vkh_tensor *tensor = model->rope_factors;
     if (!tensor)
         return VKH_OK;
     const uint64_t n = tensor->shape[0];
-    float *factors = vkh_arena_alloc(&model->arena, n, sizeof(*factors));
+    float *factors = vkh_arena_alloc(&binding->model->arena, n, sizeof(*factors));
     if (!factors)
         return vkh_fail(binding->log, VKH_ERR_MEMORY, "%s: out of memory", binding->path);
     vkh_dtype_info(tensor->type)->to_float(tensor->data, factors, n);
@@ -180,8 +181,22 @@ static enum vkh_status finish_rope(const struct binding *binding)
             return vkh_fail(binding->log, VKH_ERR_FORMAT,
                             "%s: tensor %s: factor %" PRIu64 " is %g, not a positive number",
                             binding->path, tensor->name, i, (double)factors[i]);
-    model->config.rope_factors = factors;
+    *list = factors;
     return VKH_OK;
+}
+
+static enum vkh_status finish_rope(const struct binding *binding)
+{
+    struct vkh_model *model = binding->model;
+    struct vkh_config *config = &model->config;
+    enum vkh_status status = read_factors(binding, model->rope_factors, &config->rope_factors);
+    if (config->rope_factors)
+        vkh_rope_scaling_put_first(config, "rope-freqs");
+    if (status == VKH_OK)
+        status = read_factors(binding, model->rope_short_factors, &config->rope_short_factors);
+    if (status == VKH_OK)
+        status = read_factors(binding, model->rope_long_factors, &config->rope_long_factors);
+    return status;
 }
 
 static void count(struct vkh_model *model, const struct vkh_tensor *tensor)

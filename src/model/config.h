@@ -27,9 +27,12 @@ struct vkh_config {
     uint32_t n_layers, hidden, n_heads, n_kv_heads, head_dim, rotary_dim, ffn, vocab;
     double norm_eps;
     double rope_base;
-    // [rotary_dim / 2], what each inverse frequency is divided by; NULL: by nothing. From a GGUF's
-    // rope_freqs.weight.
-    const float *rope_factors;
+    // The model's own scaling of its frequencies as terms of a method (model/rope_scaling.h): "",
+    // "rope-freqs", "llama3:factor=8,low_freq_factor=1,high_freq_factor=4,original=8192".
+    char rope_scaling[256];
+    // [rotary_dim / 2], what inverse frequencies are divided by; NULL where the model has none: a
+    // GGUF's rope_freqs.weight, and LongRoPE's lists.
+    const float *rope_factors, *rope_short_factors, *rope_long_factors;
     uint32_t context_length; // the length it was trained at, before any extension
     enum vkh_rope_layout rope_layout;
     bool tied; // the head is the embedding

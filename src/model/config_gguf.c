@@ -9,6 +9,7 @@
 #include "model/config.h"
 #include "model/family.h"
 #include "model/gguf.h"
+#include "model/rope_scaling.h"
 #include "model/windows.h"
 
 enum { MAX_PREFIX = 64, MAX_KEY = 128 };
@@ -34,7 +35,6 @@ static const struct neutral {
     const char *name;
     double value;
 } neutrals[] = {
-    {"rope.scaling.factor", 1},   {"rope.scale_linear", 1},        {"rope.scaling.attn_factor", 1},
     {"expert_count", 0},          {"expert_used_count", 0},        {"attention.causal", 1},
     {"use_parallel_residual", 0}, {"attention.max_alibi_bias", 0}, {"attention.clamp_kqv", 0},
     {"logit_scale", 1},           {"embedding_scale", 1},          {"residual_scale", 1},
@@ -43,8 +43,7 @@ static const struct neutral {
 // Read elsewhere in this file, or about the file rather than the numbers.
 static const char *const handled[] = {
     "attention.value_length", "attention.sliding_window", "attention.sliding_window_pattern",
-    "rope.scaling.type",      "rope.scaling.finetuned",   "rope.scaling.original_context_length",
-    "tensor_data_layout",
+    "rope.scaling.finetuned", "rope.scaling.original_context_length", "tensor_data_layout",
 };
 
 static enum vkh_status check_neutral(const struct reader *reader, const char *name, double wanted)
@@ -85,6 +84,8 @@ static enum vkh_status check_name(const struct reader *reader, const char *name)
     for (size_t i = 0; i < VKH_COUNTOF(neutrals); i++)
         if (strcmp(neutrals[i].name, name) == 0)
             return check_neutral(reader, name, neutrals[i].value);
+    if (vkh_rope_scaling_has_key(name))
+        return VKH_OK;
     return vkh_fail(reader->gguf->log, VKH_ERR_UNSUPPORTED, "%s: %s%s: an unknown field",
                     reader->gguf->path, reader->prefix, name);
 }
@@ -107,18 +108,6 @@ static enum vkh_status check_names(const struct reader *reader)
             return status;
     }
     return VKH_OK;
-}
-
-static enum vkh_status check_scaling(const struct reader *reader)
-{
-    const struct key key = key_of(reader, "rope.scaling.type");
-    struct vkh_gguf_string type = {"none", 4};
-    const enum vkh_status status = vkh_gguf_string(reader->gguf, key.text, &type);
-    if (status == VKH_OK && !vkh_gguf_string_is(type, "none"))
-        return vkh_fail(reader->gguf->log, VKH_ERR_UNSUPPORTED, "%s: %s: %.*s is not supported",
-                        reader->gguf->path, key.text, (int)vkh_min_size(type.length, 64),
-                        type.text);
-    return status;
 }
 
 static enum vkh_status read_u32(const struct reader *reader, const char *name, uint32_t *out)
@@ -216,9 +205,7 @@ enum vkh_status vkh_config_from_gguf(const struct vkh_gguf *gguf,
     if (status != VKH_OK)
         return status;
     *config = (*family)->defaults;
-    status = check_scaling(&reader);
-    if (status == VKH_OK)
-        status = check_names(&reader);
+    status = check_names(&reader);
     if (status == VKH_OK)
         status = read_numbers(&reader, config);
     take_vocab(table, config);
@@ -229,5 +216,7 @@ enum vkh_status vkh_config_from_gguf(const struct vkh_gguf *gguf,
         status = vkh_windows_from_gguf(gguf, reader.prefix, arena, config);
     if (status == VKH_OK)
         status = check_value_length(&reader, config);
+    if (status == VKH_OK)
+        status = vkh_rope_scaling_from_gguf(gguf, table, reader.prefix, config);
     return status;
 }

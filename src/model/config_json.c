@@ -12,7 +12,7 @@
 #include "model/config.h"
 #include "model/family.h"
 #include "model/json_fields.h"
-#include "model/llama3_scaling.h"
+#include "model/rope_scaling.h"
 #include "model/windows.h"
 
 struct reader {
@@ -138,7 +138,7 @@ static enum vkh_status read_others(const struct reader *r, const struct vkh_fami
     double part = 1;
     if (status == VKH_OK)
         status = read_real(r, r->root, "partial_rotary_factor", &part);
-    if (status == VKH_OK)
+    if (status == VKH_OK && !vkh_rope_scaling_is_proportional(rope_of(r)))
         status = read_real(r, rope_of(r), "partial_rotary_factor", &part);
     if (status != VKH_OK || part == 1.0)
         return status;
@@ -160,83 +160,13 @@ static enum vkh_status read_local_rope(const struct reader *r, struct vkh_config
     return status == VKH_OK ? read_real(r, rope, "rope_theta", &config->local_rope_base) : status;
 }
 
-static enum vkh_status read_rope(const struct reader *r, struct vkh_config *config)
+static enum vkh_status read_rope_base(const struct reader *r, struct vkh_config *config)
 {
-    const char *name = rope_name(r);
     const json_t *rope = rope_of(r);
     if (rope && !json_is_object(rope))
-        return wrong(r, name, "an object");
-    enum vkh_status status = read_real(r, rope, "rope_theta", &config->rope_base);
-    if (status == VKH_OK)
-        status = read_local_rope(r, config);
-    const json_t *type = find(rope, find(rope, "rope_type") ? "rope_type" : "type");
-    if (status != VKH_OK || !type)
-        return status;
-    const char *text = json_string_value(type);
-    if (text && (strcmp(text, "llama3") == 0 || strcmp(text, "linear") == 0))
-        return VKH_OK; // once rotary_dim is known
-    if (text && strcmp(text, "default") == 0)
-        return VKH_OK;
-    return vkh_fail(r->log, VKH_ERR_UNSUPPORTED, "%s: %s.rope_type: \"%.32s\" is not supported",
-                    r->path, name, text ? text : "");
-}
-
-// Llama 3's own extension becomes factors of the frequencies, and the length it was trained at
-// before is the context length.
-static enum vkh_status read_llama3(const struct reader *r, struct vkh_config *config)
-{
-    const json_t *rope = rope_of(r);
-    const char *type =
-        json_string_value(find(rope, find(rope, "rope_type") ? "rope_type" : "type"));
-    if (!type || strcmp(type, "llama3") != 0)
-        return VKH_OK;
-    struct vkh_llama3_scaling scaling = {0};
-    enum vkh_status status = read_real(r, rope, "factor", &scaling.factor);
-    if (status == VKH_OK)
-        status = read_real(r, rope, "low_freq_factor", &scaling.low);
-    if (status == VKH_OK)
-        status = read_real(r, rope, "high_freq_factor", &scaling.high);
-    if (status == VKH_OK)
-        status = read_u32(r, rope, "original_max_position_embeddings", &config->context_length);
-    if (status != VKH_OK)
-        return status;
-    scaling.length = config->context_length;
-    if (!(scaling.factor >= 1 && scaling.low > 0 && scaling.high > scaling.low &&
-          isfinite(scaling.factor) && isfinite(scaling.high)))
-        return vkh_fail(r->log, VKH_ERR_FORMAT,
-                        "%s: rope_scaling: factor %g, low_freq_factor %g, high_freq_factor %g make "
-                        "no scaling",
-                        r->path, scaling.factor, scaling.low, scaling.high);
-    float *factors = vkh_arena_alloc(r->arena, config->rotary_dim / 2, sizeof(*factors));
-    if (!factors)
-        return vkh_fail(r->log, VKH_ERR_MEMORY, "%s: out of memory", r->path);
-    vkh_llama3_factors(&scaling, config->rope_base, config->rotary_dim, factors);
-    config->rope_factors = factors;
-    return VKH_OK;
-}
-
-// A factor for all frequencies.
-static enum vkh_status read_linear(const struct reader *r, struct vkh_config *config)
-{
-    const json_t *rope = rope_of(r);
-    const char *type =
-        json_string_value(find(rope, find(rope, "rope_type") ? "rope_type" : "type"));
-    if (!type || strcmp(type, "linear") != 0)
-        return VKH_OK;
-    double factor = 0;
-    const enum vkh_status status = read_real(r, rope, "factor", &factor);
-    if (status != VKH_OK)
-        return status;
-    if (!(factor >= 1 && isfinite((float)factor)))
-        return vkh_fail(r->log, VKH_ERR_FORMAT, "%s: %s.factor: %g makes no scaling", r->path,
-                        rope_name(r), factor);
-    float *factors = vkh_arena_alloc(r->arena, config->rotary_dim / 2, sizeof(*factors));
-    if (!factors)
-        return vkh_fail(r->log, VKH_ERR_MEMORY, "%s: out of memory", r->path);
-    for (uint32_t i = 0; i < config->rotary_dim / 2; i++)
-        factors[i] = (float)factor;
-    config->rope_factors = factors;
-    return VKH_OK;
+        return wrong(r, rope_name(r), "an object");
+    const enum vkh_status status = read_real(r, rope, "rope_theta", &config->rope_base);
+    return status == VKH_OK ? read_local_rope(r, config) : status;
 }
 
 // Fields that are implemented for one value only, and fields that are not known.
@@ -276,14 +206,15 @@ static enum vkh_status read_root(const struct reader *r, struct vkh_config *conf
     if (status == VKH_OK)
         status = read_others(r, *family, config);
     if (status == VKH_OK)
-        status = read_rope(r, config);
+        status = read_rope_base(r, config);
     if (status == VKH_OK)
         status = vkh_config_complete(config, *family, VKH_NAMING_HF, "", r->path, r->log);
     if (status == VKH_OK)
         status = vkh_windows_from_json(r->root, *family, r->path, r->log, r->arena, config);
     if (status == VKH_OK)
-        status = read_linear(r, config);
-    return status == VKH_OK ? read_llama3(r, config) : status;
+        status = vkh_rope_scaling_from_json(r->root, rope_of(r), rope_name(r), r->path, r->log,
+                                            r->arena, config);
+    return status;
 }
 
 enum vkh_status vkh_config_from_json(const char *path, const struct vkh_log *log,

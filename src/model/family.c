@@ -19,6 +19,14 @@ static const struct vkh_slot model_slots[] = {
      {VKH_DIM_VOCAB, VKH_DIM_HIDDEN},
      .optional = true},
     {MODEL(rope_factors), {"rope_freqs.weight", NULL}, {VKH_DIM_PAIRS}, .optional = true},
+    {MODEL(rope_short_factors),
+     {"rope_factors_short.weight", NULL},
+     {VKH_DIM_PAIRS},
+     .optional = true},
+    {MODEL(rope_long_factors),
+     {"rope_factors_long.weight", NULL},
+     {VKH_DIM_PAIRS},
+     .optional = true},
 };
 
 // What layers are made of.

@@ -39,7 +39,8 @@ struct vkh_model {
     uint64_t weight_bytes;                // their bytes in the files
 
     // Private.
-    const struct vkh_tensor *rope_factors; // what config.rope_factors was read from
+    // What the config's lists of factors were read from; NULL where it has none.
+    const struct vkh_tensor *rope_factors, *rope_short_factors, *rope_long_factors;
     struct vkh_arena arena;
     struct vkh_file *files;
     uint32_t n_files;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "report/format.h"
+#include "report/regime.h"
 
 // RFC 4180: quoted where it must be, quotes doubled.
 static void write_field(FILE *stream, const char *text)
@@ -20,23 +21,36 @@ static void write_field(FILE *stream, const char *text)
     fputc('"', stream);
 }
 
+// Empty where there is none.
+static void write_number(FILE *stream, double number)
+{
+    if (!isnan(number))
+        fprintf(stream, "%.17g", number);
+}
+
 enum vkh_status vkh_write_csv(const struct vkh_ppl_results *results, struct vkh_arena *arena,
                               FILE *stream)
 {
-    (void)arena;
+    const char *regime = vkh_regime_name(&results->regime, arena);
+    if (!regime)
+        return VKH_ERR_MEMORY;
     fputs("method,length,tokens_scored,nll,ppl,stderr,compression_active,vs_baseline_percent,"
-          "seconds,tokens_per_second\r\n",
+          "seconds,tokens_per_second,texts,text_stderr,macro_ppl,macro_stderr,regime\r\n",
           stream);
     for (uint32_t m = 0; m < results->n_methods; m++) {
         for (uint32_t l = 0; l < results->n_lengths; l++) {
             const struct vkh_ppl_cell *cell = vkh_results_cell(results, m, l);
             write_field(stream, results->methods[m]);
-            fprintf(stream, ",%u,%u,%.17g,%.17g,%.17g,%s,", cell->length, cell->tokens_scored,
-                    cell->nll, cell->ppl, cell->standard_error,
-                    cell->compression_active ? "true" : "false");
-            if (!isnan(cell->vs_baseline_percent))
-                fprintf(stream, "%.17g", cell->vs_baseline_percent);
-            fprintf(stream, ",%.17g,%.17g\r\n", cell->seconds, cell->tokens_per_second);
+            fprintf(stream, ",%u,%llu,%.17g,%.17g,%.17g,%s,", cell->length,
+                    (unsigned long long)cell->tokens_scored, cell->nll, cell->ppl,
+                    cell->standard_error, cell->compression_active ? "true" : "false");
+            write_number(stream, cell->vs_baseline_percent);
+            fprintf(stream, ",%.17g,%.17g,%u,", cell->seconds, cell->tokens_per_second,
+                    cell->texts);
+            write_number(stream, cell->text_error);
+            fprintf(stream, ",%.17g,", cell->macro_ppl);
+            write_number(stream, cell->macro_error);
+            fprintf(stream, ",%s\r\n", regime);
         }
     }
     return VKH_OK;

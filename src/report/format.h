@@ -23,14 +23,16 @@ struct vkh_c_locale {
 enum vkh_status vkh_c_locale_enter(struct vkh_c_locale *scope, const struct vkh_log *log);
 void vkh_c_locale_leave(struct vkh_c_locale *scope);
 
-#define VKH_REPORT_REGIME                                                                          \
-    "one pass from position 0, BOS where the ids have it, PPL = exp(mean NLL of tokens 1 … n-1)"
-
 static inline const struct vkh_ppl_cell *vkh_results_cell(const struct vkh_ppl_results *results,
                                                           uint32_t method, uint32_t length)
 {
     return &results->cells[(uint64_t)method * results->n_lengths + length];
 }
+
+const char *vkh_curve_scale_name(int scale); // "linear", "log"
+
+bool vkh_results_is_baseline(const struct vkh_ppl_results *results, uint32_t method);
+bool vkh_results_has_baseline(const struct vkh_ppl_results *results);
 
 enum vkh_status vkh_write_table(const struct vkh_ppl_results *results, struct vkh_arena *arena,
                                 FILE *stream);

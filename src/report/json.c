@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: MIT
 #include <jansson.h>
-#include <math.h>
 
 #include "report/format.h"
+#include "report/json_parts.h"
+#include "report/regime.h"
 
 static json_t *cell_object(const char *method, const struct vkh_ppl_cell *cell)
 {
-    json_t *gain =
-        isnan(cell->vs_baseline_percent) ? json_null() : json_real(cell->vs_baseline_percent);
-    return json_pack("{s:s, s:I, s:I, s:f, s:f, s:f, s:b, s:o, s:f, s:f}", // one value a key
-                     "method", method,                                     //
-                     "length", (json_int_t)cell->length,                   //
-                     "tokens_scored", (json_int_t)cell->tokens_scored,     //
-                     "nll", cell->nll,                                     //
-                     "ppl", cell->ppl,                                     //
-                     "stderr", cell->standard_error,                       //
-                     "compression_active", (int)cell->compression_active,  //
-                     "vs_baseline_percent", gain,                          //
-                     "seconds", cell->seconds,                             //
-                     "tokens_per_second", cell->tokens_per_second);
+    return json_pack("{s:s, s:I, s:I, s:f, s:f, s:f, s:b, s:o, s:f, s:f, s:I, s:o, s:f, s:f, s:o}",
+                     "method", method,                                                //
+                     "length", (json_int_t)cell->length,                              //
+                     "tokens_scored", (json_int_t)cell->tokens_scored,                //
+                     "nll", cell->nll,                                                //
+                     "ppl", cell->ppl,                                                //
+                     "stderr", cell->standard_error,                                  //
+                     "compression_active", (int)cell->compression_active,             //
+                     "vs_baseline_percent", vkh_json_real(cell->vs_baseline_percent), //
+                     "seconds", cell->seconds,                                        //
+                     "tokens_per_second", cell->tokens_per_second,                    //
+                     "texts", (json_int_t)cell->texts,                                //
+                     "text_stderr", vkh_json_real(cell->text_error),                  //
+                     "macro_nll", cell->macro_nll,                                    //
+                     "macro_ppl", cell->macro_ppl,                                    //
+                     "macro_stderr", vkh_json_real(cell->macro_error));
 }
 
 static json_t *cell_array(const struct vkh_ppl_results *results)
@@ -48,11 +52,11 @@ static json_t *memory_object(const struct vkh_ppl_memory *memory)
                      "fits", (int)memory->fits);
 }
 
-static json_t *results_object(const struct vkh_ppl_results *results)
+static json_t *results_object(const struct vkh_ppl_results *results, const char *regime)
 {
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:I, s:I, s:f, s:f, s:f, "
-        "s:I, s:o, s:o}",
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:b, s:s, s:I, s:I, s:f, "
+        "s:f, s:f, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
         "version", VKH_VERSION,                                                   //
         "model", results->model,                                                  //
         "architecture", results->architecture,                                    //
@@ -61,24 +65,32 @@ static json_t *results_object(const struct vkh_ppl_results *results)
         "device", results->device,                                                //
         "driver", results->driver,                                                //
         "variants", results->variants,                                            //
-        "regime", VKH_REPORT_REGIME,                                              //
+        "regime", regime,                                                         //
+        "window", vkh_json_window(&results->regime),                              //
+        "stride", vkh_json_stride(&results->regime),                              //
         "original_max_len", (json_int_t)results->original_max_len,                //
         "original_max_len_from_model", (int)results->original_max_len_from_model, //
+        "own_scaling", results->own_scaling,                                      //
         "tokens_available", (json_int_t)results->tokens_available,                //
         "chunk", (json_int_t)results->chunk,                                      //
         "seconds", results->seconds,                                              //
         "device_seconds", results->device_seconds,                                //
         "longest_submit_seconds", results->longest_submit,                        //
         "device_tokens", (json_int_t)results->device_tokens,                      //
+        "methods", vkh_json_methods(results),                                     //
+        "texts", vkh_json_texts(results),                                         //
         "results", cell_array(results),                                           //
+        "text_results", vkh_json_text_results(results),                           //
+        "sweeps", vkh_json_sweeps(results),                                       //
+        "curves", vkh_json_curves(results),                                       //
         "memory", memory_object(&results->memory));
 }
 
 enum vkh_status vkh_write_json(const struct vkh_ppl_results *results, struct vkh_arena *arena,
                                FILE *stream)
 {
-    (void)arena;
-    json_t *object = results_object(results);
+    const char *regime = vkh_regime_text(&results->regime, arena);
+    json_t *object = regime ? results_object(results, regime) : NULL;
     if (!object)
         return VKH_ERR_MEMORY;
     const int failed = json_dumpf(object, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(17));

@@ -50,15 +50,44 @@ static void write_grid(FILE *stream, const struct vkh_summary *summary)
     }
 }
 
-static void write_cell(FILE *stream, const char *method, const struct vkh_ppl_cell *cell)
+static void write_number(FILE *stream, const char *format, double number)
+{
+    fputs(" | ", stream);
+    if (!isnan(number))
+        fprintf(stream, format, number);
+}
+
+// What texts have between them only where there are several.
+static void write_cell(FILE *stream, const char *method, const struct vkh_ppl_cell *cell,
+                       bool several)
 {
     fputs("| ", stream);
     write_escaped(stream, method);
-    fprintf(stream, " | %u | %u | %.6f | %.6g | %.3g | %s | ", cell->length, cell->tokens_scored,
-            cell->nll, cell->ppl, cell->standard_error, cell->compression_active ? "yes" : "no");
-    if (!isnan(cell->vs_baseline_percent))
-        fprintf(stream, "%.2f", cell->vs_baseline_percent);
-    fprintf(stream, " | %.3f | %.1f |\n", cell->seconds, cell->tokens_per_second);
+    fprintf(stream, " | %u | %llu | %.6f | %.6g | %.3g | %s", cell->length,
+            (unsigned long long)cell->tokens_scored, cell->nll, cell->ppl, cell->standard_error,
+            cell->compression_active ? "yes" : "no");
+    write_number(stream, "%.2f", cell->vs_baseline_percent);
+    fprintf(stream, " | %.3f | %.1f", cell->seconds, cell->tokens_per_second);
+    if (several) {
+        fprintf(stream, " | %u", cell->texts);
+        write_number(stream, "%.3g", cell->text_error);
+        write_number(stream, "%.6g", cell->macro_ppl);
+        write_number(stream, "%.3g", cell->macro_error);
+    }
+    fputs(" |\n", stream);
+}
+
+static void write_cells(FILE *stream, const struct vkh_ppl_results *results)
+{
+    const bool several = results->n_texts > 1;
+    fprintf(stream,
+            "\n| method | length | tokens_scored | nll | ppl | stderr | compression_active "
+            "| vs_baseline_percent | seconds | tokens_per_second |%s\n|:---",
+            several ? " texts | text_stderr | macro_ppl | macro_stderr |" : "");
+    write_rule(stream, several ? 13 : 9, 0);
+    for (uint32_t m = 0; m < results->n_methods; m++)
+        for (uint32_t l = 0; l < results->n_lengths; l++)
+            write_cell(stream, results->methods[m], vkh_results_cell(results, m, l), several);
 }
 
 enum vkh_status vkh_write_markdown(const struct vkh_ppl_results *results, struct vkh_arena *arena,
@@ -67,24 +96,18 @@ enum vkh_status vkh_write_markdown(const struct vkh_ppl_results *results, struct
     struct vkh_summary summary;
     if (vkh_summary_make(results, arena, &summary) != VKH_OK)
         return VKH_ERR_MEMORY;
-    write_facts(stream, summary.head, VKH_SUMMARY_HEAD);
+    write_facts(stream, summary.head, summary.n_head);
     fputc('\n', stream);
     write_grid(stream, &summary);
     fputc('\n', stream);
     if (summary.has_unmoved)
         fprintf(stream, "`=` %s\n\n", summary.unmoved_legend + strlen("= "));
-    for (uint32_t i = 0; i < summary.n_notes; i++) {
+    for (uint32_t i = 0; i < summary.notes.n; i++) {
         fputs("Note: ", stream);
-        write_escaped(stream, summary.notes[i]);
+        write_escaped(stream, summary.notes.lines[i]);
         fputs("\n\n", stream);
     }
     write_facts(stream, summary.tail, VKH_SUMMARY_TAIL);
-    fputs("\n| method | length | tokens_scored | nll | ppl | stderr | compression_active "
-          "| vs_baseline_percent | seconds | tokens_per_second |\n|:---",
-          stream);
-    write_rule(stream, 9, 0);
-    for (uint32_t m = 0; m < results->n_methods; m++)
-        for (uint32_t l = 0; l < results->n_lengths; l++)
-            write_cell(stream, results->methods[m], vkh_results_cell(results, m, l));
+    write_cells(stream, results);
     return VKH_OK;
 }

@@ -7,22 +7,38 @@
 #include "report/format.h"
 #include "report/text.h"
 
-// Nine significant digits give a float back exactly.
-static enum vkh_status write_method(const char *method, const float *nll, uint32_t n,
-                                    const int32_t *ids, const struct vkh_log *log, FILE *stream)
+// One text in one pass needs no columns for which text and how far into its window.
+static bool is_simple(const struct vkh_ppl_results *results)
 {
+    return results->n_texts == 1 && results->regime.kind == VKH_REGIME_PREFIX;
+}
+
+// Nine significant digits give a float back exactly.
+static enum vkh_status write_text(const struct vkh_ppl_results *results, uint32_t method,
+                                  uint32_t text, const int32_t *ids, const struct vkh_log *log,
+                                  FILE *stream)
+{
+    const float *nll = results->nll[(uint64_t)text * results->n_methods + method];
+    const uint32_t n = results->text_used[text];
+    const char *name = results->methods[method];
     for (uint32_t t = 1; t < n; t++) {
+        if (!vkh_ppl_regime_scores(&results->regime, t, n))
+            continue;
         if (!isfinite(nll[t]))
             return vkh_fail(log, VKH_ERR_INTERNAL,
-                            "report: the NLL of %s at position %u is not a finite number", method,
-                            t);
-        fprintf(stream, "%s\t%u\t%d\t%.9g\n", method, t, ids[t], (double)nll[t]);
+                            "report: the NLL of %s at position %u is not a finite number", name, t);
+        fprintf(stream, "%s\t%u\t%d\t%.9g", name, t, ids[t], (double)nll[t]);
+        if (!is_simple(results))
+            fprintf(stream, "\t%s\t%u", results->text_names[text],
+                    vkh_ppl_regime_context(&results->regime, t));
+        fputc('\n', stream);
     }
     return VKH_OK;
 }
 
-static enum vkh_status write_all(const struct vkh_ppl_results *results, const int32_t *ids,
-                                 const struct vkh_log *log, FILE *stream)
+static enum vkh_status write_all(const struct vkh_ppl_results *results,
+                                 const struct vkh_ppl_text *texts, const struct vkh_log *log,
+                                 FILE *stream)
 {
     struct vkh_c_locale locale;
     enum vkh_status status = vkh_c_locale_enter(&locale, log);
@@ -31,17 +47,18 @@ static enum vkh_status write_all(const struct vkh_ppl_results *results, const in
     struct vkh_arena arena = {0};
     struct vkh_ppl_results clean;
     status = vkh_results_prepare(results, &arena, log, &clean);
-    const uint32_t n = results->n_lengths > 0 ? results->lengths[results->n_lengths - 1] : 0;
-    fputs("method\tposition\tid\tnll\n", stream);
+    fprintf(stream, "method\tposition\tid\tnll%s\n", is_simple(results) ? "" : "\ttext\tcontext");
     for (uint32_t m = 0; status == VKH_OK && m < clean.n_methods; m++)
-        status = write_method(clean.methods[m], clean.nll[m], n, ids, log, stream);
+        for (uint32_t i = 0; status == VKH_OK && i < clean.n_texts; i++)
+            status = write_text(&clean, m, i, texts[i].ids, log, stream);
     vkh_arena_fini(&arena);
     vkh_c_locale_leave(&locale);
     return status;
 }
 
-enum vkh_status vkh_report_nll(const struct vkh_ppl_results *results, const int32_t *ids,
-                               const char *path, const struct vkh_log *log)
+enum vkh_status vkh_report_nll(const struct vkh_ppl_results *results,
+                               const struct vkh_ppl_text *texts, const char *path,
+                               const struct vkh_log *log)
 {
     if (!results->nll)
         return vkh_fail(log, VKH_ERR_ARGUMENT, "%s: the run did not keep the NLL of its tokens",
@@ -50,7 +67,7 @@ enum vkh_status vkh_report_nll(const struct vkh_ppl_results *results, const int3
     enum vkh_status status = vkh_output_open(path, log, &output);
     if (status != VKH_OK)
         return status;
-    status = write_all(results, ids, log, output.stream);
+    status = write_all(results, texts, log, output.stream);
     if (status == VKH_OK)
         return vkh_output_commit(&output, log);
     vkh_output_discard(&output);

@@ -9,6 +9,7 @@
 #include "base/size.h"
 #include "report/format.h"
 #include "report/gnuplot.h"
+#include "report/regime.h"
 #include "report/text.h"
 
 // Colours that readers with any colour vision tell apart (after Okabe and Ito); the baseline, the
@@ -84,14 +85,15 @@ static enum vkh_status write_titles(FILE *script, const struct vkh_ppl_results *
     if (!model || !device)
         return VKH_ERR_MEMORY;
     const char *title = vkh_text_printf(arena, "Perplexity against length: %s", model);
-    const char *below =
-        vkh_text_printf(arena, "%s weights, original_max_len %u%s, %s", results->weight_type,
-                        results->original_max_len,
-                        results->lengths[results->n_lengths - 1] <= results->original_max_len
-                            ? " (no length exceeds it)"
-                            : "",
-                        device);
-    if (!title || !below)
+    const char *regime = vkh_regime_name(&results->regime, arena);
+    const char *below = vkh_text_printf(
+        arena, "%s weights, original_max_len %u%s, %s%s, %s", results->weight_type,
+        results->original_max_len,
+        results->lengths[results->n_lengths - 1] <= results->original_max_len
+            ? " (no length exceeds it)"
+            : "",
+        results->regime.kind == VKH_REGIME_PREFIX ? "" : "regime ", regime ? regime : "", device);
+    if (!title || !regime || !below)
         return VKH_ERR_MEMORY;
     fputs("set title ", script);
     vkh_gnuplot_literal(script, title);

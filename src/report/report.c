@@ -47,10 +47,24 @@ void vkh_c_locale_leave(struct vkh_c_locale *scope)
     freelocale(scope->c);
 }
 
+bool vkh_results_is_baseline(const struct vkh_ppl_results *results, uint32_t method)
+{
+    return strcmp(results->methods[method], "baseline") == 0;
+}
+
+bool vkh_results_has_baseline(const struct vkh_ppl_results *results)
+{
+    bool has = false;
+    for (uint32_t m = 0; m < results->n_methods; m++)
+        has |= vkh_results_is_baseline(results, m);
+    return has;
+}
+
 static bool cell_is_finite(const struct vkh_ppl_cell *cell)
 {
     return isfinite(cell->nll) && isfinite(cell->ppl) && cell->ppl > 0 &&
            isfinite(cell->standard_error) && !isinf(cell->vs_baseline_percent) &&
+           isfinite(cell->macro_ppl) && !isinf(cell->macro_error) && !isinf(cell->text_error) &&
            isfinite(cell->seconds) && isfinite(cell->tokens_per_second);
 }
 
@@ -76,6 +90,42 @@ static enum vkh_status check(const struct vkh_ppl_results *results, const struct
     return VKH_OK;
 }
 
+// Copies of `n` strings, each safe to print; NULL when out of memory.
+static const char **clean_all(struct vkh_arena *arena, const char *const *strings, uint32_t n)
+{
+    const char **clean = vkh_arena_alloc(arena, n, sizeof(*clean));
+    for (uint32_t i = 0; i < n && clean; i++)
+        if (!(clean[i] = vkh_text_clean(arena, strings[i])))
+            return NULL;
+    return clean;
+}
+
+static bool clean_sweeps(struct vkh_ppl_results *clean, struct vkh_arena *arena)
+{
+    struct vkh_ppl_sweep *sweeps = vkh_arena_alloc(arena, clean->n_sweeps, sizeof(*sweeps));
+    bool good = sweeps != NULL;
+    for (uint32_t i = 0; i < clean->n_sweeps && good; i++) {
+        sweeps[i] = clean->sweeps[i];
+        sweeps[i].spec = vkh_text_clean(arena, clean->sweeps[i].spec);
+        sweeps[i].parameter = vkh_text_clean(arena, clean->sweeps[i].parameter);
+        good = sweeps[i].spec && sweeps[i].parameter;
+    }
+    clean->sweeps = sweeps;
+    return good;
+}
+
+static bool clean_details(struct vkh_ppl_results *clean, struct vkh_arena *arena)
+{
+    struct vkh_ppl_method *details = vkh_arena_alloc(arena, clean->n_methods, sizeof(*details));
+    bool good = details != NULL;
+    for (uint32_t i = 0; i < clean->n_methods && good; i++) {
+        details[i] = clean->method_details[i];
+        good = (details[i].applied = vkh_text_clean(arena, details[i].applied)) != NULL;
+    }
+    clean->method_details = details;
+    return good;
+}
+
 enum vkh_status vkh_results_prepare(const struct vkh_ppl_results *results, struct vkh_arena *arena,
                                     const struct vkh_log *log, struct vkh_ppl_results *clean)
 {
@@ -83,15 +133,16 @@ enum vkh_status vkh_results_prepare(const struct vkh_ppl_results *results, struc
     if (status != VKH_OK)
         return status;
     *clean = *results;
-    const char **strings[] = {&clean->model,  &clean->architecture, &clean->weight_type,
-                              &clean->device, &clean->driver,       &clean->variants};
+    const char **strings[] = {&clean->model,      &clean->architecture, &clean->weight_type,
+                              &clean->device,     &clean->driver,       &clean->variants,
+                              &clean->own_scaling};
     bool good = true;
     for (size_t i = 0; i < VKH_COUNTOF(strings); i++)
         good &= (*strings[i] = vkh_text_clean(arena, *strings[i])) != NULL;
-    clean->methods = vkh_arena_alloc(arena, results->n_methods, sizeof(*clean->methods));
-    good &= clean->methods != NULL;
-    for (uint32_t m = 0; good && m < results->n_methods; m++)
-        good &= (clean->methods[m] = vkh_text_clean(arena, results->methods[m])) != NULL;
+    clean->methods = clean_all(arena, results->methods, results->n_methods);
+    clean->text_names = clean_all(arena, results->text_names, results->n_texts);
+    good = good && clean->methods && clean->text_names && clean_sweeps(clean, arena) &&
+           clean_details(clean, arena);
     return good ? VKH_OK : vkh_fail(log, VKH_ERR_MEMORY, "report: out of memory");
 }
 

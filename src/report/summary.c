@@ -5,28 +5,27 @@
 #include <string.h>
 
 #include "report/format.h"
+#include "report/regime.h"
 #include "report/text.h"
-
-static bool is_baseline(const struct vkh_ppl_results *results, uint32_t method)
-{
-    return strcmp(results->methods[method], "baseline") == 0;
-}
-
-static bool has_baseline(const struct vkh_ppl_results *results)
-{
-    for (uint32_t m = 0; m < results->n_methods; m++)
-        if (is_baseline(results, m))
-            return true;
-    return false;
-}
 
 static uint32_t longest(const struct vkh_ppl_results *results)
 {
     return results->n_lengths > 0 ? results->lengths[results->n_lengths - 1] : 0;
 }
 
+static const char *text_line(const struct vkh_ppl_results *results, struct vkh_arena *arena)
+{
+    const unsigned long long tokens = results->tokens_available;
+    if (results->n_texts == 1)
+        return vkh_text_printf(arena, "%llu tokens available, the first %u of them used", tokens,
+                               longest(results));
+    return vkh_text_printf(arena,
+                           "%u texts, %llu tokens available, at most the first %u of each used",
+                           results->n_texts, tokens, longest(results));
+}
+
 static bool make_head(const struct vkh_ppl_results *results, struct vkh_arena *arena,
-                      struct vkh_fact head[VKH_SUMMARY_HEAD])
+                      struct vkh_summary *summary)
 {
     const char *model =
         vkh_text_printf(arena, "%s (%s), %s weights, %s keys and values", results->model,
@@ -35,19 +34,22 @@ static bool make_head(const struct vkh_ppl_results *results, struct vkh_arena *a
         vkh_text_printf(arena, "%u, %s", results->original_max_len,
                         results->original_max_len_from_model ? "the model's own training length"
                                                              : "given by the user");
-    const char *text =
-        vkh_text_printf(arena, "%llu tokens available, the first %u of them used",
-                        (unsigned long long)results->tokens_available, longest(results));
     const struct vkh_fact facts[VKH_SUMMARY_HEAD] = {
         {"model", model},
         {"device", results->device},
         {"driver", results->driver},
         {"original", original},
-        {"text", text},
-        {"regime", VKH_REPORT_REGIME},
+        {"own scaling", results->own_scaling},
+        {"text", text_line(results, arena)},
+        {"regime", vkh_regime_text(&results->regime, arena)},
     };
-    memcpy(head, facts, sizeof(facts));
-    return model && original && text;
+    bool good = true;
+    for (int i = 0; i < VKH_SUMMARY_HEAD && good; i++) {
+        good = facts[i].text != NULL;
+        if (good && *facts[i].text) // most models have no scaling of their own
+            summary->head[summary->n_head++] = facts[i];
+    }
+    return good;
 }
 
 // Of the methods that moved positions; "-" when none did.
@@ -78,7 +80,7 @@ static bool make_row(const struct vkh_ppl_results *results, uint32_t length,
     for (uint32_t m = 0; m < results->n_methods; m++) {
         const struct vkh_ppl_cell *cell = vkh_results_cell(results, m, length);
         good &= (row[m + 1].text = vkh_text_ppl(arena, cell->ppl)) != NULL;
-        row[m + 1].unmoved = !cell->compression_active && !is_baseline(results, m);
+        row[m + 1].unmoved = !cell->compression_active && !vkh_results_is_baseline(results, m);
         summary->has_unmoved |= row[m + 1].unmoved;
     }
     if (summary->has_best)
@@ -90,7 +92,7 @@ static bool make_row(const struct vkh_ppl_results *results, uint32_t length,
 static bool make_grid(const struct vkh_ppl_results *results, struct vkh_arena *arena,
                       struct vkh_summary *summary)
 {
-    summary->has_best = has_baseline(results) && results->n_methods > 1;
+    summary->has_best = vkh_results_has_baseline(results) && results->n_methods > 1;
     summary->n_columns = 1 + results->n_methods + summary->has_best;
     summary->n_rows = 1 + results->n_lengths;
     summary->grid = vkh_arena_alloc(arena, (size_t)summary->n_columns * summary->n_rows,
@@ -108,68 +110,28 @@ static bool make_grid(const struct vkh_ppl_results *results, struct vkh_arena *a
     return true;
 }
 
-// The methods other than the baseline that moved no position at any length, joined by ", ";
-// *all says that there are no others. NULL when out of memory.
-static const char *never_active(const struct vkh_ppl_results *results, struct vkh_arena *arena,
-                                bool *all)
-{
-    const char *names = "";
-    *all = true;
-    for (uint32_t m = 0; names && m < results->n_methods; m++) {
-        bool active = is_baseline(results, m);
-        for (uint32_t l = 0; l < results->n_lengths; l++)
-            active |= vkh_results_cell(results, m, l)->compression_active;
-        if (!active)
-            names =
-                vkh_text_printf(arena, "%s%s%s", names, *names ? ", " : "", results->methods[m]);
-        else if (!is_baseline(results, m))
-            *all = false;
-    }
-    return names;
-}
-
-static bool make_notes(const struct vkh_ppl_results *results, struct vkh_arena *arena,
-                       struct vkh_summary *summary)
-{
-    const bool compared = has_baseline(results);
-    summary->unmoved_legend = compared
-                                  ? "= no position is moved at this length: the baseline's number"
-                                  : "= no position is moved at this length";
-    bool all;
-    const char *names = never_active(results, arena, &all);
-    if (!names)
-        return false;
-    if (*names) {
-        const char *who = all ? "every method" : names;
-        const char *note =
-            longest(results) <= results->original_max_len
-                ? vkh_text_printf(arena,
-                                  "no length exceeds original_max_len %u: %s equals the "
-                                  "baseline",
-                                  results->original_max_len, who)
-                : vkh_text_printf(arena, "no position is moved: %s equals the baseline", who);
-        summary->notes[summary->n_notes++] = note;
-        if (!note)
-            return false;
-    }
-    if (!compared && results->n_methods > 0)
-        summary->notes[summary->n_notes++] = "baseline is not among the methods: nothing to "
-                                             "compare with";
-    return true;
-}
-
-// The standard error as a share of the PPL, from the smallest to the largest of all cells.
+// The standard error as a share of the PPL, from the smallest to the largest of all cells; between
+// texts as well where there are several.
 static const char *error_range(const struct vkh_ppl_results *results, struct vkh_arena *arena)
 {
-    double low = INFINITY, high = 0;
+    double low = INFINITY, high = 0, text_low = INFINITY, text_high = 0;
     for (uint32_t m = 0; m < results->n_methods; m++) {
         for (uint32_t l = 0; l < results->n_lengths; l++) {
             const struct vkh_ppl_cell *cell = vkh_results_cell(results, m, l);
             low = fmin(low, cell->standard_error / cell->ppl * 100);
             high = fmax(high, cell->standard_error / cell->ppl * 100);
+            text_low = fmin(text_low, cell->text_error / cell->ppl * 100); // skips NaN
+            text_high = fmax(text_high, cell->text_error / cell->ppl * 100);
         }
     }
-    return isfinite(low) ? vkh_text_printf(arena, "%.2f %% to %.2f %% of the PPL", low, high) : "-";
+    if (!isfinite(low))
+        return "-";
+    if (!isfinite(text_low))
+        return vkh_text_printf(arena, "%.2f %% to %.2f %% of the PPL", low, high);
+    return vkh_text_printf(arena,
+                           "%.2f %% to %.2f %% of the PPL, tokens being independent; %.2f %% to "
+                           "%.2f %% between texts",
+                           low, high, text_low, text_high);
 }
 
 static const char *memory_line(const struct vkh_ppl_memory *memory, struct vkh_arena *arena)
@@ -219,8 +181,11 @@ enum vkh_status vkh_summary_make(const struct vkh_ppl_results *results, struct v
                                  struct vkh_summary *summary)
 {
     *summary = (struct vkh_summary){0};
-    const bool good = make_head(results, arena, summary->head) &&
-                      make_grid(results, arena, summary) && make_notes(results, arena, summary) &&
+    summary->unmoved_legend = vkh_results_has_baseline(results)
+                                  ? "= no position is moved at this length: the baseline's number"
+                                  : "= no position is moved at this length";
+    const bool good = make_head(results, arena, summary) && make_grid(results, arena, summary) &&
+                      vkh_notes_make(results, arena, &summary->notes) &&
                       make_tail(results, arena, summary->tail);
     return good ? VKH_OK : VKH_ERR_MEMORY;
 }

@@ -7,6 +7,7 @@
 #include <vkhrope/perplexity.h>
 
 #include "base/arena.h"
+#include "report/notes.h"
 
 struct vkh_fact {
     const char *label, *text;
@@ -17,17 +18,17 @@ struct vkh_grid_cell {
     bool unmoved; // the method moved no position at this length: the baseline's number
 };
 
-enum { VKH_SUMMARY_HEAD = 6, VKH_SUMMARY_TAIL = 5, VKH_SUMMARY_NOTES = 2 };
+enum { VKH_SUMMARY_HEAD = 7, VKH_SUMMARY_TAIL = 5 };
 
 struct vkh_summary {
     struct vkh_fact head[VKH_SUMMARY_HEAD]; // model, device, … above the grid
-    uint32_t n_columns, n_rows;             // the first row is the header
-    struct vkh_grid_cell *grid;             // [n_rows][n_columns]
-    bool has_best;                          // the last column is the best improvement
-    bool has_unmoved;                       // some cell is marked
+    int n_head;
+    uint32_t n_columns, n_rows; // the first row is the header
+    struct vkh_grid_cell *grid; // [n_rows][n_columns]
+    bool has_best;              // the last column is the best improvement
+    bool has_unmoved;           // some cell is marked
     const char *unmoved_legend;
-    const char *notes[VKH_SUMMARY_NOTES];
-    uint32_t n_notes;
+    struct vkh_notes notes;
     struct vkh_fact tail[VKH_SUMMARY_TAIL]; // variants, memory, rate, … below it
 };
 

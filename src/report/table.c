@@ -80,15 +80,15 @@ enum vkh_status vkh_write_table(const struct vkh_ppl_results *results, struct vk
     const size_t *widths = column_widths(&summary, arena);
     if (!widths)
         return VKH_ERR_MEMORY;
-    write_facts(stream, summary.head, VKH_SUMMARY_HEAD);
+    write_facts(stream, summary.head, summary.n_head);
     fputc('\n', stream);
     for (uint32_t row = 0; row < summary.n_rows; row++)
         write_row(stream, &summary, widths, row);
     fputc('\n', stream);
     if (summary.has_unmoved)
         fprintf(stream, "%s\n", summary.unmoved_legend);
-    for (uint32_t i = 0; i < summary.n_notes; i++)
-        fprintf(stream, "note: %s\n", summary.notes[i]);
+    for (uint32_t i = 0; i < summary.notes.n; i++)
+        fprintf(stream, "note: %s\n", summary.notes.lines[i]);
     write_facts(stream, summary.tail, VKH_SUMMARY_TAIL);
     return VKH_OK;
 }

@@ -10,7 +10,8 @@
 #include "base/log.h"
 
 // A copy that is safe to print and to store: a byte that is not part of valid UTF-8, and every
-// control character, those of writing direction too, becomes U+FFFD. Names come from files that strangers wrote. NULL reads as "".
+// control character, those of writing direction too, becomes U+FFFD. Names come from files that
+// strangers wrote. NULL reads as "".
 char *vkh_text_clean(struct vkh_arena *arena, const char *text);
 
 char *vkh_text_printf(struct vkh_arena *arena, const char *fmt, ...) VKH_PRINTF(2, 3);

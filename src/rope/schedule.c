@@ -6,54 +6,62 @@
 
 #include "base/log.h"
 
+// base^(-2i/d), [d/2].
+static double *plain_frequencies(double base, uint32_t dims, struct vkh_arena *arena)
+{
+    double *theta = vkh_arena_alloc(arena, dims / 2, sizeof(*theta));
+    for (uint32_t i = 0; theta && i < dims / 2; i++)
+        theta[i] = pow(base, -2.0 * i / dims);
+    return theta;
+}
+
 enum vkh_status vkh_schedule_init(const struct vkh_method *method,
                                   const struct vkh_rope_setting *setting, struct vkh_arena *arena,
                                   const struct vkh_log *log, struct vkh_schedule *schedule)
 {
-    const uint32_t n = setting->dims / 2;
-    double *theta = vkh_arena_alloc(arena, n, sizeof(*theta));
-    if (!theta)
+    const bool has_local = setting->local_base > 0;
+    double *theta = plain_frequencies(setting->base, setting->dims, arena);
+    const double *local =
+        has_local ? plain_frequencies(setting->local_base, setting->dims, arena) : NULL;
+    struct vkh_turns turns = {theta, 1.0, arena, log};
+    *schedule = (struct vkh_schedule){.setting = *setting, .n_frequencies = setting->dims / 2};
+    if (!theta || has_local != (local != NULL))
         return vkh_fail(log, VKH_ERR_MEMORY, "inverse frequencies: out of memory");
-    for (uint32_t i = 0; i < n; i++) {
-        theta[i] = pow(setting->base, -2.0 * i / setting->dims);
-        if (setting->factors)
-            theta[i] /= (double)setting->factors[i];
+    vkh_method_resolve(method, setting->own, &schedule->method);
+    schedule->setting.own = NULL; // it may go now
+    enum vkh_status status = VKH_OK;
+    for (uint32_t t = 0; t < schedule->method.n_terms && status == VKH_OK; t++) {
+        const struct vkh_method_term *term = &schedule->method.terms[t];
+        if (term->kind->frequencies)
+            status = term->kind->frequencies(term, setting, &turns);
     }
-    double *local = setting->local_base > 0 ? vkh_arena_alloc(arena, n, sizeof(*local)) : NULL;
-    if (setting->local_base > 0 && !local)
-        return vkh_fail(log, VKH_ERR_MEMORY, "inverse frequencies: out of memory");
-    for (uint32_t i = 0; local && i < n; i++)
-        local[i] = pow(setting->local_base, -2.0 * i / setting->dims);
-    double scale = 1.0;
-    for (uint32_t t = 0; t < method->n_terms; t++)
-        if (method->terms[t].kind->frequencies)
-            scale *= method->terms[t].kind->frequencies(method->terms[t].values, setting, theta);
-    *schedule = (struct vkh_schedule){
-        .method = *method,
-        .setting = *setting,
-        .n_frequencies = n,
-        .frequencies = theta,
-        .attention_scale = scale,
-        .local_frequencies = local,
-    };
-    return VKH_OK;
+    schedule->frequencies = theta;
+    schedule->local_frequencies = local;
+    schedule->attention_scale = turns.scale;
+    return status;
 }
 
 double vkh_schedule_position(const struct vkh_schedule *schedule, uint64_t token)
 {
-    const struct vkh_method *method = &schedule->method;
     double p = (double)token;
-    for (uint32_t t = 0; t < method->n_terms; t++)
-        if (method->terms[t].kind->position)
-            p = method->terms[t].kind->position(method->terms[t].values, &schedule->setting, p);
+    for (uint32_t t = 0; t < schedule->method.n_terms; t++) {
+        const struct vkh_method_term *term = &schedule->method.terms[t];
+        if (term->kind->position)
+            p = term->kind->position(term, &schedule->setting, p);
+    }
     return p;
+}
+
+bool vkh_schedule_same_turns(const struct vkh_schedule *a, const struct vkh_schedule *b)
+{
+    return a->n_frequencies == b->n_frequencies && a->attention_scale == b->attention_scale &&
+           memcmp(a->frequencies, b->frequencies, a->n_frequencies * sizeof(*a->frequencies)) == 0;
 }
 
 uint64_t vkh_schedule_common_prefix(const struct vkh_schedule *a, const struct vkh_schedule *b,
                                     uint64_t limit)
 {
-    if (a->n_frequencies != b->n_frequencies || a->attention_scale != b->attention_scale ||
-        memcmp(a->frequencies, b->frequencies, a->n_frequencies * sizeof(*a->frequencies)) != 0)
+    if (!vkh_schedule_same_turns(a, b))
         return 0;
     uint64_t n = 0;
     while (n < limit && vkh_schedule_position(a, n) == vkh_schedule_position(b, n))

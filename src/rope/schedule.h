@@ -10,7 +10,7 @@
 #include "rope/method.h"
 
 struct vkh_schedule {
-    struct vkh_method method;
+    struct vkh_method method; // resolved
     struct vkh_rope_setting setting;
     uint32_t n_frequencies;    // setting.dims / 2
     const double *frequencies; // radians a token
@@ -19,14 +19,17 @@ struct vkh_schedule {
     const double *local_frequencies;
 };
 
-// theta_i = b^(-2i/d) / factors[i], then the method's terms. Layers with a rope of their own keep
-// their frequencies, for they see no further than they learned to; positions are the same in every
-// layer. Lives in the arena; VKH_ERR_MEMORY.
+// theta_i = b^(-2i/d), then the method's terms. Layers with a rope of their own keep their
+// frequencies, for they see no further than they learned to; positions are the same in every layer.
+// Lives in the arena; VKH_ERR_MEMORY, and what a term needs and does not find.
 enum vkh_status vkh_schedule_init(const struct vkh_method *method,
                                   const struct vkh_rope_setting *setting, struct vkh_arena *arena,
                                   const struct vkh_log *log, struct vkh_schedule *schedule);
 
 double vkh_schedule_position(const struct vkh_schedule *schedule, uint64_t token);
+
+// Whether both turn alike to the last bit: frequencies and scale.
+bool vkh_schedule_same_turns(const struct vkh_schedule *a, const struct vkh_schedule *b);
 
 // How many of the first `limit` tokens, counted from token 0, both place alike to the last bit:
 // positions, frequencies and scale.

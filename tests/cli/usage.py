@@ -12,7 +12,8 @@ def test_help(t):
     done = t.run('--help')
     for word in ('--model', '--text', '--tokens', '--lengths', '--method', '--original-max-len',
                  '--device', '--list-devices', '--format', '--output', '--plot', '--nll', '--chunk',
-                 '--memory-plan', '--quiet', '--verbose', '--variant', '--caps-mask', '--kv-type', 'Example',
+                 '--memory-plan', '--sweep', '--list-methods', '--window', '--stride', '--chunked',
+                 '--curve', '--quiet', '--verbose', '--variant', '--caps-mask', '--kv-type', 'Example',
                  'Exit codes'):
         t.check(word in done.stdout, f'--help does not tell about {word}')
     t.check(done.stderr == '', '--help writes to stderr')

@@ -19,6 +19,7 @@ import torch
 import transformers
 
 import reference
+import rope as methods
 from tiny import CONTEXT, DATA, LENGTHS, TYPES, interleaved
 
 METHODS = ['baseline', 'hybrid:cf=2', 'linear:factor=4']
@@ -156,10 +157,9 @@ class Rotary(torch.nn.Module):
 
 
 def place_and_scale(method, n):
-    name, _, value = method.partition(':')
-    value = float(value.partition('=')[2] or 1)
-    place = [reference.compress(p, CONTEXT, value) if name == 'hybrid' else p for p in range(n)]
-    return torch.tensor(place, dtype=torch.float64), value if name == 'linear' else 1.0
+    """Positions, and what every frequency is divided by."""
+    (name, values), = methods.terms(method)
+    return methods.place(method, CONTEXT, n), values['factor'] if name == 'linear' else 1.0
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ enum { N_LENGTHS = VKH_COUNTOF(lengths), LONGEST = 333 };
 static const struct reference_method methods[N_METHODS] = {
     {"baseline", 1, 1, KNOWN},
     {"hybrid:cf=1.5", 1.5, 1, KNOWN},
-    {"hybrid:cf=1.8+linear:factor=2", 1.8, 2, KNOWN},
+    {"own+hybrid:cf=1.8+linear:factor=2", 1.8, 2, KNOWN},
     {"hybrid:cf=2", 2, 1, KNOWN},
 };
 static char last_line[1024];
@@ -290,6 +290,7 @@ int main(void)
         .vocab = 160,
         .norm_eps = 1e-5,
         .rope_base = 10000.0,
+        .rope_scaling = "rope-freqs",
         .rope_factors = factors,
         .context_length = KNOWN,
         .rope_layout = VKH_ROPE_INTERLEAVED,
@@ -302,6 +303,7 @@ int main(void)
     wide.attention_scale = 1.0 / sqrt(32.0);
     wide.rotary_dim = 24;
     wide.vocab = 157;
+    wide.rope_scaling[0] = '\0';
     wide.rope_factors = NULL;
     wide.rope_layout = VKH_ROPE_HALVES;
     uint64_t state = 3;

@@ -7,7 +7,7 @@
 #include "check.h"
 #include "gpu_test.h"
 
-enum { MAX_METHODS = 8, MAX_LENGTHS = 16, SHORT = 512 };
+enum { MAX_METHODS = 32, MAX_LENGTHS = 16, SHORT = 512, FEW = 8 };
 
 struct fixture {
     const char *name;
@@ -34,16 +34,15 @@ static int32_t *read_ids(const char *path, uint64_t *n)
 }
 
 // PPL within 2e-4 relative where nothing is rounded to halves, 1e-3 elsewhere; NLL within 2e-3.
-static void check_results(const struct fixture *f, const struct vkh_ppl_results *results)
+static double check_ppl(const struct fixture *f, const struct vkh_ppl_results *results,
+                        const json_t *expected)
 {
     const double tolerance = strcmp(results->weight_type, "F32") == 0 ? 2e-4 : 1e-3;
-    double worst = 0.0, worst_nll = 0.0;
+    double worst = 0.0;
     for (uint32_t m = 0; m < results->n_methods; m++) {
-        const json_t *ppl =
-            json_object_get(json_object_get(f->expected, "ppl"), results->methods[m]);
-        const json_t *nll =
-            json_object_get(json_object_get(f->expected, "nll"), results->methods[m]);
-        CHECK(json_array_size(ppl) == results->n_lengths);
+        const json_t *ppl = json_object_get(expected, results->methods[m]);
+        CHECK_MSG(json_array_size(ppl) == results->n_lengths, "%s: %s", f->name,
+                  results->methods[m]);
         for (uint32_t i = 0; i < results->n_lengths; i++) {
             const double want = json_real_value(json_array_get(ppl, i));
             const double got = results->cells[m * results->n_lengths + i].ppl;
@@ -51,15 +50,90 @@ static void check_results(const struct fixture *f, const struct vkh_ppl_results 
             CHECK_MSG(fabs(got / want - 1.0) <= tolerance, "%s, %s at %u: PPL %.9g, not %.9g",
                       f->name, results->methods[m], results->lengths[i], got, want);
         }
+    }
+    return worst;
+}
+
+static double check_nll(const struct fixture *f, const struct vkh_ppl_results *results)
+{
+    double worst = 0.0;
+    for (uint32_t m = 0; m < results->n_methods; m++) {
+        const json_t *nll =
+            json_object_get(json_object_get(f->expected, "nll"), results->methods[m]);
         for (size_t i = 0; i < json_array_size(nll); i++) {
             const double want = json_real_value(json_array_get(nll, i));
             const double got = (double)results->nll[m][i + 1];
-            worst_nll = fmax(worst_nll, fabs(got - want));
+            worst = fmax(worst, fabs(got - want));
             CHECK_MSG(fabs(got - want) <= 2e-3, "%s, %s: NLL of token %zu is %.9g, not %.9g",
                       f->name, results->methods[m], i + 1, got, want);
         }
     }
-    fprintf(stderr, "%-28s PPL off by %.1e, NLL by %.1e\n", f->name, worst, worst_nll);
+    return worst;
+}
+
+// The methods and lengths that an object of the fixture has expectations for.
+struct request {
+    const char *methods[MAX_METHODS];
+    uint32_t lengths[MAX_LENGTHS];
+    struct vkh_ppl_options options;
+};
+
+static void fill_request(const struct fixture *f, json_t *ppl, const json_t *lengths,
+                         struct request *request)
+{
+    const char *method;
+    json_t *value;
+    size_t i;
+    *request = (struct request){.options = {.ids = f->ids,
+                                            .n_ids = f->n_ids,
+                                            .methods = request->methods,
+                                            .lengths = request->lengths,
+                                            .keep_nll = true}};
+    CHECK(json_object_size(ppl) <= MAX_METHODS && json_array_size(lengths) <= MAX_LENGTHS);
+    json_object_foreach(ppl, method, value) request->methods[request->options.n_methods++] = method;
+    json_array_foreach((json_t *)lengths, i, value) request->lengths[request->options.n_lengths++] =
+        (uint32_t)json_integer_value(value);
+}
+
+static struct vkh_ppl_results *run(struct gpu_test *test, const struct fixture *f,
+                                   const struct vkh_model *model, const struct request *request)
+{
+    struct vkh_ppl_results *results = NULL;
+    CHECK_MSG(vkh_ppl_run(test->device, model, &request->options, vkh_device_log(test->device),
+                          &results) == VKH_OK,
+              "%s", f->name);
+    CHECK(!results || results->original_max_len ==
+                          json_integer_value(json_object_get(f->expected, "original_max_len")));
+    return results;
+}
+
+// Windows, where the fixture has them.
+static double check_regimes(struct gpu_test *test, const struct fixture *f,
+                            const struct vkh_model *model)
+{
+    double worst = 0.0;
+    size_t i;
+    json_t *regime;
+    json_array_foreach(json_object_get(f->expected, "regimes"), i, regime)
+    {
+        struct request request;
+        const json_t *stride = json_object_get(regime, "stride");
+        const json_t *bos = json_object_get(regime, "bos");
+        json_t *ppl = json_object_get(regime, "ppl");
+        fill_request(f, ppl, json_object_get(regime, "lengths"), &request);
+        request.options.regime = (struct vkh_ppl_regime){
+            .kind = stride ? VKH_REGIME_WINDOW : VKH_REGIME_CHUNKED,
+            .window = (uint32_t)json_integer_value(json_object_get(regime, "window")),
+            .stride = (uint32_t)json_integer_value(stride),
+            .has_bos = bos != NULL,
+            .bos = (int32_t)json_integer_value(bos),
+        };
+        struct vkh_ppl_results *results = run(test, f, model, &request);
+        if (results)
+            worst = fmax(worst, check_ppl(f, results, ppl));
+        vkh_ppl_results_destroy(&results);
+    }
+    return worst;
 }
 
 // The same bits with the smallest chunk, and with nothing shared: whatever the windows.
@@ -83,28 +157,19 @@ static void check_cuts(struct gpu_test *test, const struct vkh_model *model,
 
 static void test_fixture(struct gpu_test *test, const struct fixture *f, const char *path)
 {
-    const struct vkh_log *log = vkh_device_log(test->device);
-    const char *methods[MAX_METHODS];
-    uint32_t lengths[MAX_LENGTHS];
-    struct vkh_ppl_options options = {
-        .ids = f->ids, .n_ids = f->n_ids, .methods = methods, .lengths = lengths, .keep_nll = true};
-    const char *method;
-    json_t *value;
-    json_object_foreach(json_object_get(f->expected, "ppl"), method, value)
-        methods[options.n_methods++] = method;
-    for (size_t i = 0; i < json_array_size(json_object_get(f->expected, "lengths")); i++)
-        lengths[options.n_lengths++] = (uint32_t)json_integer_value(
-            json_array_get(json_object_get(f->expected, "lengths"), i));
-    options.original_max_len =
-        (uint32_t)json_integer_value(json_object_get(f->expected, "original_max_len"));
+    struct request request;
+    json_t *ppl = json_object_get(f->expected, "ppl");
+    fill_request(f, ppl, json_object_get(f->expected, "lengths"), &request);
     struct vkh_model *model;
-    CHECK(vkh_model_open(path, log, &model) == VKH_OK);
-    struct vkh_ppl_results *results = NULL;
-    CHECK(model && vkh_ppl_run(test->device, model, &options, log, &results) == VKH_OK);
+    CHECK(vkh_model_open(path, vkh_device_log(test->device), &model) == VKH_OK);
+    if (!model)
+        return;
+    struct vkh_ppl_results *results = run(test, f, model, &request);
     if (results)
-        check_results(f, results);
-    if (results && f->n_ids <= SHORT)
-        check_cuts(test, model, &options, results);
+        fprintf(stderr, "%-28s PPL off by %.1e, NLL by %.1e, PPL in windows by %.1e\n", f->name,
+                check_ppl(f, results, ppl), check_nll(f, results), check_regimes(test, f, model));
+    if (results && f->n_ids <= SHORT && results->n_methods <= FEW)
+        check_cuts(test, model, &request.options, results);
     vkh_ppl_results_destroy(&results);
     vkh_model_close(&model);
 }

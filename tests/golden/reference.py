@@ -9,6 +9,7 @@ import argparse
 import json
 import math
 import pathlib
+import re
 
 import gguf
 import safetensors.torch
@@ -16,20 +17,9 @@ import torch
 import transformers
 from transformers.models.llama import modeling_llama
 
+import rope
+
 AGREE = 1e-9
-
-
-def compress(p, limit, cf):
-    return p if p <= limit else limit + (p - limit) / cf
-
-
-def positions(method, limit, n, device):
-    """float64 positions of `baseline`, `hybrid:cf=X` or `linear:factor=X`."""
-    name, _, value = method.partition(':')
-    value = float(value.partition('=')[2] or 1)
-    place = {'baseline': float, 'linear': lambda p: p / value,
-             'hybrid': lambda p: compress(p, limit, value)}[name]
-    return torch.tensor([place(p) for p in range(n)], dtype=torch.float64, device=device)
 
 
 def halves(rows, n_heads):
@@ -67,10 +57,13 @@ def load_gguf(path):
 
 def load_folder(path):
     spec = json.loads((path / 'config.json').read_text())
+    parameters, context = spec['rope_parameters'], spec['max_position_embeddings']
+    own = (parameters, context) if parameters['rope_type'] != 'default' else None
+    if own and parameters['rope_type'] != 'dynamic':
+        context = parameters.get('original_max_position_embeddings', context)
     config = {'layers': spec['num_hidden_layers'], 'heads': spec['num_attention_heads'],
               'kv_heads': spec['num_key_value_heads'], 'eps': spec['rms_norm_eps'],
-              'base': spec['rope_parameters']['rope_theta'],
-              'context': spec['max_position_embeddings']}
+              'base': parameters['rope_theta'], 'context': context, 'own': own}
     weights = {}
     for file in sorted(path.glob('*.safetensors')):
         for full, value in safetensors.torch.load_file(file).items():
@@ -85,17 +78,21 @@ def load(path, device):
     return config, {name: value.to(device) for name, value in weights.items()}
 
 
-def angles(config, head_dim, place):
-    exponent = torch.arange(0, head_dim, 2, dtype=torch.float64, device=place.device) / head_dim
-    turn = torch.outer(place, config['base'] ** -exponent)
-    return torch.cat([turn, turn], 1)
+def turning(config, weights, method, limit, length, device):
+    """cos and sin of a sequence of `length` tokens, in float64, as transformers has them."""
+    head_dim = weights[0, 'q'].shape[0] // config['heads']
+    turns, scale = rope.turns(method, config['base'], head_dim, limit, length,
+                              own=config.get('own'))
+    turn = torch.outer(rope.place(method, limit, length), turns)
+    turn = torch.cat([turn, turn], 1).to(device)
+    return turn.cos() * scale, turn.sin() * scale
 
 
 def nll_of(logits, ids):
     return torch.nn.functional.cross_entropy(logits[:-1], ids[1:], reduction='none')
 
 
-def nll_plain(config, weights, ids, place):
+def nll_plain(config, weights, ids, turn):
     """NLL of ids[1:], each given all before it."""
     def norm(x, weight):
         return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + config['eps']) * weight
@@ -109,8 +106,7 @@ def nll_plain(config, weights, ids, place):
 
     group = config['heads'] // config['kv_heads']
     head_dim = weights[0, 'q'].shape[0] // config['heads']
-    turn = angles(config, head_dim, place)
-    cos, sin = turn.cos(), turn.sin()
+    cos, sin = turn
     later = torch.ones(len(ids), len(ids), dtype=torch.bool, device=ids.device).triu(1)
     x = weights['embed'][ids]
     for layer in range(config['layers']):
@@ -150,42 +146,98 @@ def open_transformers(path, device):
     return model.double().to(device).eval()
 
 
-def nll_transformers(model, config, ids, place):
+def nll_transformers(model, ids, turn):
     """As nll_plain. The mask is explicit: positions that do not step by one would change it."""
-    head_dim = model.model.layers[0].self_attn.head_dim
-    turn = angles(config, head_dim, place)
-    model.model.rotary_emb = Rotary(turn.cos(), turn.sin())
+    model.model.rotary_emb = Rotary(*turn)
     n = len(ids)
     mask = torch.full((n, n), -math.inf, dtype=torch.float64, device=ids.device).triu(1)
     logits = model(input_ids=ids[None], attention_mask=mask[None, None], use_cache=False).logits[0]
     return nll_of(logits, ids)
 
 
-@torch.no_grad()
-def evaluate(path, ids, methods, lengths, limit=None, nll_methods=(), device='cpu'):
-    """One pass a method: the model is causal, so a shorter length is a prefix."""
-    config, weights = load(path, device)
-    model = open_transformers(path, device)
-    limit = limit or config['context']
+class Judge:
+    """A model in both implementations."""
+
+    def __init__(self, path, limit=None, device='cpu'):
+        self.config, self.weights = load(path, device)
+        self.model = open_transformers(path, device)
+        self.limit = limit or self.config['context']
+        self.device, self.apart = device, 0.0
+
+    def varies(self, method):
+        own = self.config.get('own')
+        return 'dynamic' in method or 'longrope' in method or bool(
+            own and own[0]['rope_type'] in ('dynamic', 'longrope'))
+
+    @torch.no_grad()
+    def nll(self, method, ids):
+        """NLL of ids[1:], one sequence from position 0."""
+        turn = turning(self.config, self.weights, method, self.limit, len(ids), self.device)
+        nll = nll_plain(self.config, self.weights, ids, turn)
+        apart = (nll - nll_transformers(self.model, ids, turn)).abs().max().item()
+        assert apart < AGREE, f'{method}: the two implementations are {apart} apart'
+        self.apart = max(self.apart, apart)
+        return nll
+
+    def sliding(self, method, ids, window, stride):
+        """As Hugging Face's guide to perplexity does it, but without its error of one token a
+        window in the count."""
+        parts, scored = [], 1
+        for begin in range(0, len(ids), stride):
+            end = min(begin + window, len(ids))
+            parts.append(self.nll(method, ids[begin:end])[scored - begin - 1:])
+            scored = end
+            if end == len(ids):
+                return torch.cat(parts)
+
+    def chunked(self, method, ids, window, bos):
+        """As llama.cpp's llama-perplexity does it."""
+        parts = []
+        for begin in range(0, len(ids) - window + 1, window):
+            part = ids[begin:begin + window].clone()
+            if bos is not None:
+                part[0] = bos
+            parts.append(self.nll(method, part)[window // 2:])
+        return torch.cat(parts)
+
+    def regime(self, method, ids, regime):
+        if 'stride' in regime:
+            return self.sliding(method, ids, regime['window'], regime['stride'])
+        return self.chunked(method, ids, regime['window'], regime.get('bos'))
+
+
+def ppl_of(nll):
+    return float(f'{math.exp(nll.mean()):.10g}')
+
+
+def evaluate(path, ids, methods, lengths, limit=None, nll_methods=(), device='cpu', regimes=()):
+    """One pass a method: the model is causal, so a shorter length is a prefix, unless the method's
+    frequencies depend on the length."""
+    judge = Judge(path, limit, device)
     ids = torch.tensor(ids[:max(lengths)], device=device)
-    result = {'model': path.name, 'original_max_len': limit, 'lengths': lengths, 'ppl': {},
-              'nll': {}}
+    result = {'model': path.name, 'original_max_len': judge.limit, 'lengths': lengths, 'ppl': {},
+              'nll': {}, 'regimes': []}
     for method in methods:
-        place = positions(method, limit, len(ids), device)
-        nll = nll_plain(config, weights, ids, place)
-        apart = (nll - nll_transformers(model, config, ids, place)).abs().max().item()
-        assert apart < AGREE, f'{path} {method}: the two implementations are {apart} apart'
-        result['ppl'][method] = [float(f'{math.exp(nll[:n - 1].mean()):.10g}') for n in lengths]
+        nll = judge.nll(method, ids)
+        result['ppl'][method] = [
+            ppl_of((judge.nll(method, ids[:n]) if judge.varies(method) else nll)[:n - 1])
+            for n in lengths]
         if method in nll_methods:
             result['nll'][method] = [float(f'{x:.9g}') for x in nll.tolist()]
-        print(f'{path.name} {method}: implementations {apart:.1e} apart', flush=True)
+    for regime in regimes:
+        ppl = {method: [ppl_of(judge.regime(method, ids[:n], regime)) for n in regime['lengths']]
+               for method in regime['methods']}
+        result['regimes'].append({**regime, 'ppl': ppl})
+    print(f'{path.name}: {len(methods)} methods, implementations {judge.apart:.1e} apart',
+          flush=True)
     return result
 
 
 def write(result, path):
     lines = json.dumps(result, separators=(',', ':'))
-    for key in ('"ppl":', '"nll":', '"baseline":', '"hybrid:', '"linear:'):
+    for key in ('"ppl":', '"nll":', '"regimes":', '{"window"'):
         lines = lines.replace(key, '\n' + key)
+    lines = re.sub(r'("[^"]*":\[)', r'\n\1', lines)
     path.write_text(lines + '\n')
 
 

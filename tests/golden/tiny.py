@@ -16,7 +16,21 @@ import reference
 
 DATA = pathlib.Path(__file__).parent / 'data'
 LENGTHS = [64, 65, 100, 200, 300]
-METHODS = ['baseline', 'hybrid:cf=1.5', 'hybrid:cf=2', 'linear:factor=4']
+BASIC = ['baseline', 'hybrid:cf=1.5', 'hybrid:cf=2', 'linear:factor=4']
+METHODS = BASIC + [
+    'plain', 'hybrid:cf=0.8', 'grouped:group=4', 'grouped:group=3,window=100', 'ntk:factor=4',
+    'dynamic-ntk:factor=2', 'yarn:factor=4', 'yarn:factor=4,beta_fast=8,truncate=0',
+    'yarn:factor=4,mscale=0.7,mscale_all_dim=1', 'yarn:factor=4,attention_factor=1.2',
+    'llama3:factor=8', 'proportional:proportion=0.5,factor=2', 'yarn:factor=4+hybrid:cf=2',
+    'dynamic-ntk:factor=2+hybrid:cf=1.5', 'ntk:factor=2+linear:factor=1.5']
+# What keeps a model's own scaling and what takes its place.
+ON_SCALED = ['baseline', 'hybrid:cf=2', 'plain', 'linear:factor=4', 'own+linear:factor=2',
+             'own+yarn:factor=2+hybrid:cf=1.5']
+REGIMES = [{'window': 100, 'stride': 40, 'lengths': [100, 101, 220, 300]},
+           {'window': 130, 'stride': 1, 'lengths': [140]},
+           {'window': 97, 'lengths': [97, 193, 300]},
+           {'window': 64, 'bos': 1, 'lengths': [300]}]
+REGIME_METHODS = ['baseline', 'hybrid:cf=2', 'dynamic-ntk:factor=2']
 TYPES = {'f32': gguf.GGMLQuantizationType.F32, 'f16': gguf.GGMLQuantizationType.F16,
          'bf16': gguf.GGMLQuantizationType.BF16, 'q8_0': gguf.GGMLQuantizationType.Q8_0}
 
@@ -119,8 +133,34 @@ def write_gguf(shape, weights, path, dtype):
     writer.close()
 
 
-def judge(shape, path, ids, nll_methods):
-    result = reference.evaluate(path, ids, METHODS, LENGTHS, nll_methods=nll_methods)
+# Models with the weights of a file that is there and a scaling of their own.
+LISTS = {'short_factor': [1 + i / 64 for i in range(16)], 'long_factor': [1 + i for i in range(16)]}
+SCALED = {'linear': {'rope_type': 'linear', 'factor': 2.5},
+          'dynamic': {'rope_type': 'dynamic', 'factor': 2.0},
+          'yarn': {'rope_type': 'yarn', 'factor': 4.0, 'beta_fast': 8, 'beta_slow': 1.5,
+                   'original_max_position_embeddings': 48},
+          'longrope': {'rope_type': 'longrope', 'original_max_position_embeddings': 48,
+                       **LISTS},
+          'llama3': {'rope_type': 'llama3', 'factor': 8.0, 'low_freq_factor': 1.0,
+                     'high_freq_factor': 4.0, 'original_max_position_embeddings': 48},
+          'proportional': {'rope_type': 'proportional', 'partial_rotary_factor': 0.5}}
+
+
+def write_scaled(name, rope, source):
+    """A folder whose weights are a link to another's."""
+    path = DATA / f'tiny-scaled-{name}'
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir()
+    config = json.loads((source / 'config.json').read_text())
+    config['rope_parameters'] = {'rope_theta': config['rope_theta'], **rope}
+    (path / 'config.json').write_text(json.dumps(config) + '\n')
+    (path / 'model.safetensors').symlink_to(f'../{source.name}/model.safetensors')
+    return path
+
+
+def judge(path, ids, nll_methods, methods=METHODS, regimes=()):
+    result = reference.evaluate(path, ids, methods, LENGTHS, nll_methods=nll_methods,
+                                regimes=[{**r, 'methods': REGIME_METHODS} for r in regimes])
     reference.write(result, DATA / f'{path.name}.expected.json')
 
 
@@ -133,15 +173,18 @@ def main():
         (DATA / f'{stem}.ids').write_text(' '.join(map(str, ids)) + '\n')
         shards = 1 if shape['tied'] else 2
         write_folder(shape, weights, DATA / f'{stem}-f32', torch.float32, shards)
-        judge(shape, DATA / f'{stem}-f32', ids, METHODS)
+        judge(DATA / f'{stem}-f32', ids, BASIC, regimes=REGIMES)
         half = torch.float16 if shape['tied'] else torch.bfloat16
         folder = f'{stem}-{"f16" if shape["tied"] else "bf16"}'
         write_folder(shape, weights, DATA / folder, half, 1)
-        judge(shape, DATA / folder, ids, ['baseline', 'hybrid:cf=2'])
+        judge(DATA / folder, ids, ['baseline', 'hybrid:cf=2'])
         for dtype in TYPES:
             path = DATA / f'{stem}-{dtype}.gguf'
             write_gguf(shape, weights, path, dtype)
-            judge(shape, path, ids, ['baseline', 'hybrid:cf=2'])
+            judge(path, ids, ['baseline', 'hybrid:cf=2'])
+        if not shape['tied']:
+            for name, rope in SCALED.items():
+                judge(write_scaled(name, rope, DATA / folder), ids, [], methods=ON_SCALED)
 
 
 if __name__ == '__main__':

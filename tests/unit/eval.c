@@ -20,7 +20,8 @@ static void keep_line(void *user, enum vkh_log_level level, const char *line)
 }
 
 static const struct vkh_log log_to_line = {keep_line, NULL, VKH_LOG_ERROR};
-static const struct vkh_rope_setting rope = {10000.0, 64, NULL, KNOWN, 0};
+static const struct vkh_rope_setting rope = {
+    .base = 10000.0, .dims = 64, .original_max_len = KNOWN};
 static const uint32_t lengths[] = {1024, 512, 3000, 512, 2};
 static const char *const methods[] = {"baseline", "hybrid:cf=1.50", "linear:factor=4",
                                       "hybrid:cf=2"};
@@ -68,8 +69,9 @@ static void test_refusals(void)
     options.methods = (const char *const[]){"yarm"};
     options.n_methods = 1;
     check_refused(&options, VKH_ERR_ARGUMENT,
-                  "method 'yarm', term 'yarm': unknown method (accepted: baseline, "
-                  "hybrid:cf=NUMBER, linear:factor=NUMBER)");
+                  "method 'yarm', term 'yarm': unknown method (accepted: baseline, own, plain, "
+                  "rope-freqs, hybrid, grouped, linear, ntk, dynamic-ntk, yarn, longrope, llama3, "
+                  "proportional)");
     options = options_of();
     ids[2998] = VOCAB;
     check_refused(&options, VKH_ERR_ARGUMENT,
@@ -89,7 +91,7 @@ static void test_layout(void)
     CHECK(vkh_eval_init(&options, &rope, VOCAB, &arena, NULL, &eval) == VKH_OK);
     CHECK(eval.n_lengths == 4 && eval.lengths[0] == 2 && eval.lengths[1] == 512 &&
           eval.lengths[2] == 1024 && eval.lengths[3] == 3000);
-    CHECK(eval.n_lanes == 4 && strcmp(eval.names[1], "hybrid:cf=1.5") == 0);
+    CHECK(eval.n_lanes == 4 && strcmp(eval.lanes[1].name, "hybrid:cf=1.5") == 0);
     CHECK(eval.n_tracks == 4 && eval.n_groups == 2);
     // Positions 0 … 512 are alike: 513 tokens, cut at a tile.
     CHECK(eval.groups[0].prefix_tokens == 512 && eval.groups[1].prefix_tokens == 0);
@@ -98,7 +100,7 @@ static void test_layout(void)
     CHECK(eval.tracks[0].plain_tokens == 3000 && eval.tracks[1].plain_tokens == 513 &&
           eval.tracks[2].plain_tokens == 0);
     CHECK(eval.device_tokens == 512 + 3 * (3000 - 512) + 3000);
-    CHECK(vkh_eval_track(&eval, 2, 0) == &eval.tracks[2]);
+    CHECK(vkh_eval_reading(&eval, 0, 2, 0) == &eval.readings[2]);
 
     options.original_max_len = 1000; // not a multiple of a tile
     CHECK(vkh_eval_init(&options, &rope, VOCAB, &arena, NULL, &eval) == VKH_OK);
@@ -119,8 +121,8 @@ static void test_layout(void)
     CHECK(eval.n_tracks == 16 && eval.n_groups == 16);
     for (uint32_t lane = 0; lane < 4; lane++)
         for (uint32_t i = 0; i < 4; i++) {
-            const struct vkh_track *track = vkh_eval_track(&eval, lane, i);
-            CHECK(track->lane == lane && track->n_tokens == eval.lengths[i]);
+            const struct vkh_reading *reading = vkh_eval_reading(&eval, 0, lane, i);
+            CHECK(reading->lane == lane && reading->n_tokens == eval.lengths[i]);
         }
     CHECK(eval.device_tokens == 4 * (2 + 512 + 1024 + 3000));
     vkh_arena_fini(&arena);
@@ -153,10 +155,10 @@ static float made_up(uint32_t lane, uint32_t t)
 
 static void fill(struct vkh_eval *eval)
 {
-    for (uint32_t i = 0; i < eval->n_tracks; i++) {
-        struct vkh_track *track = &eval->tracks[i];
-        for (uint32_t t = 1; t < track->n_tokens; t++)
-            track->nll[t] = made_up(track->lane, t);
+    for (uint32_t i = 0; i < eval->n_readings; i++) {
+        struct vkh_reading *reading = &eval->readings[i];
+        for (uint32_t t = 1; t < reading->n_tokens; t++)
+            reading->nll[t] = made_up(reading->lane, t);
     }
 }
 
@@ -173,7 +175,7 @@ static void check_cell(const struct vkh_eval *eval, const struct vkh_ppl_cell *c
     const long double mean = sum / (n - 1);
     const long double variance = n > 2 ? (squares - (n - 1) * mean * mean) / (n - 2) : 0;
     const long double ppl = expl(mean);
-    CHECK(strcmp(cell->method, eval->names[lane]) == 0);
+    CHECK(strcmp(cell->method, eval->lanes[lane].name) == 0);
     CHECK(cell->length == n && cell->tokens_scored == n - 1);
     CHECK(fabsl(cell->nll - mean) < 1e-12L);
     CHECK(fabsl(cell->ppl - ppl) < 1e-11L);
@@ -189,22 +191,24 @@ static void test_cells(bool separate)
     struct vkh_arena arena = {0};
     struct vkh_eval eval;
     struct vkh_ppl_cell cells[16];
+    struct vkh_ppl_text_cell text_cells[16];
     struct vkh_ppl_options options = options_of();
     options.separate = separate;
     CHECK(vkh_eval_init(&options, &rope, VOCAB, &arena, NULL, &eval) == VKH_OK);
     CHECK(vkh_eval_prepare(&eval, 512, &arena, NULL) == VKH_OK);
     fill(&eval);
-    CHECK(vkh_eval_cells(&eval, NULL, cells) == VKH_OK);
+    CHECK(vkh_eval_cells(&eval, NULL, cells, text_cells) == VKH_OK);
     for (uint32_t lane = 0; lane < 4; lane++)
         for (uint32_t i = 0; i < 4; i++)
             check_cell(&eval, cells, lane, i);
 
-    struct vkh_track *track = &eval.tracks[eval.n_tracks - 1];
-    track->nll[2999] = NAN;
-    CHECK(vkh_eval_cells(&eval, &log_to_line, cells) == VKH_ERR_INTERNAL);
+    struct vkh_reading *reading =
+        (struct vkh_reading *)vkh_eval_reading(&eval, 0, 3, eval.n_lengths - 1);
+    reading->nll[2999] = NAN;
+    CHECK(vkh_eval_cells(&eval, &log_to_line, cells, text_cells) == VKH_ERR_INTERNAL);
     CHECK(strstr(last_line, "method hybrid:cf=2: the NLL of token 2999 is"));
-    track->nll[2999] = 1e9f;
-    CHECK(vkh_eval_cells(&eval, &log_to_line, cells) == VKH_ERR_INTERNAL);
+    reading->nll[2999] = 1e9f;
+    CHECK(vkh_eval_cells(&eval, &log_to_line, cells, text_cells) == VKH_ERR_INTERNAL);
     CHECK(strstr(last_line, "method hybrid:cf=2: the mean NLL of length 3000 is"));
     vkh_arena_fini(&arena);
 }
@@ -214,13 +218,14 @@ static void test_without_baseline(void)
     struct vkh_arena arena = {0};
     struct vkh_eval eval;
     struct vkh_ppl_cell cells[8];
+    struct vkh_ppl_text_cell text_cells[8];
     struct vkh_ppl_options options = options_of();
     options.methods++;
     options.n_methods = 2;
     CHECK(vkh_eval_init(&options, &rope, VOCAB, &arena, NULL, &eval) == VKH_OK);
     CHECK(vkh_eval_prepare(&eval, 64, &arena, NULL) == VKH_OK);
     fill(&eval);
-    CHECK(vkh_eval_cells(&eval, NULL, cells) == VKH_OK);
+    CHECK(vkh_eval_cells(&eval, NULL, cells, text_cells) == VKH_OK);
     for (int i = 0; i < 8; i++)
         CHECK(isnan(cells[i].vs_baseline_percent));
     vkh_arena_fini(&arena);
@@ -240,6 +245,7 @@ static void test_times(void)
     struct vkh_arena arena = {0};
     struct vkh_eval eval;
     struct vkh_ppl_cell cells[16];
+    struct vkh_ppl_text_cell text_cells[16];
     const struct vkh_ppl_options options = options_of();
     CHECK(vkh_eval_init(&options, &rope, VOCAB, &arena, NULL, &eval) == VKH_OK);
     CHECK(vkh_eval_prepare(&eval, 512, &arena, NULL) == VKH_OK);
@@ -247,7 +253,7 @@ static void test_times(void)
     eval.groups[0].marks.seconds[0] = 4.0;
     for (int i = 0; i < 5; i++)
         eval.tracks[3].marks.seconds[i] = 1.0 + i;
-    CHECK(vkh_eval_cells(&eval, NULL, cells) == VKH_OK);
+    CHECK(vkh_eval_cells(&eval, NULL, cells, text_cells) == VKH_OK);
     const struct vkh_ppl_cell *row = &cells[12];
     CHECK(row[0].seconds == 4.0 * 2 / 512 && row[1].seconds == 4.0);
     CHECK(row[2].seconds == 5.0 && row[2].tokens_per_second == 1024 / 5.0);

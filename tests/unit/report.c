@@ -34,10 +34,10 @@ static void check_string(json_t *object, const char *key, const char *want)
 
 static void check_json_cell(json_t *object, const struct vkh_ppl_cell *cell)
 {
-    CHECK(json_object_size(object) == 10);
+    CHECK(json_object_size(object) == 15);
     check_string(object, "method", cell->method);
     CHECK(integer_of(object, "length") == cell->length);
-    CHECK(integer_of(object, "tokens_scored") == cell->tokens_scored);
+    CHECK((uint64_t)integer_of(object, "tokens_scored") == cell->tokens_scored);
     CHECK(same_bits(real_of(object, "nll"), cell->nll));
     CHECK(same_bits(real_of(object, "ppl"), cell->ppl));
     CHECK(same_bits(real_of(object, "stderr"), cell->standard_error));
@@ -49,6 +49,11 @@ static void check_json_cell(json_t *object, const struct vkh_ppl_cell *cell)
         CHECK(same_bits(real_of(object, "vs_baseline_percent"), cell->vs_baseline_percent));
     CHECK(same_bits(real_of(object, "seconds"), cell->seconds));
     CHECK(same_bits(real_of(object, "tokens_per_second"), cell->tokens_per_second));
+    CHECK(integer_of(object, "texts") == cell->texts);
+    CHECK(json_is_null(json_object_get(object, "text_stderr")));
+    CHECK(same_bits(real_of(object, "macro_nll"), cell->macro_nll));
+    CHECK(same_bits(real_of(object, "macro_ppl"), cell->macro_ppl));
+    CHECK(json_is_null(json_object_get(object, "macro_stderr")));
 }
 
 static void check_json(const struct report_test *test)
@@ -114,8 +119,9 @@ static bool take_field(const char **text, char *field, size_t size)
 static void check_csv(const struct report_test *test)
 {
     static const char header[] = "method,length,tokens_scored,nll,ppl,stderr,compression_active,"
-                                 "vs_baseline_percent,seconds,tokens_per_second\r\n";
-    enum { COLUMNS = 10 };
+                                 "vs_baseline_percent,seconds,tokens_per_second,texts,"
+                                 "text_stderr,macro_ppl,macro_stderr,regime\r\n";
+    enum { COLUMNS = 15 };
     char *text = report_test_write(test, VKH_REPORT_CSV);
     CHECK(strncmp(text, header, strlen(header)) == 0);
     const char *at = text + strlen(header);
@@ -138,6 +144,9 @@ static void check_csv(const struct report_test *test)
             CHECK(same_bits(strtod(fields[7], NULL), cell->vs_baseline_percent));
         CHECK(same_bits(strtod(fields[8], NULL), cell->seconds));
         CHECK(same_bits(strtod(fields[9], NULL), cell->tokens_per_second));
+        CHECK(strcmp(fields[10], "1") == 0 && !*fields[11] && !*fields[13]);
+        CHECK(same_bits(strtod(fields[12], NULL), cell->macro_ppl));
+        CHECK(strcmp(fields[14], "prefix") == 0);
     }
     CHECK(*at == '\0');
     free(text);
@@ -221,7 +230,7 @@ static void test_nothing_compressed(void)
     // a method that moves every position is not the baseline
     test.methods[2] = "linear:factor=2";
     for (int l = 0; l < 2; l++)
-        test.cells[4 + l] = (struct vkh_ppl_cell){.method = "linear:factor=2",
+        test.cells[4 + l] = (struct vkh_ppl_cell){.method = "linear:factor=2", .texts = 1, .text_error = NAN, .macro_error = NAN,
                                                   .length = lengths[l],
                                                   .ppl = 2.5,
                                                   .compression_active = true};
@@ -359,13 +368,14 @@ static void test_nll(void)
     static const uint32_t lengths[] = {2, 4};
     static const double ppl[] = {2, 3, 4, 5};
     static const int32_t ids[] = {7, 128000, 0, 42, 99};
+    static const struct vkh_ppl_text text = {NULL, ids, 5};
     float first[] = {0, 0.1f, 1e-30f, 17}, second[] = {0, 1.0f / 3, 2, 3};
     float *nll[] = {first, second};
     struct report_test test;
     report_test_fill(&test, 2, 2, methods, 2, lengths, ppl);
-    CHECK(vkh_report_nll(&test.results, ids, path, &report_test_log) == VKH_ERR_ARGUMENT);
+    CHECK(vkh_report_nll(&test.results, &text, path, &report_test_log) == VKH_ERR_ARGUMENT);
     test.results.nll = nll;
-    CHECK(vkh_report_nll(&test.results, ids, path, &report_test_log) == VKH_OK);
+    CHECK(vkh_report_nll(&test.results, &text, path, &report_test_log) == VKH_OK);
     static const char want[] = "method\tposition\tid\tnll\n"
                                "baseline\t1\t128000\t0.100000001\n"
                                "baseline\t2\t0\t1e-30\n"
@@ -377,7 +387,7 @@ static void test_nll(void)
     check_text(got ? got : "", want);
     free(got);
     second[3] = NAN;
-    CHECK(vkh_report_nll(&test.results, ids, path, &report_test_log) == VKH_ERR_INTERNAL);
+    CHECK(vkh_report_nll(&test.results, &text, path, &report_test_log) == VKH_ERR_INTERNAL);
     CHECK(strstr(report_test_line, "hybrid:cf=2 at position 3"));
     unlink(path);
 }

@@ -4,20 +4,8 @@
 
 #include "base/number.h"
 #include "base/size.h"
-#include "check.h"
 #include "rope/fixed.h"
-#include "rope/schedule.h"
-
-static char last_line[1024];
-
-static void keep_line(void *user, enum vkh_log_level level, const char *line)
-{
-    (void)user;
-    (void)level;
-    snprintf(last_line, sizeof(last_line), "%s", line);
-}
-
-static const struct vkh_log log_to_line = {keep_line, NULL, VKH_LOG_ERROR};
+#include "rope_test.h"
 
 static void test_numbers(void)
 {
@@ -28,10 +16,13 @@ static void test_numbers(void)
         double back = -1;
         vkh_number_format(numbers[i], text);
         CHECK_MSG(vkh_number_parse(text, strlen(text), &back) && back == numbers[i], "%s", text);
+        CHECK_MSG(!strchr(text, '+'), "%s", text); // it joins terms
     }
     char text[VKH_NUMBER_TEXT];
     vkh_number_format(1.8, text);
     CHECK(strcmp(text, "1.8") == 0);
+    vkh_number_format(40960, text);
+    CHECK(strcmp(text, "40960") == 0);
     static const char *const bad[] = {"",
                                       ".",
                                       "1e",
@@ -56,79 +47,6 @@ static void test_numbers(void)
     CHECK(!vkh_number_parse("2\0"
                             "5",
                             3, &number));
-}
-
-static void check_spelling(const char *spec, const char *canonical)
-{
-    struct vkh_method method;
-    char text[64];
-    CHECK_MSG(vkh_method_parse(spec, &log_to_line, &method) == VKH_OK, "%s: %s", spec, last_line);
-    const size_t length = vkh_method_spell(&method, text, sizeof(text));
-    CHECK_MSG(strcmp(text, canonical) == 0, "%s became %s", spec, text);
-    CHECK(length == strlen(canonical));
-    char small[5];
-    CHECK(vkh_method_spell(&method, small, sizeof(small)) == length);
-    CHECK(strlen(small) == 4 && memcmp(small, canonical, 4) == 0);
-    CHECK(vkh_method_spell(&method, NULL, 0) == length);
-}
-
-static void check_refused(const char *spec, const char *part, const char *accepted)
-{
-    struct vkh_method method;
-    last_line[0] = '\0';
-    CHECK_MSG(vkh_method_parse(spec, &log_to_line, &method) == VKH_ERR_ARGUMENT, "'%s'", spec);
-    CHECK_MSG(strstr(last_line, part) && strstr(last_line, accepted), "'%s': %s", spec, last_line);
-    CHECK_MSG(strstr(last_line, "method '") && !strchr(last_line, '\n'), "%s", last_line);
-}
-
-static void test_parse(void)
-{
-    check_spelling("baseline", "baseline");
-    check_spelling("hybrid:cf=2", "hybrid:cf=2");
-    check_spelling("hybrid:cf=1.50", "hybrid:cf=1.5");
-    check_spelling("hybrid:cf=1", "hybrid:cf=1");
-    check_spelling("linear:factor=4e0", "linear:factor=4");
-    check_spelling("hybrid:cf=1.8+linear:factor=4", "hybrid:cf=1.8+linear:factor=4");
-    check_spelling("baseline+hybrid:cf=2", "hybrid:cf=2");
-    check_spelling("hybrid:cf=2.2999999999999998", "hybrid:cf=2.3");
-    static const char all[] = "baseline, hybrid:cf=NUMBER, linear:factor=NUMBER";
-    check_refused("", "empty term", all);
-    check_refused("+", "empty term", all);
-    check_refused("baseline+", "empty term", all);
-    check_refused("hybrdi:cf=2", "'hybrdi:cf=2': unknown method", all);
-    check_refused("hybri", "unknown method", all);
-    check_refused("hybrid", "a key is missing", "(accepted: hybrid:cf=NUMBER)");
-    check_refused("hybrid:", "without a value", "(accepted: hybrid:cf=NUMBER)");
-    check_refused("hybrid:cf", "without a value", "hybrid:cf=NUMBER");
-    check_refused("hybrid:factor=2", "unknown key", "hybrid:cf=NUMBER");
-    check_refused("hybrid:cf=2,cf=2", "twice", "hybrid:cf=NUMBER");
-    check_refused("hybrid:cf=2,", "without a value", "hybrid:cf=NUMBER");
-    check_refused("hybrid:cf=0.99", "cf must be a number of at least 1", "hybrid:cf=NUMBER");
-    check_refused("hybrid:cf=", "cf must be", "hybrid:cf=NUMBER");
-    check_refused("hybrid:cf=inf", "cf must be", "hybrid:cf=NUMBER");
-    check_refused("hybrid:cf=nan", "cf must be", "hybrid:cf=NUMBER");
-    check_refused("linear:factor=0", "factor must be", "linear:factor=NUMBER");
-    check_refused("baseline:cf=2", "unknown key", "(accepted: baseline)");
-    check_refused("linear:factor=2+linear:factor=2", "same method twice", "linear:factor=NUMBER");
-    check_refused("baseline+baseline", "same method twice", "baseline");
-    check_refused("linear:factor=2+hybrdi", "'hybrdi'", all);
-    char spec[5000];
-    memset(spec, 'x', sizeof(spec));
-    spec[sizeof(spec) - 1] = '\0';
-    check_refused(spec, "unknown method", all);
-}
-
-// A schedule of a model with 64 rotary dimensions.
-static struct vkh_schedule schedule_of(struct vkh_arena *arena, const char *spec, uint32_t known,
-                                       const float *factors)
-{
-    const struct vkh_rope_setting setting = {500000.0, 64, factors, known, 1 << 20};
-    struct vkh_method method;
-    struct vkh_schedule schedule = {0};
-    CHECK(vkh_method_parse(spec, NULL, &method) == VKH_OK);
-    CHECK(vkh_schedule_init(&method, &setting, arena, NULL, &schedule) == VKH_OK);
-    CHECK(!vkh_method_length_dependent(&method));
-    return schedule;
 }
 
 static void test_positions(void)
@@ -175,7 +93,7 @@ static void test_frequencies(void)
     const struct vkh_schedule divided = schedule_of(&arena, "baseline", 512, factors);
     const struct vkh_schedule linear = schedule_of(&arena, "linear:factor=3", 512, NULL);
     const struct vkh_schedule both =
-        schedule_of(&arena, "hybrid:cf=2+linear:factor=4", 512, factors);
+        schedule_of(&arena, "hybrid:cf=2+own+linear:factor=4", 512, factors);
     CHECK(plain.n_frequencies == 32 && plain.frequencies[0] == 1.0);
     for (uint32_t i = 0; i < 32; i++) {
         const long double theta = powl(500000.0L, -2.0L * i / 64);
@@ -238,7 +156,8 @@ static int wrong_angles(const struct vkh_schedule *schedule, uint64_t token)
 static void test_angles(void)
 {
     enum { LAST = 1 << 20 };
-    static const char *const specs[] = {"baseline", "hybrid:cf=1.5", "hybrid:cf=3+linear:factor=7"};
+    static const char *const specs[] = {"baseline", "hybrid:cf=1.5", "hybrid:cf=3+linear:factor=7",
+                                        "yarn:factor=4+grouped:group=3", "hybrid:cf=0.3"};
     static const uint64_t tokens[] = {1, 2, 8191, 8192, 8193, 8194, LAST - 1, LAST};
     struct vkh_arena arena = {0};
     for (size_t s = 0; s < VKH_COUNTOF(specs); s++) {
@@ -256,7 +175,6 @@ static void test_angles(void)
 int main(void)
 {
     test_numbers();
-    test_parse();
     test_positions();
     test_frequencies();
     test_fixed();

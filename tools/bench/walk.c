@@ -148,16 +148,17 @@ static enum vkh_status measure(struct job *job, json_t *row)
 {
     struct bench *bench = job->bench;
     const struct vkh_eval *eval = &job->eval;
-    struct vkh_ppl_cell *cells =
-        vkh_arena_alloc(&job->arena, (size_t)eval->n_lanes * eval->n_lengths, sizeof(*cells));
+    const size_t n_cells = (size_t)eval->n_lanes * eval->n_lengths;
+    struct vkh_ppl_cell *cells = vkh_arena_alloc(&job->arena, n_cells, sizeof(*cells));
+    struct vkh_ppl_text_cell *texts = vkh_arena_alloc(&job->arena, n_cells, sizeof(*texts));
     struct bench_times times;
     enum vkh_status status =
-        cells ? vkh_eval_prepare(&job->eval, job->plan.chunk, &job->arena, &bench->log)
-              : vkh_fail(&bench->log, VKH_ERR_MEMORY, "out of memory");
+        cells && texts ? vkh_eval_prepare(&job->eval, job->plan.chunk, &job->arena, &bench->log)
+                       : vkh_fail(&bench->log, VKH_ERR_MEMORY, "out of memory");
     if (status == VKH_OK)
         status = bench_measure(bench->device, job->stream, run, job, bench->args->repeat, &times);
     if (status == VKH_OK)
-        status = vkh_eval_cells(eval, &bench->log, cells); // every result is a number
+        status = vkh_eval_cells(eval, &bench->log, cells, texts); // every result is a number
     if (status != VKH_OK) {
         json_decref(row);
         return status;
@@ -168,7 +169,7 @@ static enum vkh_status measure(struct job *job, json_t *row)
                                  "tokens_per_second", (double)tokens / times.wall.median, //
                                  "device_seconds", times.device.median,                   //
                                  "busy", times.device.median / times.wall.median,         //
-                                 "nll", cells[(size_t)eval->n_lanes * eval->n_lengths - 1].nll);
+                                 "nll", cells[n_cells - 1].nll);
     json_object_update_new(row, measured);
     return bench_add_row(bench, row, &times.wall, operations(job));
 }
@@ -201,7 +202,7 @@ enum vkh_status bench_table(struct bench *bench)
         for (uint32_t i = 0; i < job.eval.n_lengths; i++)
             json_array_append_new(lengths, json_integer(job.eval.lengths[i]));
         for (uint32_t i = 0; i < job.eval.n_lanes; i++)
-            json_array_append_new(methods, json_string(job.eval.names[i]));
+            json_array_append_new(methods, json_string(job.eval.lanes[i].name));
         status = measure(&job, json_pack("{s:I, s:o, s:o}",                                 //
                                          "length", (json_int_t)vkh_eval_longest(&job.eval), //
                                          "lengths", lengths,                                //

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#include <vkhrope/report.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "report/format.h"
+#include "report/regime.h"
+
+const char *vkh_curve_scale_name(int scale)
+{
+    static const char *const names[VKH_CURVES] = {
+        [VKH_CURVE_LINEAR] = "linear", [VKH_CURVE_LOG] = "log"};
+    return names[scale];
+}
+
+static void write_curve(FILE *stream, const struct vkh_ppl_results *results, int scale,
+                        const char *regime)
+{
+    const struct vkh_ppl_curve *curve = &results->curves[scale];
+    for (uint32_t m = 0; m < results->n_methods; m++) {
+        for (uint32_t b = 0; b < curve->n_buckets; b++) {
+            const struct vkh_ppl_bucket *bucket = &curve->buckets[b];
+            const uint64_t at = (uint64_t)m * curve->n_buckets + b;
+            fprintf(stream, "%s\t%s\t%u\t%u\t%llu\t%.9g\t%.9g\t%s\n", results->methods[m],
+                    vkh_curve_scale_name(scale), bucket->first, bucket->end,
+                    (unsigned long long)bucket->tokens, curve->nll[at], curve->standard_error[at],
+                    regime);
+        }
+    }
+}
+
+static enum vkh_status write_all(const struct vkh_ppl_results *results, const struct vkh_log *log,
+                                 FILE *stream)
+{
+    struct vkh_c_locale locale;
+    enum vkh_status status = vkh_c_locale_enter(&locale, log);
+    if (status != VKH_OK)
+        return status;
+    struct vkh_arena arena = {0};
+    struct vkh_ppl_results clean;
+    status = vkh_results_prepare(results, &arena, log, &clean);
+    const char *regime = vkh_regime_name(&results->regime, &arena);
+    if (status == VKH_OK && !regime)
+        status = vkh_fail(log, VKH_ERR_MEMORY, "report: out of memory");
+    fputs("method\tscale\tfirst\tend\ttokens\tnll\tstderr\tregime\n", stream);
+    for (int scale = 0; scale < VKH_CURVES && status == VKH_OK; scale++)
+        write_curve(stream, &clean, scale, regime);
+    vkh_arena_fini(&arena);
+    vkh_c_locale_leave(&locale);
+    return status;
+}
+
+enum vkh_status vkh_report_curve(const struct vkh_ppl_results *results, const char *path,
+                                 const struct vkh_log *log)
+{
+    struct vkh_output output;
+    enum vkh_status status = vkh_output_open(path, log, &output);
+    if (status != VKH_OK)
+        return status;
+    status = write_all(results, log, output.stream);
+    if (status == VKH_OK)
+        return vkh_output_commit(&output, log);
+    vkh_output_discard(&output);
+    return status;
+}

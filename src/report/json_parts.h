@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// Parts of the JSON report. Each is a new reference, NULL when out of memory.
+#ifndef VKH_REPORT_JSON_PARTS_H
+#define VKH_REPORT_JSON_PARTS_H
+
+#include <jansson.h>
+#include <vkhrope/perplexity.h>
+
+json_t *vkh_json_real(double number); // NaN is null
+
+json_t *vkh_json_window(const struct vkh_ppl_regime *regime); // null where there is none
+json_t *vkh_json_stride(const struct vkh_ppl_regime *regime);
+
+json_t *vkh_json_methods(const struct vkh_ppl_results *results);
+json_t *vkh_json_texts(const struct vkh_ppl_results *results);
+json_t *vkh_json_text_results(const struct vkh_ppl_results *results); // empty with one text
+json_t *vkh_json_sweeps(const struct vkh_ppl_results *results);
+json_t *vkh_json_curves(const struct vkh_ppl_results *results);
+
+#endif

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+// The lines below the table: what its numbers do not say by themselves.
+#include "report/notes.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "report/format.h"
+#include "report/text.h"
+
+// False when out of memory, which `text` NULL means.
+static bool add(struct vkh_notes *notes, const char *text)
+{
+    notes->lines[notes->n] = text;
+    notes->n += text != NULL;
+    return text != NULL;
+}
+
+// The methods other than the baseline that moved no position at any length, joined by ", ";
+// *all says that there are no others. NULL when out of memory.
+static const char *never_active(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                                bool *all)
+{
+    const char *names = "";
+    *all = true;
+    for (uint32_t m = 0; names && m < results->n_methods; m++) {
+        const bool baseline = vkh_results_is_baseline(results, m);
+        bool active = baseline;
+        for (uint32_t l = 0; l < results->n_lengths; l++)
+            active |= vkh_results_cell(results, m, l)->compression_active;
+        if (!active)
+            names =
+                vkh_text_printf(arena, "%s%s%s", names, *names ? ", " : "", results->methods[m]);
+        else if (!baseline)
+            *all = false;
+    }
+    return names;
+}
+
+// The most tokens that one sequence has.
+static uint32_t longest(const struct vkh_ppl_results *results)
+{
+    const uint32_t length = results->n_lengths ? results->lengths[results->n_lengths - 1] : 0;
+    return results->regime.kind != VKH_REGIME_PREFIX && results->regime.window < length
+               ? results->regime.window
+               : length;
+}
+
+static bool add_unmoved(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                        struct vkh_notes *notes)
+{
+    bool all;
+    const char *names = never_active(results, arena, &all);
+    if (!names || !*names)
+        return names != NULL;
+    const char *who = all ? "every method" : names;
+    if (longest(results) > results->original_max_len)
+        return add(notes,
+                   vkh_text_printf(arena, "no position is moved: %s equals the baseline", who));
+    return add(notes,
+               vkh_text_printf(arena,
+                               "no %s exceeds original_max_len %u: %s equals the "
+                               "baseline",
+                               results->regime.kind == VKH_REGIME_PREFIX ? "length" : "window",
+                               results->original_max_len, who));
+}
+
+// A method without the model's own scaling in it, on a model that has one.
+static bool replaces_own(const struct vkh_ppl_results *results, uint32_t method)
+{
+    return *results->own_scaling &&
+           !strstr(results->method_details[method].applied, results->own_scaling);
+}
+
+static bool add_methods(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                        struct vkh_notes *notes)
+{
+    bool good = true;
+    for (uint32_t m = 0; m < results->n_methods && good; m++) {
+        const struct vkh_ppl_method *details = &results->method_details[m];
+        if (replaces_own(results, m))
+            good = add(notes, vkh_text_printf(arena, "%s takes the place of the model's own %s",
+                                              results->methods[m], results->own_scaling));
+        if (details->why && good)
+            good = add(notes, vkh_text_printf(arena, "%s took %u passes (%s)", results->methods[m],
+                                              details->passes, details->why));
+    }
+    return good;
+}
+
+// "best cf of hybrid:cf=1.2..3:0.1: 1.5 at 1024 (58.10), 2 at 2048 (71.30)".
+static bool add_sweep(const struct vkh_ppl_results *results, const struct vkh_ppl_sweep *sweep,
+                      struct vkh_arena *arena, struct vkh_notes *notes)
+{
+    const char *line = vkh_text_printf(arena, "best %s of %s", sweep->parameter, sweep->spec);
+    for (uint32_t l = 0; l < results->n_lengths && line; l++) {
+        const char *separator = l ? ", " : ": ";
+        const uint32_t best = sweep->best[l], length = results->lengths[l];
+        if (best == UINT32_MAX) {
+            line = vkh_text_printf(arena, "%s%snone at %u (no position is moved)", line, separator,
+                                   length);
+            continue;
+        }
+        const double ppl = vkh_results_cell(results, sweep->methods[best], l)->ppl;
+        const char *number = vkh_text_ppl(arena, ppl);
+        line = number ? vkh_text_printf(arena, "%s%s%g at %u (%s)", line, separator,
+                                        sweep->values[best], length, number)
+                      : NULL;
+    }
+    return add(notes, line);
+}
+
+// "1024, each of 3 texts alike: baseline 51.40 ± 0.31, hybrid:cf=2 71.00 ± 0.52".
+static bool add_macro(const struct vkh_ppl_results *results, uint32_t length,
+                      struct vkh_arena *arena, struct vkh_notes *notes)
+{
+    const uint32_t texts = vkh_results_cell(results, 0, length)->texts;
+    const char *line = vkh_text_printf(arena, "%u, each of %u text%s alike",
+                                       results->lengths[length], texts, texts == 1 ? "" : "s");
+    for (uint32_t m = 0; m < results->n_methods && line; m++) {
+        const struct vkh_ppl_cell *cell = vkh_results_cell(results, m, length);
+        const char *ppl = vkh_text_ppl(arena, cell->macro_ppl);
+        const char *error =
+            isnan(cell->macro_error) ? "" : vkh_text_printf(arena, " ± %.2g", cell->macro_error);
+        line = ppl && error ? vkh_text_printf(arena, "%s%s%s %s%s", line, m ? ", " : ": ",
+                                              results->methods[m], ppl, error)
+                            : NULL;
+    }
+    return add(notes, line);
+}
+
+bool vkh_notes_make(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                    struct vkh_notes *notes)
+{
+    const size_t most = 2 + 2 * (size_t)results->n_methods + results->n_sweeps + results->n_lengths;
+    *notes = (struct vkh_notes){.lines = vkh_arena_alloc(arena, most, sizeof(*notes->lines))};
+    bool good = notes->lines && add_unmoved(results, arena, notes);
+    if (good && results->n_methods > 0 && !vkh_results_has_baseline(results))
+        good = add(notes, "baseline is not among the methods: nothing to compare with");
+    good = good && add_methods(results, arena, notes);
+    for (uint32_t s = 0; s < results->n_sweeps && good; s++)
+        good = add_sweep(results, &results->sweeps[s], arena, notes);
+    for (uint32_t l = 0; l < results->n_lengths && good && results->n_texts > 1; l++)
+        good = add_macro(results, l, arena, notes);
+    return good;
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#include "ppl_outputs.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct named_file {
+    const char *option, *path;
+};
+
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static enum vkh_report_format format_of_ending(const struct tool *tool, const char *path)
+{
+    static const struct {
+        const char *ending;
+        enum vkh_report_format format;
+    } endings[] = {{".json", VKH_REPORT_JSON},
+                   {".csv", VKH_REPORT_CSV},
+                   {".md", VKH_REPORT_MARKDOWN},
+                   {".txt", VKH_REPORT_TABLE}};
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+        if (ends_with(path, endings[i].ending))
+            return endings[i].format;
+    tool_die(tool, TOOL_USAGE,
+             "--output: \"%s\" ends in none of .json, .csv, .md and .txt, so --format must say "
+             "its format",
+             path);
+}
+
+void ppl_outputs_settle(const struct tool *tool, const char *format, struct ppl_args *args)
+{
+    enum vkh_report_format chosen = VKH_REPORT_TABLE;
+    if (format && !vkh_report_format_from_name(format, &chosen))
+        tool_die(tool, TOOL_USAGE, "--format: \"%s\" is none of table, markdown, csv, json",
+                 format);
+    for (uint32_t i = 0; i < args->n_outputs; i++)
+        args->outputs[i].format = format ? chosen : format_of_ending(tool, args->outputs[i].path);
+    args->format = args->n_outputs > 0 ? VKH_REPORT_TABLE : chosen;
+    if (args->plot && !ends_with(args->plot, ".svg") && !ends_with(args->plot, ".png"))
+        tool_die(tool, TOOL_USAGE, "--plot: \"%s\" ends in neither .svg nor .png", args->plot);
+}
+
+// A long run must not end at a folder that is not there.
+static void check_writable(const struct tool *tool, const struct named_file *output)
+{
+    const char *path = output->path;
+    struct stat info;
+    if (strcmp(path, "-") == 0)
+        return;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+        if (S_ISDIR(info.st_mode) || access(path, W_OK) != 0)
+            tool_die(tool, TOOL_FILE, "%s: %s: cannot be written", output->option, path);
+        return;
+    }
+    const char *slash = strrchr(path, '/');
+    char *folder = !slash          ? strdup(".")
+                   : slash == path ? strdup("/")
+                                   : strndup(path, (size_t)(slash - path));
+    if (!folder)
+        tool_die(tool, TOOL_MEMORY, "out of memory");
+    if (access(folder, W_OK | X_OK) != 0)
+        tool_die(tool, TOOL_FILE, "%s: %s: cannot write in this folder", output->option, path);
+    free(folder);
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat of_a, of_b;
+    if (strcmp(a, b) == 0)
+        return true;
+    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && S_ISREG(of_a.st_mode) &&
+           of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+}
+
+static void check_against(const struct tool *tool, const struct named_file *output,
+                          const struct named_file *other)
+{
+    if (is_same_file(output->path, other->path))
+        tool_die(tool, TOOL_USAGE, "%s: %s is also the file of %s", output->option, output->path,
+                 other->option);
+}
+
+static void check_against_inputs(const struct tool *tool, const struct ppl_args *args,
+                                 const struct named_file *output)
+{
+    if (strcmp(output->path, "-") == 0)
+        return;
+    if (args->model)
+        check_against(tool, output, &(struct named_file){"--model", args->model});
+    for (uint32_t i = 0; i < args->texts.n; i++)
+        check_against(tool, output, &(struct named_file){"--text", args->texts.items[i]});
+    for (uint32_t i = 0; i < args->tokens.n; i++)
+        check_against(tool, output, &(struct named_file){"--tokens", args->tokens.items[i]});
+}
+
+void ppl_outputs_check(const struct tool *tool, const struct ppl_args *args)
+{
+    const struct named_file others[] = {
+        {"--plot", args->plot}, {"--nll", args->nll}, {"--curve", args->curve}};
+    enum { N_OTHERS = sizeof(others) / sizeof(others[0]) };
+    struct named_file *files = calloc((size_t)args->n_outputs + N_OTHERS, sizeof(*files));
+    if (!files)
+        tool_die(tool, TOOL_MEMORY, "out of memory");
+    uint32_t n = 0;
+    for (; n < args->n_outputs; n++)
+        files[n] = (struct named_file){"--output", args->outputs[n].path};
+    for (size_t i = 0; i < N_OTHERS; i++)
+        if (others[i].path)
+            files[n++] = others[i];
+    for (uint32_t i = 0; i < n; i++) {
+        check_writable(tool, &files[i]);
+        for (uint32_t j = 0; j < i; j++)
+            check_against(tool, &files[i], &files[j]);
+        check_against_inputs(tool, args, &files[i]);
+    }
+    free(files);
+}
