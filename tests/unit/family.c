@@ -252,6 +252,10 @@ static const struct gguf_case gguf_cases[] = {
      .n_layers = 2,
      .window = 4096,
      .want = {128, 128, 4096, "ww", 10000, 0, 128, 0, 0, 1, 0, false}},
+    {.architecture = "llama",
+     .n_layers = 2,
+     .window = UINT32_MAX,
+     .want = {128, 128, 0, "", 10000, 0, 128, 0, 0, 1, 0, false}},
     // The 27B divides by the hidden size's share of a head, and no file says so.
     {.architecture = "gemma2",
      .n_layers = 46,
