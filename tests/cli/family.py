@@ -56,7 +56,8 @@ def test_unknown(t):
 
 def test_numbers(t):
     gemma = Folder(t, 'family-gemma3-linear')
-    for name, value in (('query_pre_attn_scalar', -1), ('query_pre_attn_scalar', 'x'),
+    for name, value in (('query_pre_attn_scalar', -1), ('query_pre_attn_scalar', 0),
+                        ('query_pre_attn_scalar', 'x'),
                         ('attn_logit_softcapping', -50.0), ('final_logit_softcapping', -1.0),
                         ('rope_local_base_freq', 0.5), ('rope_theta', 1.0), ('rms_norm_eps', None),
                         ('sliding_window', -1), ('sliding_window', 2.5),

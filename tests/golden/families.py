@@ -26,9 +26,9 @@ TORCH = {'f32': torch.float32, 'f16': torch.float16, 'bf16': torch.bfloat16}
 # What taking a feature away must change tokens' NLL by on average, or its test would prove nothing.
 LEAST = 0.02
 
-# `config` is transformers'; `plain` takes one feature away each; `folder` and `gguf` are weight types.
-# `old`: the config.json is written as transformers 4 did. `gguf_config`: what GGUF files of the
-# family cannot say otherwise. Windows are shorter than the texts.
+# `config` is transformers'; `plain` takes one feature away each; `folder` and `gguf` are types of
+# weights. `old`: the config.json is written as transformers 4 did. `gguf_config`: what GGUF files of
+# the family cannot say otherwise. Windows are shorter than the texts.
 FAMILIES = [
     {'name': 'mistral', 'arch': 'llama', 'folder': 'f32', 'gguf': 'f16', 'old': True,
      'config': {'vocab_size': 101, 'hidden_size': 32, 'intermediate_size': 56, 'head_dim': 64,
@@ -54,7 +54,8 @@ FAMILIES = [
      'gguf_config': {'query_pre_attn_scalar': 256},
      'plain': [{'sliding_window': 4096}, {'attn_logit_softcapping': None},
                {'final_logit_softcapping': None}, {'query_pre_attn_scalar': 256}]},
-    {'name': 'gemma3', 'model_type': 'gemma3_text', 'arch': 'gemma3', 'folder': 'f16', 'gguf': 'f32',
+    {'name': 'gemma3', 'model_type': 'gemma3_text', 'arch': 'gemma3', 'folder': 'f16',
+     'gguf': 'f32',
      'config': {'vocab_size': 103, 'hidden_size': 24, 'intermediate_size': 40, 'head_dim': 20,
                 'num_hidden_layers': 6, 'num_attention_heads': 2, 'num_key_value_heads': 1,
                 'sliding_window': 37, 'query_pre_attn_scalar': 20},
