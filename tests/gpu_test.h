@@ -33,14 +33,15 @@ static inline bool gpu_test_flag(const char *name)
 }
 
 // VKHROPE_TEST_DEVICE selects the device, VKHROPE_TEST_MINIMUM_LIMITS=1 clamps it to the floor
-// tier, VKHROPE_TEST_VALIDATION=1 turns the validation layers on. Exits 77 without any device, 1
-// without the selected one.
+// tier, VKHROPE_TEST_VARIANTS chooses kernel variants by hand, VKHROPE_TEST_VALIDATION=1 turns the
+// validation layers on. Exits 77 without any device, 1 without the selected one.
 static inline struct gpu_test gpu_test_open(void)
 {
     static const struct vkh_log log = {gpu_test_log, NULL, VKH_LOG_WARNING};
     const struct vkh_device_options options = {
         .select = getenv("VKHROPE_TEST_DEVICE"),
         .minimum_limits = gpu_test_flag("VKHROPE_TEST_MINIMUM_LIMITS"),
+        .variants = getenv("VKHROPE_TEST_VARIANTS"),
         .validation = gpu_test_flag("VKHROPE_TEST_VALIDATION"),
         .log = &log,
     };

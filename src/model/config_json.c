@@ -129,11 +129,12 @@ static enum vkh_status read_others(const struct reader *r, const struct vkh_fami
         return wrong(r, "tie_word_embeddings", "a boolean");
     config->tied = tied ? json_is_true(tied) : family->defaults.tied;
     // 256: transformers' own, where a Gemma does not say it.
-    double queries = vkh_json_fields_has(family, "query_pre_attn_scalar") ? 256 : 0;
+    const bool scaled = vkh_json_fields_has(family, "query_pre_attn_scalar");
+    double queries = 256;
     enum vkh_status status = read_real(r, r->root, "query_pre_attn_scalar", &queries);
-    if (status == VKH_OK && !(queries >= 0 && isfinite(queries)))
+    if (status == VKH_OK && !(queries > 0 && isfinite(queries)))
         status = wrong(r, "query_pre_attn_scalar", "a positive number");
-    if (status == VKH_OK && queries > 0)
+    if (status == VKH_OK && scaled)
         config->attention_scale = 1.0 / sqrt(queries);
     double part = 1;
     if (status == VKH_OK)

@@ -24,6 +24,13 @@ static enum vkh_status new_list(const struct vkh_config *config, uint64_t count,
     return *list ? VKH_OK : vkh_fail(log, VKH_ERR_MEMORY, "%s: out of memory", path);
 }
 
+// A window that no text reaches is none, and kernels may add to it.
+static void drop_endless(struct vkh_config *config)
+{
+    if (config->window > INT32_MAX)
+        config->window = 0;
+}
+
 struct json_reader {
     const json_t *root;
     const char *path;
@@ -87,6 +94,7 @@ enum vkh_status vkh_windows_from_json(const json_t *root, const struct vkh_famil
         status = read_layer_types(&r, arena, config);
     if (family->windows_by_flag && !json_is_true(json_object_get(root, "use_sliding_window")))
         config->window = 0;
+    drop_endless(config);
     return status;
 }
 
@@ -118,6 +126,7 @@ enum vkh_status vkh_windows_from_gguf(const struct vkh_gguf *gguf, const char *p
     const enum vkh_status status = vkh_gguf_u32(gguf, key, &config->window);
     if (status != VKH_OK)
         return status;
+    drop_endless(config);
     snprintf(key, sizeof(key), "%sattention.sliding_window_pattern", prefix);
     return read_pattern(gguf, key, arena, config);
 }

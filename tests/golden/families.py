@@ -27,9 +27,9 @@ TORCH = {'f32': torch.float32, 'f16': torch.float16, 'bf16': torch.bfloat16}
 # What taking a feature away must change tokens' NLL by on average, or its test would prove nothing.
 LEAST = 0.02
 
-# `config` is transformers'; `plain` takes one feature away each; `folder` and `gguf` are weight types.
-# `old`: the config.json is written as transformers 4 did. `gguf_config`: what GGUF files of the
-# family cannot say otherwise. Windows are shorter than the texts.
+# `config` is transformers'; `plain` takes one feature away each; `folder` and `gguf` are types of
+# weights. `old`: the config.json is written as transformers 4 did. `gguf_config`: what GGUF files of
+# the family cannot say otherwise. Windows are shorter than the texts.
 FAMILIES = [
     {'name': 'mistral', 'arch': 'llama', 'folder': 'f32', 'gguf': 'f16', 'old': True,
      'config': {'vocab_size': 101, 'hidden_size': 32, 'intermediate_size': 56, 'head_dim': 64,
@@ -55,7 +55,8 @@ FAMILIES = [
      'gguf_config': {'query_pre_attn_scalar': 256},
      'plain': [{'sliding_window': 4096}, {'attn_logit_softcapping': None},
                {'final_logit_softcapping': None}, {'query_pre_attn_scalar': 256}]},
-    {'name': 'gemma3', 'model_type': 'gemma3_text', 'arch': 'gemma3', 'folder': 'f16', 'gguf': 'f32',
+    {'name': 'gemma3', 'model_type': 'gemma3_text', 'arch': 'gemma3', 'folder': 'f16',
+     'gguf': 'f32',
      'config': {'vocab_size': 103, 'hidden_size': 24, 'intermediate_size': 40, 'head_dim': 20,
                 'num_hidden_layers': 6, 'num_attention_heads': 2, 'num_key_value_heads': 1,
                 'sliding_window': 37, 'query_pre_attn_scalar': 20},
@@ -74,6 +75,26 @@ FAMILIES = [
                 'partial_rotary_factor': 0.5, 'pad_token_id': 0},
      'plain': [{'sliding_window': None}, {'partial_rotary_factor': 1.0}]},
 ]
+
+
+# The same once more with sizes that tiles of cooperative matrices divide, as real models have them,
+# in halves.
+ALIGNED = {'hidden_size': 64, 'intermediate_size': 64, 'head_dim': 32, 'num_attention_heads': 2,
+           'num_key_value_heads': 1, 'num_hidden_layers': 2}
+
+
+def aligned(family):
+    config = family['config'] | ALIGNED
+    if 'query_pre_attn_scalar' in config:
+        config['query_pre_attn_scalar'] = 32
+    if 'partial_rotary_factor' in config:
+        config['partial_rotary_factor'] = 0.75
+    if family['arch'] == 'gemma3':
+        config['sliding_window_pattern'] = 2
+    half = 'bf16' if family['gguf'] == 'f32' else family['gguf']
+    gguf_config = {name: value for name, value in family.get('gguf_config', {}).items()
+                   if name != 'query_pre_attn_scalar'}
+    return family | {'config': config, 'gguf': half, 'gguf_config': gguf_config, 'plain': []}
 
 
 def make_config(family, **changes):
@@ -252,6 +273,8 @@ def write_gguf(family, config, weights, path):
     writer.add_name('family-' + family['name'])
     head = getattr(config, 'head_dim', None) or config.hidden_size // config.num_attention_heads
     write_numbers(writer, config, head)
+    if 'sliding_window_pattern' in family['config']:
+        writer.add_sliding_window_pattern(family['config']['sliding_window_pattern'])
     arch = next(a for a, name in gguf.MODEL_ARCH_NAMES.items() if name == family['arch'])
     names = gguf.get_tensor_name_map(arch, config.num_hidden_layers)
     for name, value in weights.items():
@@ -270,6 +293,13 @@ def write_gguf(family, config, weights, path):
     writer.close()
 
 
+def make_gguf(family, stem, weights, ids):
+    config = make_config(family, **family.get('gguf_config', {}))
+    path = DATA / f'{stem}.gguf'
+    write_gguf(family, config, weights, path)
+    judge(family | {'plain': []}, path.name, config, rounded(weights, family['gguf']), ids)
+
+
 def main():
     for family in FAMILIES:
         stem = f'family-{family["name"]}'
@@ -283,10 +313,9 @@ def main():
         judge(family, stem, config, stored, ids)
         if 'gguf' not in family:
             continue
-        config = make_config(family, **family.get('gguf_config', {}))
-        path = DATA / f'{stem}.gguf'
-        write_gguf(family, config, weights, path)
-        judge(family | {'plain': []}, path.name, config, rounded(weights, family['gguf']), ids)
+        make_gguf(family, stem, weights, ids)
+        wide = aligned(family)
+        make_gguf(wide, f'{stem}-aligned', make_weights(wide), ids)
 
 
 if __name__ == '__main__':
