@@ -3,7 +3,7 @@
 #ifndef VKH_TESTS_WEIGHT_TEST_H
 #define VKH_TESTS_WEIGHT_TEST_H
 
-#include "base/half.h"
+#include "base/random.h"
 #include "gpu_test.h"
 #include "kernels/weight.h"
 
@@ -13,40 +13,14 @@ static inline uint64_t test_weight_row_bytes(enum vkh_dtype type, uint64_t cols)
     return cols / info->block_elements * info->block_bytes;
 }
 
-static inline void test_weight_block(uint64_t *state, enum vkh_dtype type, uint8_t *to, float scale)
-{
-    const float value = scale * test_uniform(state);
-    const uint16_t half = vkh_to_half(value), bf16 = (uint16_t)(vkh_float_bits(value) >> 16);
-    const uint16_t q8_scale = vkh_to_half(value / 127.0f);
-    switch (type) {
-    case VKH_F32:
-        memcpy(to, &value, 4);
-        break;
-    case VKH_F16:
-        memcpy(to, &half, 2);
-        break;
-    case VKH_BF16:
-        memcpy(to, &bf16, 2);
-        break;
-    case VKH_Q8_0:
-        memcpy(to, &q8_scale, 2);
-        for (int i = 2; i < 34; i++)
-            to[i] = (uint8_t)(test_random(state) >> 56);
-        break;
-    }
-}
-
-// Elements of about scale * uniform, -128 quants among them; the caller frees them.
+// Elements of about scale * uniform, every quant among them; the caller frees them.
 static inline void *test_weight_data(uint64_t *state, enum vkh_dtype type, uint64_t rows,
                                      uint64_t cols, float scale)
 {
-    const uint64_t bytes = rows * test_weight_row_bytes(type, cols);
-    const uint32_t block_bytes = vkh_dtype_info(type)->block_bytes;
-    uint8_t *data = malloc(bytes);
+    void *data = malloc(rows * test_weight_row_bytes(type, cols));
     if (!data)
         exit(1);
-    for (uint64_t at = 0; at < bytes; at += block_bytes)
-        test_weight_block(state, type, data + at, scale);
+    vkh_random_fill(state, type, data, rows * cols, scale);
     return data;
 }
 

@@ -37,6 +37,7 @@ struct vkh_model {
     struct vkh_layer *layers;             // [config.n_layers]
     uint64_t parameters;                  // elements of the tensors above, a tied one once
     uint64_t weight_bytes;                // their bytes in the files
+    char weight_type[8 * VKH_N_DTYPES];   // of the matrices: "F16", or "Q4_K+Q6_K", commonest first
 
     // Private.
     // What the config's lists of factors were read from; NULL where it has none.

@@ -19,6 +19,8 @@ static void test_numbers(void)
         CHECK_MSG(!strchr(text, '+'), "%s", text); // it joins terms
     }
     char text[VKH_NUMBER_TEXT];
+    vkh_number_format(1e20, text);
+    CHECK_MSG(strcmp(text, "1e20") == 0, "%s", text);
     vkh_number_format(1.8, text);
     CHECK(strcmp(text, "1.8") == 0);
     vkh_number_format(40960, text);

@@ -1,44 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The tokenizer from a GGUF's metadata: 256 bytes, two merges, three special tokens.
 #include "base/size.h"
-#include "model/gguf.h"
+#include "gguf_test.h"
 #include "model/vocab.h"
 #include "tokenizer_test.h"
 
 enum { N_TOKENS = 261, CONTROL = 258, USER_DEFINED = 259, UNUSED = 260 };
-
-struct writer {
-    uint8_t data[1 << 16];
-    size_t size;
-    uint64_t n_pairs;
-};
-
-static void put(struct writer *w, const void *bytes, size_t n)
-{
-    CHECK(n <= sizeof(w->data) - w->size);
-    memcpy(w->data + w->size, bytes, n);
-    w->size += n;
-}
-
-// Little-endian.
-static void put_number(struct writer *w, uint64_t value, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        put(w, &(uint8_t){(uint8_t)(value >> 8 * i)}, 1);
-}
-
-static void put_string(struct writer *w, const char *text, size_t n)
-{
-    put_number(w, n, 8);
-    put(w, text, n);
-}
-
-static void put_key(struct writer *w, const char *key, enum vkh_gguf_type type)
-{
-    put_string(w, key, strlen(key));
-    put_number(w, type, 4);
-    w->n_pairs++;
-}
 
 // What differs from a good file; zeroed: nothing.
 struct fault {
@@ -50,6 +17,7 @@ struct fault {
     uint32_t bos;            // an id
     uint32_t n_types;
     int add_bos, add_eos, add_space; // 0: absent, 1: false, 2: true
+    uint32_t n_parts;                // of the model; this is the first
 };
 
 static bool begin(struct writer *w, const struct fault *fault, const char *key,
@@ -105,13 +73,11 @@ static void put_tokens(struct writer *w, const struct fault *fault)
     }
 }
 
-static enum vkh_status open_with(const struct fault *fault, struct vkh_tokenizer **tokenizer)
+static struct writer w;
+
+static void write_all(const struct fault *fault)
 {
-    static struct writer w;
-    w = (struct writer){.size = 0};
-    put(&w, "GGUF\3\0\0", 8);
-    put_number(&w, 0, 8); // tensors
-    put_number(&w, 0, 8); // pairs: below
+    put_header(&w);
     put_text(&w, fault, "tokenizer.ggml.model", fault->model ? fault->model : "gpt2");
     put_text(&w, fault, "tokenizer.ggml.pre", fault->pre ? fault->pre : "gpt-2");
     put_tokens(&w, fault);
@@ -127,7 +93,14 @@ static enum vkh_status open_with(const struct fault *fault, struct vkh_tokenizer
     put_flag(&w, fault, "tokenizer.ggml.add_bos_token", fault->add_bos);
     put_flag(&w, fault, "tokenizer.ggml.add_eos_token", fault->add_eos);
     put_flag(&w, fault, "tokenizer.ggml.add_space_prefix", fault->add_space);
-    memcpy(w.data + 16, &(uint8_t){(uint8_t)w.n_pairs}, 1);
+    if (fault->n_parts)
+        put_pair_u32(&w, "split.count", fault->n_parts);
+    put_counts(&w, 0, w.n_pairs);
+}
+
+static enum vkh_status open_with(const struct fault *fault, struct vkh_tokenizer **tokenizer)
+{
+    write_all(fault);
     return open_content(w.data, w.size, tokenizer);
 }
 
@@ -168,7 +141,7 @@ static void test_refusals(void)
         const char *message;
     } cases[] = {
         {{.omit = "tokenizer.ggml.model"}, VKH_ERR_FORMAT, "tokenizer.ggml.model: absent"},
-        {{.model = "llama"}, VKH_ERR_UNSUPPORTED, "tokenizer.ggml.model"},
+        {{.model = "bert"}, VKH_ERR_UNSUPPORTED, "tokenizer.ggml.model"},
         {{.omit = "tokenizer.ggml.pre"}, VKH_ERR_UNSUPPORTED, "tokenizer.ggml.pre: absent"},
         {{.pre = "default"}, VKH_ERR_UNSUPPORTED, "tokenizer.ggml.pre"},
         {{.omit = "tokenizer.ggml.tokens"}, VKH_ERR_FORMAT, "for 0 tokens"},
@@ -204,9 +177,43 @@ static void test_refusals(void)
     CHECK(open_content("GGUF", 4, &tokenizer) == VKH_ERR_FORMAT);
 }
 
+static void write_file(const char *path)
+{
+    FILE *file = fopen(path, "wb");
+    CHECK(file && fwrite(w.data, 1, w.size, file) == w.size);
+    if (file)
+        fclose(file);
+}
+
+// The vocabulary is the first file's, whichever of a split model's is named.
+static void test_parts(void)
+{
+    char folder[] = "/tmp/vkhrope-tokenizer-XXXXXX", first[64], second[64];
+    CHECK(mkdtemp(folder) != NULL);
+    snprintf(first, sizeof(first), "%s/m-00001-of-00002.gguf", folder);
+    snprintf(second, sizeof(second), "%s/m-00002-of-00002.gguf", folder);
+    write_all(&(struct fault){.n_parts = 2});
+    write_file(first);
+    put_header(&w);
+    put_pair_u32(&w, "split.no", 1);
+    put_pair_u32(&w, "split.count", 2);
+    put_counts(&w, 0, w.n_pairs);
+    write_file(second);
+    struct vkh_tokenizer *tokenizer;
+    CHECK_MSG(vkh_tokenizer_open(second, &log_to_memory, &tokenizer) == VKH_OK, "%s", last_line);
+    if (tokenizer)
+        CHECK_TOKENS(tokenizer, "abcab", "abc|ab");
+    vkh_tokenizer_close(&tokenizer);
+    CHECK(unlink(first) == 0);
+    CHECK(vkh_tokenizer_open(second, &log_to_memory, &tokenizer) == VKH_ERR_IO);
+    CHECK_MSG(strstr(last_line, first), "%s", last_line);
+    CHECK(unlink(second) == 0 && rmdir(folder) == 0);
+}
+
 int main(void)
 {
     test_good();
+    test_parts();
     test_refusals();
     return check_result();
 }
