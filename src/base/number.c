@@ -56,9 +56,7 @@ void vkh_number_format(double number, char text[VKH_NUMBER_TEXT])
     }
     const char *point = decimal_point();
     const size_t n = strlen(point);
-    char *at = strstr(text, point), *plus = strchr(text, '+');
-    if (plus) // of an exponent
-        memmove(plus, plus + 1, strlen(plus));
+    char *at = strstr(text, point);
     if (at && n > 0) {
         *at = '.';
         memmove(at + 1, at + n, strlen(at + n) + 1);
