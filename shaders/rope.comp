@@ -16,7 +16,7 @@ layout(push_constant) uniform Push {
     uint n_tokens, row_elements, n_heads, n_kv_heads; // the model's
     uint n_queries;                  // query heads of this dispatch: all or none
     uint first_kv_head, n_kv_bound;  // kv heads of this dispatch, all that are bound
-    uint capacity, first_slot;
+    uint capacity, first_slot, first_position;
     float attention_scale;
 };
 
@@ -36,8 +36,9 @@ void rotate(uint token, uint quad, inout vec2 x, inout vec2 y)
 {
     if (4 * quad >= ROTARY_DIM)
         return;
-    const vec2 a = attention_scale * cos_sin(turn_of(positions[token], frequencies[2 * quad]));
-    const vec2 b = attention_scale * cos_sin(turn_of(positions[token], frequencies[2 * quad + 1]));
+    const uvec2 place = positions[first_position + token];
+    const vec2 a = attention_scale * cos_sin(turn_of(place, frequencies[2 * quad]));
+    const vec2 b = attention_scale * cos_sin(turn_of(place, frequencies[2 * quad + 1]));
     if (INTERLEAVED != 0) {
         x = vec2(x.x * a.x - x.y * a.y, x.x * a.y + x.y * a.x);
         y = vec2(y.x * b.x - y.y * b.y, y.x * b.y + y.y * b.x);

@@ -216,6 +216,22 @@ VKH_API void vkh_ppl_methods(void (*visit)(void *user, const char *usage, const 
                              void (*visit_key)(void *user, const char *key, const char *about),
                              void *user);
 
+// All of it in one call: the model opened, the text turned into ids, the device found, the table
+// computed, everything but the results released.
+struct vkh_perplexity_options {
+    const char *model;   // path, as for vkh_model_open
+    const char *text;    // UTF-8, by the model's own tokenizer; NULL: table.ids
+    uint64_t text_bytes; // of it
+    struct vkh_device_options device;
+    // Without lengths: one, the whole text. Without methods: baseline, hybrid:cf=1.5, hybrid:cf=2.
+    struct vkh_ppl_options table;
+};
+
+// Fails as vkh_model_open, vkh_tokenizer_open, vkh_tokenizer_encode, vkh_device_create and
+// vkh_ppl_run do. `log` may be NULL.
+VKH_API enum vkh_status vkh_perplexity(const struct vkh_perplexity_options *options,
+                                       const struct vkh_log *log, struct vkh_ppl_results **results);
+
 // The kernel variants that the forward pass of a model with F16 weights would use on a device.
 // Calls `visit` for each operation and variant, in the order of preference, worst first.
 VKH_API enum vkh_status vkh_ppl_variants(struct vkh_device *device,

@@ -119,6 +119,20 @@ static VkResult add_pool(struct vkh_device *device, struct vkh_pools *pools)
     return result;
 }
 
+void vkh_pools_reset(struct vkh_device *device, struct vkh_pools *pools)
+{
+    for (uint32_t i = 0; i < pools->n_pools; i++)
+        device->vk.vkResetDescriptorPool(device->handle, pools->pools[i], 0);
+    pools->current = 0;
+}
+
+void vkh_pools_destroy(struct vkh_device *device, struct vkh_pools *pools)
+{
+    for (uint32_t i = 0; i < pools->n_pools; i++)
+        device->vk.vkDestroyDescriptorPool(device->handle, pools->pools[i], device->allocator);
+    free(pools->pools);
+}
+
 static VkResult allocate_set(struct vkh_cmd *cmd, VkDescriptorSetLayout layout,
                              VkDescriptorSet *set)
 {

@@ -21,6 +21,10 @@ struct vkh_pools {
     uint32_t n_pools, current;
 };
 
+// Forgets every set.
+void vkh_pools_reset(struct vkh_device *device, struct vkh_pools *pools);
+void vkh_pools_destroy(struct vkh_device *device, struct vkh_pools *pools);
+
 struct vkh_cmd {
     struct vkh_device *device;
     VkCommandBuffer handle;

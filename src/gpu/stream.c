@@ -65,9 +65,7 @@ static VkResult create_slot(struct vkh_device *device, struct slot *slot)
 static void destroy_slot(struct vkh_device *device, struct slot *slot)
 {
     device->vk.vkDestroyCommandPool(device->handle, slot->command_pool, device->allocator);
-    for (uint32_t i = 0; i < slot->pools.n_pools; i++)
-        device->vk.vkDestroyDescriptorPool(device->handle, slot->pools.pools[i], device->allocator);
-    free(slot->pools.pools);
+    vkh_pools_destroy(device, &slot->pools);
 }
 
 static VkResult create_semaphore(struct vkh_stream *stream)
@@ -146,9 +144,7 @@ static void begin_recording(struct vkh_stream *stream)
         }
         collect(stream, slot);
     }
-    for (uint32_t i = 0; i < slot->pools.n_pools; i++)
-        device->vk.vkResetDescriptorPool(device->handle, slot->pools.pools[i], 0);
-    slot->pools.current = 0;
+    vkh_pools_reset(device, &slot->pools);
     device->vk.vkResetCommandPool(device->handle, slot->command_pool, 0);
     const VkCommandBufferBeginInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,

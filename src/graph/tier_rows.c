@@ -123,7 +123,7 @@ static void attend(const struct vkh_graph *graph, struct vkh_cmd *cmd,
     args.q = rope->qkv;
     args.out = vkh_range(graph->act.attended, 0,
                          (uint64_t)attention->n_tokens * c->n_heads * c->head_dim * 4);
-    vkh_rope_record(&graph->rows.rope, cmd, rope);
+    vkh_rope_kv_record(&graph->rows.rope, cmd, rope);
     vkh_attention_record(&graph->rows.attention, cmd, &args);
 }
 

@@ -12,7 +12,7 @@ struct push {
     uint32_t n_tokens, row_elements, n_heads, n_kv_heads;
     uint32_t n_queries;
     uint32_t first_kv_head, n_kv_bound;
-    uint32_t capacity, first_slot;
+    uint32_t capacity, first_slot, first_position;
     float attention_scale;
 };
 
@@ -46,13 +46,14 @@ static void record_heads(const struct vkh_rope *rope, struct vkh_cmd *cmd,
         .n_kv_bound = n,
         .capacity = args->kv.shape.capacity,
         .first_slot = args->first_slot,
+        .first_position = args->first_position,
         .attention_scale = args->attention_scale,
     };
     const uint64_t quads = (uint64_t)(push.n_queries + 2 * n) * shape->head_dim / 4;
     vkh_cmd_dispatch(cmd, &(struct vkh_dispatch){
                               .pipeline = rope->pipeline,
                               .bindings = {args->qkv, args->positions, args->frequencies,
-                                           vkh_kv_heads(&args->kv, first, n)},
+                                           n ? vkh_kv_heads(&args->kv, first, n) : args->qkv},
                               .writes = 1 << 0 | 1 << 3,
                               .push = &push,
                               .groups = {(uint32_t)vkh_div_up(quads, QUADS),
@@ -61,9 +62,13 @@ static void record_heads(const struct vkh_rope *rope, struct vkh_cmd *cmd,
                           });
 }
 
-void vkh_rope_record(const struct vkh_rope *rope, struct vkh_cmd *cmd,
+void vkh_rope_kv_record(const struct vkh_rope *rope, struct vkh_cmd *cmd,
                      const struct vkh_rope_args *args)
 {
+    if (rope->shape.n_kv_heads == 0) {
+        record_heads(rope, cmd, args, 0, 0);
+        return;
+    }
     const uint32_t at_once =
         vkh_kv_heads_per_binding(&args->kv.shape, vkh_device_caps(rope->device)->max_storage_range);
     for (uint32_t first = 0; first < rope->shape.n_kv_heads; first += at_once) {

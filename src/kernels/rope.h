@@ -15,7 +15,7 @@ struct vkh_device;
 struct vkh_pipeline;
 
 struct vkh_rope_shape {
-    uint32_t n_heads, n_kv_heads, head_dim;
+    uint32_t n_heads, n_kv_heads, head_dim; // n_kv_heads 0: queries alone, and no cache
     uint32_t rotary_dim; // a multiple of 4, at most head_dim; the rest of a head passes through
     bool interleaved;    // pairs (2i, 2i+1); else (i, i + rotary_dim/2)
     bool half_kv;        // fp16 cache, rounded to nearest even
@@ -32,7 +32,8 @@ enum vkh_status vkh_rope_create(struct vkh_device *device, const struct vkh_rope
 
 struct vkh_rope_args {
     struct vkh_range qkv;         // fp32 [n_tokens][n_heads + 2 n_kv_heads][head_dim]
-    struct vkh_range positions;   // uint64 [n_tokens], in units of 2^-32 tokens
+    struct vkh_range positions;   // uint64, in units of 2^-32 tokens
+    uint32_t first_position;      // the index there of the first token's
     struct vkh_range frequencies; // uint64 [rotary_dim / 2], in 2^-64 turns per token
     struct vkh_kv_segment kv;     // token t goes to slot first_slot + t
     uint32_t first_slot;
@@ -40,7 +41,7 @@ struct vkh_rope_args {
     float attention_scale; // multiplies cos and sin
 };
 
-void vkh_rope_record(const struct vkh_rope *rope, struct vkh_cmd *cmd,
+void vkh_rope_kv_record(const struct vkh_rope *rope, struct vkh_cmd *cmd,
                      const struct vkh_rope_args *args);
 
 // The scalar truth, on the host. `kv` has the device layout as fp32, whatever shape.half says

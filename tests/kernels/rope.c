@@ -70,7 +70,7 @@ static void test_rope(struct gpu_test *test, struct setting s)
     vkh_cmd_fill(vkh_stream_cmd(test->stream), vkh_range_all(kv), 0);
     struct vkh_rope rope;
     CHECK(vkh_rope_create(test->device, shape, &rope) == VKH_OK);
-    vkh_rope_record(&rope, vkh_stream_cmd(test->stream),
+    vkh_rope_kv_record(&rope, vkh_stream_cmd(test->stream),
                     &(struct vkh_rope_args){
                         .qkv = vkh_range_all(qkv_buffer),
                         .positions = vkh_range_all(positions_buffer),
@@ -127,7 +127,7 @@ static void test_angles(struct gpu_test *test)
     struct vkh_buffer *kv = gpu_test_buffer(test, NULL, vkh_kv_bytes(&kv_shape));
     struct vkh_rope rope;
     CHECK(vkh_rope_create(test->device, &shape, &rope) == VKH_OK);
-    vkh_rope_record(&rope, vkh_stream_cmd(test->stream),
+    vkh_rope_kv_record(&rope, vkh_stream_cmd(test->stream),
                     &(struct vkh_rope_args){
                         .qkv = vkh_range_all(qkv_buffer),
                         .positions = vkh_range_all(positions_buffer),
