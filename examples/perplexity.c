@@ -50,8 +50,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: perplexity MODEL TEXT [LENGTH ...]\n");
         return 1;
     }
-    options.model = argv[1];
-    options.text = text;
+    options.model = argv[1], options.text = text;
     enum vkh_status status = vkh_perplexity(&options, &log, &results);
     if (status == VKH_OK)
         status = vkh_report_write(results, VKH_REPORT_TABLE, &log, stdout);
