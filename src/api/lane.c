@@ -305,7 +305,8 @@ static enum vkh_status compute(const struct vkh_lane *lane, const struct vkh_fee
             status = vkh_stream_submit(session->stream, NULL);
         from += n;
     }
-    return status == VKH_OK ? vkh_stream_finish(session->stream) : status;
+    const enum vkh_status finished = vkh_stream_finish(session->stream);
+    return status == VKH_OK ? finished : status;
 }
 
 // Token t is scored by the row of token t - 1.

@@ -29,7 +29,7 @@ struct vkh_stream {
     uint32_t current;
     VkSemaphore semaphore; // a timeline of tickets
     VkQueryPool timestamps;
-    uint64_t last_ticket;
+    uint64_t last_ticket, completed; // submitted; known to have finished
     uint64_t last_tick; // when the latest collected submit ended
     double cost_limit;  // of one submit
     struct vkh_stream_times times;
@@ -95,13 +95,19 @@ static VkResult create_timestamps(struct vkh_stream *stream)
 
 static VkResult wait_ticket(struct vkh_stream *stream, uint64_t ticket)
 {
+    if (ticket <= stream->completed)
+        return VK_SUCCESS;
     const VkSemaphoreWaitInfo info = {
         .sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
         .semaphoreCount = 1,
         .pSemaphores = &stream->semaphore,
         .pValues = &ticket,
     };
-    return stream->device->vk.vkWaitSemaphores(stream->device->handle, &info, UINT64_MAX);
+    const VkResult result =
+        stream->device->vk.vkWaitSemaphores(stream->device->handle, &info, UINT64_MAX);
+    if (result == VK_SUCCESS)
+        stream->completed = ticket;
+    return result;
 }
 
 // Accounts for the slot's finished submit and lets the cost of a submit follow the device's speed.
@@ -285,13 +291,25 @@ enum vkh_status vkh_stream_submit(struct vkh_stream *stream, uint64_t *ticket)
     return stream->cmd.status;
 }
 
+// After a failure the caller is going to release what earlier submits may still use.
+static enum vkh_status drain(struct vkh_stream *stream)
+{
+    if (stream->last_ticket > 0)
+        wait_ticket(stream, stream->last_ticket);
+    return stream->cmd.status;
+}
+
 enum vkh_status vkh_stream_wait(struct vkh_stream *stream, uint64_t ticket)
 {
-    if (stream->cmd.status != VKH_OK || ticket == 0)
-        return stream->cmd.status;
+    if (stream->cmd.status != VKH_OK)
+        return drain(stream);
+    if (ticket == 0)
+        return VKH_OK;
     const VkResult result = wait_ticket(stream, ticket);
-    if (result != VK_SUCCESS)
+    if (result != VK_SUCCESS) {
         fail(stream, result, "waiting for the device");
+        return drain(stream);
+    }
     for (uint32_t i = 0; i < SLOTS && stream->cmd.status == VKH_OK; i++) { // the oldest first
         struct slot *slot = &stream->slots[(stream->current + i) % SLOTS];
         if (slot->ticket && slot->ticket <= ticket)

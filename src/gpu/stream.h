@@ -19,7 +19,8 @@ struct vkh_cmd *vkh_stream_cmd(struct vkh_stream *stream);
 // Submits what was recorded. *ticket (may be NULL) passes to vkh_stream_wait. Returns the first
 // failure since creation, recording included.
 enum vkh_status vkh_stream_submit(struct vkh_stream *stream, uint64_t *ticket);
-// Blocks until the ticket's submit, and so every earlier one, has finished.
+// Blocks until the ticket's submit, and so every earlier one, has finished; after a failure, until
+// everything submitted has.
 enum vkh_status vkh_stream_wait(struct vkh_stream *stream, uint64_t ticket);
 // Submit and wait.
 enum vkh_status vkh_stream_finish(struct vkh_stream *stream);

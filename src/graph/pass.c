@@ -90,8 +90,10 @@ enum vkh_status vkh_pass_create(struct vkh_device *device, struct vkh_stream *st
                                                  "keys and values: out of memory");
     if (status == VKH_OK)
         status = create_kv(device, stream, pass);
-    if (status != VKH_OK)
+    if (status != VKH_OK) {
+        vkh_stream_finish(stream); // some buffers are about to be filled
         vkh_pass_destroy(pass);
+    }
     return status;
 }
 

@@ -68,6 +68,8 @@ enum vkh_status vkh_rows_logits(const struct vkh_graph *graph, struct vkh_device
     for (uint32_t i = 0; i < n && status == VKH_OK; i += most)
         status = some_logits(graph, &matmul, stream, rows + i, (uint32_t)vkh_min_size(most, n - i),
                              x, out, logits + i * head->rows);
+    if (status != VKH_OK)
+        vkh_stream_finish(stream); // what was recorded uses them
     vkh_buffer_destroy(&out);
     vkh_buffer_destroy(&x);
     return status;

@@ -9,7 +9,7 @@
 
 #include "check.h"
 
-static void api_test_log(void *user, enum vkh_log_level level, const char *line)
+static inline void api_test_log(void *user, enum vkh_log_level level, const char *line)
 {
     (void)user;
     (void)level;
