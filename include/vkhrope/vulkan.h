@@ -60,7 +60,8 @@ struct vkh_vulkan_device {
 // Works on the caller's device; vkh_device_destroy leaves it, its queue and its instance as they
 // are. The library submits to the queue when a function that computes is called, and waits for its
 // own submissions, on timeline semaphores of its own: never for the queue or the device.
-// `options` as for vkh_device_create, without `select` and `validation`.
+// `options` as for vkh_device_create, without `select`, `validation`
+// and `statistics`.
 //   VKH_ERR_ARGUMENT  a handle is missing, the family does not compute, or timelineSemaphore is off
 //   VKH_ERR_DEVICE    the instance or the device is not one of Vulkan 1.2
 VKH_API enum vkh_status vkh_device_import(const struct vkh_vulkan_device *vulkan,

@@ -71,19 +71,21 @@ struct inputs {
 static bool fill_inputs(const struct vkh_lane *lane, uint32_t first, uint32_t n, struct inputs *in)
 {
     const struct vkh_schedule *schedule = &lane->schedule;
+    const uint32_t n_frequencies = schedule->n_frequencies;
+    *in = (struct inputs){0};
     in->positions = malloc(n * sizeof(*in->positions));
-    in->frequencies = malloc(2 * schedule->n_frequencies * sizeof(*in->frequencies));
+    in->frequencies = malloc(2 * (size_t)n_frequencies * sizeof(*in->frequencies));
     in->zeros = calloc(n, sizeof(*in->zeros));
     in->local_frequencies = NULL;
     if (!in->positions || !in->frequencies || !in->zeros)
         return false;
     for (uint32_t i = 0; i < n; i++)
         vkh_fixed_position(vkh_schedule_position(schedule, (uint64_t)first + i), &in->positions[i]);
-    for (uint32_t i = 0; i < schedule->n_frequencies; i++)
-        vkh_fixed_frequency(schedule->frequencies[i], &in->frequencies[i]);
     if (schedule->local_frequencies)
-        in->local_frequencies = in->frequencies + schedule->n_frequencies;
-    for (uint32_t i = 0; in->local_frequencies && i < schedule->n_frequencies; i++)
+        in->local_frequencies = in->frequencies + n_frequencies;
+    for (uint32_t i = 0; i < n_frequencies; i++)
+        vkh_fixed_frequency(schedule->frequencies[i], &in->frequencies[i]);
+    for (uint32_t i = 0; in->local_frequencies && i < n_frequencies; i++)
         vkh_fixed_frequency(schedule->local_frequencies[i], &in->local_frequencies[i]);
     return true;
 }
@@ -282,6 +284,7 @@ static enum vkh_status read_chosen(const struct vkh_lane *lane, const struct vkh
                                      feed->hidden + (uint64_t)first * c->hidden);
         if (status == VKH_OK && feed->logits)
             status = vkh_rows_logits(session->graph, session->device, session->stream, rows, n_rows,
+                                     (float)c->final_soft_cap,
                                      feed->logits + (uint64_t)first * c->vocab);
     }
     return status;

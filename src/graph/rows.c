@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "graph/rows.h"
 
+#include <math.h>
+
 #include "base/size.h"
 #include "gpu/device.h"
 #include "gpu/stream.h"
@@ -50,7 +52,7 @@ static enum vkh_status some_logits(const struct vkh_graph *graph, const struct v
 
 enum vkh_status vkh_rows_logits(const struct vkh_graph *graph, struct vkh_device *device,
                                 struct vkh_stream *stream, const uint32_t *rows, uint32_t n,
-                                float *logits)
+                                float soft_cap, float *logits)
 {
     const struct vkh_weight *head = vkh_graph_head(graph);
     const uint64_t fitting = vkh_device_caps(device)->max_storage_range / (head->rows * 4);
@@ -68,6 +70,8 @@ enum vkh_status vkh_rows_logits(const struct vkh_graph *graph, struct vkh_device
     for (uint32_t i = 0; i < n && status == VKH_OK; i += most)
         status = some_logits(graph, &matmul, stream, rows + i, (uint32_t)vkh_min_size(most, n - i),
                              x, out, logits + i * head->rows);
+    for (uint64_t i = 0; soft_cap > 0.0f && i < n * head->rows; i++)
+        logits[i] = soft_cap * tanhf(logits[i] / soft_cap);
     if (status != VKH_OK)
         vkh_stream_finish(stream); // what was recorded uses them
     vkh_buffer_destroy(&out);

@@ -15,9 +15,9 @@ struct vkh_stream;
 enum vkh_status vkh_rows_hidden(const struct vkh_graph *graph, struct vkh_stream *stream,
                                 const uint32_t *rows, uint32_t n, float *hidden);
 
-// The logits of the token after each of them: fp32 [n][vocab].
+// The logits of the token after each of them: fp32 [n][vocab], capped as head_nll caps them.
 enum vkh_status vkh_rows_logits(const struct vkh_graph *graph, struct vkh_device *device,
                                 struct vkh_stream *stream, const uint32_t *rows, uint32_t n,
-                                float *logits);
+                                float soft_cap, float *logits);
 
 #endif
