@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Manual pages and shell completion know every option that --help knows.
+
+manual.py PROGRAM COMPLETION [PAGE]
+"""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+OPTION = re.compile(r'^ +(?:-\S, )? *(--[a-z-]+)', re.M)
+failures = 0
+
+
+def check(condition, message):
+    global failures
+    if not condition:
+        failures += 1
+        print('FAILED:', message, file=sys.stderr)
+
+
+def run(*command, **options):
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **options).stdout
+
+
+def complete(program, completion, *words):
+    """What bash offers for the last of the words."""
+    script = (f'source {completion}; COMP_WORDS=({" ".join(words)}); '
+              f'COMP_CWORD={len(words) - 1}; _vkhrope {program}; printf "%s\\n" "${{COMPREPLY[@]}}"')
+    return run('bash', '-c', script).split()
+
+
+def test_page(page, options):
+    text = page.read_text(encoding='utf-8').replace('\\-', '-')
+    for option in options:
+        check(f'\\fB{option}\\fR' in text, f'{page.name}: {option} is missing')
+    for section in ('NAME', 'SYNOPSIS', 'DESCRIPTION', 'ENVIRONMENT', '"SEE ALSO"'):
+        check(f'\n.SH {section}\n' in text, f'{page.name}: no section {section}')
+    if shutil.which('man'):
+        done = subprocess.run(['man', '--warnings', '-l', str(page)], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True,
+                              env=dict(os.environ, MANWIDTH='80', LC_ALL='C.UTF-8', MANPAGER='cat'))
+        check(done.returncode == 0 and done.stderr == '', f'{page.name}: {done.stderr}')
+        check(len(done.stdout.splitlines()) > 20, f'{page.name}: hardly a line')
+
+
+def main(program, completion, page=None):
+    name = pathlib.Path(program).name
+    options = OPTION.findall(run(program, '--help'))
+    check('--help' in options and len(options) >= 5, f'options {options}')
+    check(sorted(complete(program, completion, name, '--')) == sorted(options),
+          'completion and --help differ')
+    check(complete(program, completion, name, '--he') == ['--help'], '--he')
+    if name == 'vkhrope-ppl':
+        for words in (('--format', 'j'), ('--format', '=', 'j')):
+            check(complete(program, completion, name, *words) == ['json'], words)
+        check('f16' in complete(program, completion, name, '--kv-type', ''), '--kv-type')
+    if page:
+        test_page(pathlib.Path(page), options)
+    return 1 if failures else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(*sys.argv[1:]))
