@@ -32,6 +32,7 @@ enum {
     OPT_PLOT,
     OPT_NLL,
     OPT_CURVE,
+    OPT_REFERENCE,
 };
 
 static const struct argp_option options[] = {
@@ -82,9 +83,9 @@ static const struct argp_option options[] = {
      2},
     {NULL, 0, NULL, 0, "What to write:", 3},
     {"format", OPT_FORMAT, "NAME", 0,
-     "table, markdown, csv or json: of the --output files, or of standard output without one", 3},
+     "table, markdown, csv, json or html: of the --output files, or of standard output without one", 3},
     {"output", OPT_OUTPUT, "FILE", 0,
-     "write the results to FILE, in the format of its ending (.json, .csv, .md, .txt) unless "
+     "write the results to FILE, in the format of its ending (.json, .csv, .md, .txt, .html) unless "
      "--format says another, and still print the table unless --quiet; may be repeated",
      3},
     {"plot", OPT_PLOT, "FILE", 0, "draw PPL against length as .svg or .png (needs gnuplot)", 3},
@@ -92,6 +93,8 @@ static const struct argp_option options[] = {
     {"curve", OPT_CURVE, "FILE", 0,
      "write NLL against position, one line a bucket and method: in equal buckets and in octaves",
      3},
+    {"reference", OPT_REFERENCE, "FILE", 0,
+     "show a published table beside the measured one in HTML: lines of length,tokens,ppl,method", 3},
     {"quiet", OPT_QUIET, NULL, 0, "no progress, no notes on standard error", 3},
     {"verbose", OPT_VERBOSE, NULL, 0, "tell what the library does, on standard error", 3},
     {NULL, 0, NULL, 0, "Other:", -1},
@@ -259,6 +262,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return 0;
     case OPT_NLL:
         set_once(tool, "--nll", text, &args->nll);
+        return 0;
+    case OPT_REFERENCE:
+        set_once(tool, "--reference", text, &args->reference);
         return 0;
     case OPT_CURVE:
         set_once(tool, "--curve", text, &args->curve);

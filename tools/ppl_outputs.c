@@ -24,21 +24,23 @@ static enum vkh_report_format format_of_ending(const struct tool *tool, const ch
     } endings[] = {{".json", VKH_REPORT_JSON},
                    {".csv", VKH_REPORT_CSV},
                    {".md", VKH_REPORT_MARKDOWN},
-                   {".txt", VKH_REPORT_TABLE}};
+                   {".txt", VKH_REPORT_TABLE},
+                   {".html", VKH_REPORT_HTML}};
     for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
         if (ends_with(path, endings[i].ending))
             return endings[i].format;
-    tool_die(tool, TOOL_USAGE,
-             "--output: \"%s\" ends in none of .json, .csv, .md and .txt, so --format must say "
-             "its format",
-             path);
+    tool_die(
+        tool, TOOL_USAGE,
+        "--output: \"%s\" ends in none of .json, .csv, .md, .txt and .html, so --format must say "
+        "its format",
+        path);
 }
 
 void ppl_outputs_settle(const struct tool *tool, const char *format, struct ppl_args *args)
 {
     enum vkh_report_format chosen = VKH_REPORT_TABLE;
     if (format && !vkh_report_format_from_name(format, &chosen))
-        tool_die(tool, TOOL_USAGE, "--format: \"%s\" is none of table, markdown, csv, json",
+        tool_die(tool, TOOL_USAGE, "--format: \"%s\" is none of table, markdown, csv, json, html",
                  format);
     for (uint32_t i = 0; i < args->n_outputs; i++)
         args->outputs[i].format = format ? chosen : format_of_ending(tool, args->outputs[i].path);
@@ -94,6 +96,8 @@ static void check_against_inputs(const struct tool *tool, const struct ppl_args 
         return;
     if (args->model)
         check_against(tool, output, &(struct named_file){"--model", args->model});
+    if (args->reference)
+        check_against(tool, output, &(struct named_file){"--reference", args->reference});
     for (uint32_t i = 0; i < args->texts.n; i++)
         check_against(tool, output, &(struct named_file){"--text", args->texts.items[i]});
     for (uint32_t i = 0; i < args->tokens.n; i++)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "command.h"
 #include "ppl_args.h"
 #include "progress.h"
 #include "texts.h"
@@ -11,6 +12,7 @@ enum { MOST_MULTIPLES = 6 };
 
 // What a run works on.
 struct job {
+    const char *command; // that started the run
     struct vkh_model *model;
     struct vkh_model_info info;
     struct texts texts;
@@ -129,22 +131,31 @@ static enum vkh_status print_plan(struct vkh_device *device, const struct vkh_pp
     return VKH_OK;
 }
 
+static enum vkh_status save(const struct ppl_args *args, const char *command,
+                            const struct vkh_ppl_results *results, enum vkh_report_format format,
+                            const char *path, const struct vkh_log *log)
+{
+    const struct vkh_report_html_options options = {command, args->reference};
+    return format == VKH_REPORT_HTML ? vkh_report_html(results, &options, path, log)
+                                     : vkh_report_save(results, format, path, log);
+}
+
 // Tries every output, so that one that fails does not cost the others; the first failure's status.
 static enum vkh_status write_outputs(const struct ppl_args *args, const struct tool *tool,
-                                     const struct vkh_ppl_results *results,
-                                     const struct vkh_ppl_text *texts, const struct vkh_log *log)
+                                     const struct vkh_ppl_results *results, const struct job *job,
+                                     const struct vkh_log *log)
 {
     enum vkh_status first = VKH_OK, status;
     bool to_stdout = args->n_outputs == 0 || !tool->quiet;
     for (uint32_t i = 0; i < args->n_outputs; i++) {
         const struct ppl_output *output = &args->outputs[i];
-        status = vkh_report_save(results, output->format, output->path, log);
+        status = save(args, job->command, results, output->format, output->path, log);
         first = first == VKH_OK ? status : first;
         if (output->path[0] == '-' && output->path[1] == '\0')
             to_stdout = false;
     }
     if (args->nll) {
-        status = vkh_report_nll(results, texts, args->nll, log);
+        status = vkh_report_nll(results, job->texts.items, args->nll, log);
         first = first == VKH_OK ? status : first;
     }
     if (args->curve) {
@@ -152,7 +163,7 @@ static enum vkh_status write_outputs(const struct ppl_args *args, const struct t
         first = first == VKH_OK ? status : first;
     }
     if (to_stdout) {
-        status = vkh_report_write(results, args->format, log, stdout);
+        status = save(args, job->command, results, args->format, "-", log);
         first = first == VKH_OK ? status : first;
     }
     if (args->plot) {
@@ -194,7 +205,7 @@ static enum vkh_status evaluate(struct tool *tool, const struct ppl_args *args,
     enum vkh_status status = vkh_ppl_run(device, job->model, &options, &log, &results);
     progress_end(progress);
     if (status == VKH_OK)
-        status = write_outputs(args, tool, results, job->texts.items, &log);
+        status = write_outputs(args, tool, results, job, &log);
     vkh_ppl_results_destroy(&results);
     return status;
 }
@@ -224,6 +235,7 @@ int main(int argc, char **argv)
     struct tool tool = {.name = "vkhrope-ppl"};
     struct progress progress = {0};
     struct ppl_args args;
+    char *command = command_line(&tool, argc, argv);
     ppl_args_parse(&tool, argc, argv, &args);
     enum vkh_status status;
     if (args.list_devices) {
@@ -232,7 +244,7 @@ int main(int argc, char **argv)
         status = VKH_OK;
         list_methods();
     } else {
-        struct job job = {0};
+        struct job job = {.command = command};
         struct vkh_device *device = NULL;
         status = open_job(&tool, &args, &job);
         if (status == VKH_OK)
@@ -243,5 +255,6 @@ int main(int argc, char **argv)
         close_job(&job);
     }
     ppl_args_fini(&args);
+    free(command);
     return tool_finish(&tool, tool_exit_of(status));
 }

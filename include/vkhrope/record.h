@@ -20,7 +20,6 @@ struct vkh_rope_op;
 struct vkh_rope_op_options {
     const char *method;        // as in vkh_ppl_options; NULL: "baseline"
     double base;               // b in theta_i = b^(-2i/rotary_dim), as 10000 or 500000; above 1
-    const float *factors;      // [rotary_dim / 2], what each theta_i is divided by; NULL: nothing
     uint32_t original_max_len; // L of the method, at least 1
     uint32_t max_tokens; // positions 0 … max_tokens - 1 can be recorded; methods whose angles
                          // depend on the length take this one

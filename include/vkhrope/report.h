@@ -16,9 +16,10 @@ enum vkh_report_format {
     VKH_REPORT_MARKDOWN, // the same as a Markdown table, then one row a cell
     VKH_REPORT_CSV,      // one row a cell
     VKH_REPORT_JSON,
+    VKH_REPORT_HTML, // one self-contained page, with plots where gnuplot is installed
 };
 
-// The format called `name` ("table", "markdown", "csv", "json"); false when there is none.
+// The format called `name` ("table", "markdown", "csv", "json", "html"); false when there is none.
 VKH_API bool vkh_report_format_from_name(const char *name, enum vkh_report_format *format);
 
 // Writes to an open stream; VKH_ERR_IO when a byte did not go out, and errno says why.
@@ -30,6 +31,19 @@ VKH_API enum vkh_status vkh_report_write(const struct vkh_ppl_results *results,
 VKH_API enum vkh_status vkh_report_save(const struct vkh_ppl_results *results,
                                         enum vkh_report_format format, const char *path,
                                         const struct vkh_log *log);
+
+// What a page can show beside the results; each may be NULL.
+struct vkh_report_html_options {
+    const char *command;   // how to have the same run again
+    const char *reference; // a file with a published table: lines of length,tokens,ppl,method after
+                           // a first line "# title"
+};
+
+// The page with these.
+//   VKH_ERR_FORMAT  the reference is malformed; the line names where
+VKH_API enum vkh_status vkh_report_html(const struct vkh_ppl_results *results,
+                                        const struct vkh_report_html_options *options,
+                                        const char *path, const struct vkh_log *log);
 
 // PPL against length, one line a method, as SVG or PNG by the path's ending. Drawn by gnuplot as a
 // child process; VKH_ERR_UNSUPPORTED when it is not installed or the ending is another.

@@ -74,7 +74,6 @@ static enum vkh_status plan(struct vkh_rope_op *op, const struct vkh_rope_op_opt
     const struct vkh_rope_setting setting = {
         .base = options->base,
         .dims = options->rotary_dim,
-        .factors = options->factors,
         .original_max_len = options->original_max_len,
         .length = options->max_tokens,
     };

@@ -42,5 +42,7 @@ enum vkh_status vkh_write_csv(const struct vkh_ppl_results *results, struct vkh_
                               FILE *stream);
 enum vkh_status vkh_write_json(const struct vkh_ppl_results *results, struct vkh_arena *arena,
                                FILE *stream);
+enum vkh_status vkh_write_html(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                               FILE *stream);
 
 #endif

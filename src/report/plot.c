@@ -9,12 +9,13 @@
 #include "base/size.h"
 #include "report/format.h"
 #include "report/gnuplot.h"
+#include "report/plot.h"
 #include "report/regime.h"
 #include "report/text.h"
 
 // Colours that readers with any colour vision tell apart (after Okabe and Ito); the baseline, the
 // usual first, is dark. Past the last, dashes tell the second round from the first.
-static const char *const colours[] = {"#303030", "#0072b2", "#d55e00", "#009e73",
+const char *const vkh_plot_colours[VKH_PLOT_COLOURS] = {"#303030", "#0072b2", "#d55e00", "#009e73",
                                       "#cc79a7", "#e69f00", "#56b4e9", "#8c564b"};
 static const int points[] = {7, 5, 9, 11, 13, 15, 6, 4};
 
@@ -58,7 +59,7 @@ static struct axes choose_axes(const struct vkh_ppl_results *results)
     return axes;
 }
 
-static void write_terminal(FILE *script, bool svg)
+void vkh_plot_terminal(FILE *script, bool svg)
 {
     fputs(svg ? "set terminal svg size 960,600 dynamic noenhanced rounded font 'sans-serif,15' "
                 "background rgb 'white'\n"
@@ -195,16 +196,16 @@ static enum vkh_status write_series(FILE *script, const struct vkh_ppl_results *
     for (uint32_t m = 0; m < results->n_methods; m++)
         fprintf(script,
                 "$method%u using 1:2:3 with yerrorbars linecolor rgb '%s' pointtype 0 notitle, ", m,
-                colours[m % VKH_COUNTOF(colours)]);
+                vkh_plot_colours[m % VKH_PLOT_COLOURS]);
     for (uint32_t m = 0; m < results->n_methods; m++) {
-        const size_t style = m % VKH_COUNTOF(colours);
+        const size_t style = m % VKH_PLOT_COLOURS;
         const char *name = vkh_text_shorten(arena, results->methods[m], 32);
         if (!name)
             return VKH_ERR_MEMORY;
         fprintf(script,
                 "%s$method%u using 1:2 with linespoints linecolor rgb '%s' linewidth 2 "
                 "dashtype %u pointtype %d pointsize 0.8 title ",
-                m > 0 ? ", " : "", m, colours[style], (unsigned)(m / VKH_COUNTOF(colours)) + 1,
+                m > 0 ? ", " : "", m, vkh_plot_colours[style], (unsigned)(m / VKH_PLOT_COLOURS) + 1,
                 points[style]);
         vkh_gnuplot_literal(script, name);
     }
@@ -223,7 +224,7 @@ static enum vkh_status write_script(FILE *script, const struct vkh_ppl_results *
     struct vkh_ppl_results clean;
     status = vkh_results_prepare(results, &arena, log, &clean);
     if (status == VKH_OK) {
-        write_terminal(script, svg);
+        vkh_plot_terminal(script, svg);
         const struct axes axes = choose_axes(&clean);
         write_axes(script, &clean, &axes);
         write_data(script, &clean, &axes);
@@ -238,8 +239,8 @@ static enum vkh_status write_script(FILE *script, const struct vkh_ppl_results *
     return status;
 }
 
-static enum vkh_status draw(const struct vkh_ppl_results *results, bool svg, const char *path,
-                            const struct vkh_log *log, FILE *picture)
+enum vkh_status vkh_plot_draw(const struct vkh_ppl_results *results, bool svg, const char *path,
+                              const struct vkh_log *log, FILE *picture)
 {
     FILE *script = tmpfile();
     if (!script)
@@ -270,7 +271,7 @@ enum vkh_status vkh_report_plot(const struct vkh_ppl_results *results, const cha
     enum vkh_status status = vkh_output_open(path, log, &output);
     if (status != VKH_OK)
         return status;
-    status = draw(results, svg, path, log, output.stream);
+    status = vkh_plot_draw(results, svg, path, log, output.stream);
     if (status == VKH_OK)
         return vkh_output_commit(&output, log);
     vkh_output_discard(&output);

@@ -19,6 +19,7 @@ static const struct {
     [VKH_REPORT_MARKDOWN] = {"markdown", vkh_write_markdown},
     [VKH_REPORT_CSV] = {"csv", vkh_write_csv},
     [VKH_REPORT_JSON] = {"json", vkh_write_json},
+    [VKH_REPORT_HTML] = {"html", vkh_write_html},
 };
 
 bool vkh_report_format_from_name(const char *name, enum vkh_report_format *format)

@@ -13,7 +13,7 @@ def test_help(t):
     for word in ('--model', '--text', '--tokens', '--lengths', '--method', '--original-max-len',
                  '--device', '--list-devices', '--format', '--output', '--plot', '--nll', '--chunk',
                  '--memory-plan', '--sweep', '--list-methods', '--window', '--stride', '--chunked',
-                 '--curve', '--quiet', '--verbose', '--variant', '--caps-mask', '--kv-type', 'Example',
+                 '--curve', '--quiet', '--verbose', '--variant', '--caps-mask', '--kv-type', '--reference', 'Example',
                  'Exit codes'):
         t.check(word in done.stdout, f'--help does not tell about {word}')
     t.check(done.stderr == '', '--help writes to stderr')
@@ -51,7 +51,7 @@ def test_numbers(t):
 def test_names(t):
     common = ('--model', MODEL, '--tokens', IDS)
     t.fails(1, *common, '--format', 'xml', says=('--format', 'xml', 'markdown'))
-    t.fails(1, *common, '--output', 'results.xml', says=('--output', 'results.xml', '.json'))
+    t.fails(1, *common, '--output', 'results.xml', says=('--output', 'results.xml', '.html'))
     t.fails(1, *common, '--plot', 'plot.pdf', says=('--plot', '.svg', '.png'))
     t.fails(1, *common, '--caps-mask', 'float16,flaot16', says=('flaot16', 'float16'))
     t.fails(1, *common, '--kv-type', 'f64', says=('--kv-type', 'f64', 'f16'))

@@ -403,7 +403,7 @@ static void test_formats(void)
     report_test_example(&test);
     check_json(&test);
     check_csv(&test);
-    CHECK(vkh_report_write(&test.results, (enum vkh_report_format)4, &report_test_log, stdout) ==
+    CHECK(vkh_report_write(&test.results, (enum vkh_report_format)5, &report_test_log, stdout) ==
           VKH_ERR_ARGUMENT);
 }
 
