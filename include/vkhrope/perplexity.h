@@ -220,10 +220,11 @@ VKH_API void vkh_ppl_methods(void (*visit)(void *user, const char *usage, const 
 // computed, everything but the results released.
 struct vkh_perplexity_options {
     const char *model;   // path, as for vkh_model_open
-    const char *text;    // UTF-8, by the model's own tokenizer; NULL: table.ids
+    const char *text;    // UTF-8, by the model's own tokenizer; NULL: those of `table`
     uint64_t text_bytes; // of it
     struct vkh_device_options device;
-    // Without lengths: one, the whole text. Without methods: baseline, hybrid:cf=1.5, hybrid:cf=2.
+    // Without lengths: one, the longest text. Without methods: baseline, hybrid:cf=1.5,
+    // hybrid:cf=2.
     struct vkh_ppl_options table;
 };
 

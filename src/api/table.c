@@ -18,20 +18,25 @@ static enum vkh_status encode(const struct vkh_perplexity_options *options,
     return status;
 }
 
-static enum vkh_status run(const struct vkh_perplexity_options *options, struct vkh_device *device,
-                           const struct vkh_model *model, const int32_t *ids, uint64_t n_ids,
-                           const struct vkh_log *log, struct vkh_ppl_results **results)
+static uint64_t longest_text(const struct vkh_ppl_options *table)
+{
+    uint64_t longest = table->n_ids;
+    for (uint32_t i = 0; i < table->n_texts; i++)
+        longest = vkh_max_size(longest, table->texts[i].n_ids);
+    return longest;
+}
+
+static enum vkh_status run(struct vkh_device *device, const struct vkh_model *model,
+                           struct vkh_ppl_options table, const struct vkh_log *log,
+                           struct vkh_ppl_results **results)
 {
     static const char *const methods[] = {"baseline", "hybrid:cf=1.5", "hybrid:cf=2"};
-    struct vkh_ppl_options table = options->table;
-    const uint32_t whole = (uint32_t)vkh_min_size(n_ids, UINT32_MAX);
-    table.ids = ids;
-    table.n_ids = n_ids;
+    const uint32_t whole = (uint32_t)vkh_min_size(longest_text(&table), UINT32_MAX);
     if (table.n_lengths == 0) {
         table.lengths = &whole;
         table.n_lengths = 1;
     }
-    if (table.n_methods == 0) {
+    if (table.n_methods == 0 && table.n_sweeps == 0) {
         table.methods = methods;
         table.n_methods = VKH_COUNTOF(methods);
     }
@@ -44,20 +49,19 @@ enum vkh_status vkh_perplexity(const struct vkh_perplexity_options *options,
     struct vkh_device *device = NULL;
     struct vkh_model *model = NULL;
     int32_t *ids = NULL;
-    uint64_t n_ids = 0;
+    struct vkh_ppl_options table = options->table;
     struct vkh_device_options device_options = options->device;
     device_options.log = log;
     *results = NULL;
     enum vkh_status status = vkh_model_open(options->model, log, &model);
-    if (status == VKH_OK && options->text)
-        status = encode(options, log, &ids, &n_ids);
+    if (status == VKH_OK && options->text) {
+        status = encode(options, log, &ids, &table.n_ids);
+        table.ids = ids;
+    }
     if (status == VKH_OK)
         status = vkh_device_create(&device_options, &device);
-    if (status == VKH_OK && options->text)
-        status = run(options, device, model, ids, n_ids, log, results);
-    else if (status == VKH_OK)
-        status =
-            run(options, device, model, options->table.ids, options->table.n_ids, log, results);
+    if (status == VKH_OK)
+        status = run(device, model, table, log, results);
     vkh_device_destroy(&device);
     vkh_ids_free(&ids);
     vkh_model_close(&model);

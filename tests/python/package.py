@@ -143,6 +143,8 @@ def test_errors(ids):
 
 def main():
     test_layout(sys.argv[3:])
+    if failures:
+        return 1  # calls would not end well
     try:
         vkhrope.Device()
     except vkhrope.Error:

@@ -15,13 +15,14 @@ class Log(Structure):
 
 class DeviceOptions(Structure):
     _fields_ = [('select', c_char_p), ('variants', c_char_p), ('caps_mask', c_uint32),
-                ('minimum_limits', c_bool), ('validation', c_bool), ('log', POINTER(Log))]
+                ('minimum_limits', c_bool), ('validation', c_bool), ('statistics', c_bool),
+                ('log', POINTER(Log))]
 
 
 class ModelInfo(Structure):
     _fields_ = [('name', c_char_p), ('architecture', c_char_p), ('weight_type', c_char_p),
-                ('context_length', c_uint32), ('n_layers', c_uint32), ('hidden', c_uint32),
-                ('n_heads', c_uint32), ('n_kv_heads', c_uint32), ('head_dim', c_uint32),
+                ('context_length', c_uint32), ('own_scaling', c_char_p), ('n_layers', c_uint32),
+                ('hidden', c_uint32), ('n_heads', c_uint32), ('n_kv_heads', c_uint32), ('head_dim', c_uint32),
                 ('ffn', c_uint32), ('vocab', c_uint32), ('parameters', c_uint64),
                 ('weight_bytes', c_uint64)]
 
@@ -33,19 +34,37 @@ class Progress(Structure):
 PROGRESS = CFUNCTYPE(c_bool, c_void_p, POINTER(Progress))
 
 
+class PplRegime(Structure):
+    _fields_ = [('kind', c_int), ('window', c_uint32), ('stride', c_uint32), ('has_bos', c_bool),
+                ('bos', c_int32)]
+
+
+class PplText(Structure):
+    _fields_ = [('name', c_char_p), ('ids', POINTER(c_int32)), ('n_ids', c_uint64)]
+
+
 class PplOptions(Structure):
-    _fields_ = [('ids', POINTER(c_int32)), ('n_ids', c_uint64), ('lengths', POINTER(c_uint32)),
+    _fields_ = [('ids', POINTER(c_int32)), ('n_ids', c_uint64), ('texts', POINTER(PplText)),
+                ('n_texts', c_uint32), ('regime', PplRegime), ('lengths', POINTER(c_uint32)),
                 ('n_lengths', c_uint32), ('methods', POINTER(c_char_p)), ('n_methods', c_uint32),
+                ('sweeps', POINTER(c_char_p)), ('n_sweeps', c_uint32),
                 ('original_max_len', c_uint32), ('chunk', c_uint32), ('kv_type', c_int),
                 ('separate', c_bool), ('keep_nll', c_bool), ('progress', PROGRESS),
                 ('user', c_void_p)]
 
 
 class PplCell(Structure):
-    _fields_ = [('method', c_char_p), ('length', c_uint32), ('tokens_scored', c_uint32),
+    _fields_ = [('method', c_char_p), ('length', c_uint32), ('tokens_scored', c_uint64),
                 ('nll', c_double), ('ppl', c_double), ('standard_error', c_double),
+                ('texts', c_uint32), ('text_error', c_double), ('macro_nll', c_double),
+                ('macro_ppl', c_double), ('macro_error', c_double),
                 ('compression_active', c_bool), ('vs_baseline_percent', c_double),
                 ('seconds', c_double), ('tokens_per_second', c_double)]
+
+
+class PplCurve(Structure):
+    _fields_ = [('n_buckets', c_uint32), ('buckets', c_void_p), ('nll', POINTER(c_double)),
+                ('standard_error', POINTER(c_double))]
 
 
 class PplMemory(Structure):
@@ -57,12 +76,16 @@ class PplResults(Structure):
     _fields_ = [('model', c_char_p), ('architecture', c_char_p), ('weight_type', c_char_p),
                 ('device', c_char_p), ('driver', c_char_p), ('variants', c_char_p),
                 ('original_max_len', c_uint32), ('original_max_len_from_model', c_bool),
-                ('tokens_available', c_uint64), ('chunk', c_uint32), ('n_methods', c_uint32),
-                ('n_lengths', c_uint32), ('methods', POINTER(c_char_p)),
-                ('lengths', POINTER(c_uint32)), ('cells', POINTER(PplCell)),
-                ('nll', POINTER(POINTER(c_float))), ('memory', PplMemory), ('seconds', c_double),
-                ('device_seconds', c_double), ('longest_submit', c_double),
-                ('device_tokens', c_uint64)]
+                ('own_scaling', c_char_p), ('regime', PplRegime), ('tokens_available', c_uint64),
+                ('n_texts', c_uint32), ('text_names', POINTER(c_char_p)),
+                ('text_tokens', POINTER(c_uint64)), ('text_used', POINTER(c_uint32)),
+                ('chunk', c_uint32), ('n_methods', c_uint32), ('n_lengths', c_uint32),
+                ('methods', POINTER(c_char_p)), ('lengths', POINTER(c_uint32)),
+                ('cells', POINTER(PplCell)), ('text_cells', c_void_p),
+                ('method_details', c_void_p), ('n_sweeps', c_uint32), ('sweeps', c_void_p),
+                ('curves', PplCurve * 2), ('nll', POINTER(POINTER(c_float))),
+                ('memory', PplMemory), ('seconds', c_double), ('device_seconds', c_double),
+                ('longest_submit', c_double), ('device_tokens', c_uint64)]
 
 
 class SessionOptions(Structure):
@@ -82,7 +105,8 @@ class Feed(Structure):
 # The C name of each structure; a test compares their layouts with the headers.
 STRUCTURES = {
     'vkh_log': Log, 'vkh_device_options': DeviceOptions, 'vkh_model_info': ModelInfo,
-    'vkh_ppl_progress': Progress, 'vkh_ppl_options': PplOptions, 'vkh_ppl_cell': PplCell,
+    'vkh_ppl_progress': Progress, 'vkh_ppl_regime': PplRegime, 'vkh_ppl_text': PplText,
+    'vkh_ppl_options': PplOptions, 'vkh_ppl_cell': PplCell, 'vkh_ppl_curve': PplCurve,
     'vkh_ppl_memory': PplMemory, 'vkh_ppl_results': PplResults,
     'vkh_session_options': SessionOptions, 'vkh_lane_options': LaneOptions, 'vkh_feed': Feed,
 }
