@@ -26,7 +26,7 @@ def test_full(t, name, *options):
         path.unlink(missing_ok=True)
         if before:
             path.write_bytes(before)
-        done = subprocess.run([t.program, *map(str, COMMON), *options], cwd=t.folder,
+        done = subprocess.run([*t.command, *map(str, COMMON), *options], cwd=t.folder,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               preexec_fn=full_disk, timeout=120, env=dict(os.environ))
         lines = done.stderr.splitlines()
