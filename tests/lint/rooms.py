@@ -12,8 +12,8 @@ MAY_USE = {
     'base': set(),
     'rope': {'base'},
     'model': {'base'},
-    'gpu': {'base'},
-    'kernels': {'gpu', 'base'},
+    'gpu': {'shaders', 'base'},
+    'kernels': {'shaders', 'gpu', 'base'},
     'graph': {'kernels', 'model', 'rope', 'gpu', 'base'},
     'eval': {'graph', 'gpu', 'rope', 'base'},
     'report': {'base'},
@@ -30,7 +30,7 @@ def problems(root):
             yield f'{path}: the first line is not the SPDX line'
         for name in INCLUDE.findall(text):
             other = name.split('/')[0]
-            if other == room or (other == 'shaders' and room == 'kernels'):
+            if other == room:
                 continue
             if other not in MAY_USE[room]:
                 yield f'{path}: {room} may not include "{name}"'
