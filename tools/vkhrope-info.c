@@ -121,6 +121,7 @@ static void print_device(void *user, uint32_t index, const struct vkh_caps *caps
 struct listing {
     const char *operation; // the one before; NULL at first
     const char *by_hand;   // "op=name,op=name"; may be NULL
+    bool used;             // one of the operation's, before
 };
 
 static bool is_by_hand(const char *list, const char *operation)
@@ -139,11 +140,14 @@ static void print_variant(void *user, const char *operation, const char *variant
     const bool same = listing->operation && strcmp(listing->operation, operation) == 0;
     const bool by_hand = is_by_hand(listing->by_hand, operation);
     listing->operation = operation;
+    listing->used = chosen || (same && listing->used);
     printf("  %-12s %-16s %-4s  ", same ? "" : operation, variant, chosen ? "used" : "");
     if (chosen)
-        printf("%s\n", by_hand ? "chosen by --variant" : "the last that the device supports");
+        printf("%s\n", by_hand ? "chosen by --variant" : "preferred on this device");
     else if (supported)
-        printf("%s\n", by_hand ? "another is chosen by --variant" : "a later one is preferred");
+        printf("%s\n", by_hand         ? "another is chosen by --variant"
+                       : listing->used ? "processors take it when chosen by --variant only"
+                                       : "a later one is preferred");
     else if (missing_caps == 0)
         printf("not within the device's limits\n");
     if (supported || missing_caps == 0)

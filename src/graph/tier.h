@@ -6,6 +6,7 @@
 #define VKH_GRAPH_TIER_H
 
 #include "graph/layer.h"
+#include "kernels/variant.h"
 
 enum { VKH_N_ACTIVATIONS = 8 };
 
@@ -43,8 +44,15 @@ struct vkh_tier {
 
 extern const struct vkh_tier vkh_tier_rows, vkh_tier_matrix;
 
-// Whether the device and the model's shapes and types suit cooperative matrices, and neither the
-// device's options nor its being a processor speak against them. `layout` is then the device's.
+// The tiers as variants of the operation "tier".
+const struct vkh_variant *vkh_tier_variants(uint32_t *n);
+
+// The best that the device has, but on processors, which multiply rows faster: there the matrices
+// are chosen by hand only. Fails as vkh_variant_choose does.
+enum vkh_status vkh_tier_choose(const struct vkh_device *device, const struct vkh_variant **chosen);
+
+// Whether the device and the model's shapes and types suit cooperative matrices, and
+// vkh_tier_choose chooses them. `layout` is then the device's.
 bool vkh_tier_matrix_takes(struct vkh_device *device, const struct vkh_model *model,
                            struct vkh_matrix_layout *layout);
 

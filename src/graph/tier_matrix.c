@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <stdio.h>
-#include <string.h>
 
 #include "gpu/device.h"
 #include "graph/tier.h"
@@ -214,19 +213,29 @@ static bool takes_model(struct vkh_device *device, const struct vkh_matrix_layou
     return true;
 }
 
+static const struct vkh_variant tiers[] = {
+    {.name = "rows"},
+    {.name = "matrix", .needs = VKH_CAP_MATRIX16},
+};
+
+const struct vkh_variant *vkh_tier_variants(uint32_t *n)
+{
+    *n = VKH_COUNTOF(tiers);
+    return tiers;
+}
+
+enum vkh_status vkh_tier_choose(const struct vkh_device *device, const struct vkh_variant **chosen)
+{
+    const bool rows = vkh_device_caps(device)->is_cpu && !vkh_variant_by_hand(device, "tier");
+    return vkh_variant_choose(device, "tier", tiers, rows ? 1 : VKH_COUNTOF(tiers), chosen);
+}
+
 bool vkh_tier_matrix_takes(struct vkh_device *device, const struct vkh_model *model,
                            struct vkh_matrix_layout *layout)
 {
-    static const struct vkh_variant tiers[] = {
-        {.name = "rows"},
-        {.name = "matrix", .needs = VKH_CAP_MATRIX16},
-    };
     const struct vkh_variant *chosen;
-    const char *by_hand = vkh_device_variants(device);
-    const bool asked = by_hand && strstr(by_hand, "tier=matrix");
     *layout = (struct vkh_matrix_layout){0};
-    if (vkh_variant_choose(device, "tier", tiers, VKH_COUNTOF(tiers), &chosen) != VKH_OK ||
-        chosen == &tiers[0] || (vkh_device_caps(device)->is_cpu && !asked) ||
+    if (vkh_tier_choose(device, &chosen) != VKH_OK || chosen == &tiers[0] ||
         vkh_matrix_layout(device, layout) != VKH_OK || !takes_model(device, layout, model)) {
         *layout = (struct vkh_matrix_layout){0};
         return false;

@@ -35,6 +35,12 @@ static const char *name_by_hand(const char *list, const char *op, size_t *length
     return NULL;
 }
 
+bool vkh_variant_by_hand(const struct vkh_device *device, const char *op)
+{
+    size_t length;
+    return name_by_hand(vkh_device_variants(device), op, &length) != NULL;
+}
+
 enum vkh_status vkh_variant_choose(const struct vkh_device *device, const char *op,
                                    const struct vkh_variant *variants, uint32_t n_variants,
                                    const struct vkh_variant **chosen)

@@ -24,6 +24,9 @@ uint32_t vkh_variant_row_subgroup(const struct vkh_device *device);
 
 bool vkh_variant_supported(const struct vkh_device *device, const struct vkh_variant *variant);
 
+// Whether the device's options name one for `op`.
+bool vkh_variant_by_hand(const struct vkh_device *device, const char *op);
+
 // The one the device's options name for `op`, else the last supported one. A name that is unknown
 // or not supported is VKH_ERR_ARGUMENT.
 enum vkh_status vkh_variant_choose(const struct vkh_device *device, const char *op,

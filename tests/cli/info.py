@@ -6,7 +6,7 @@ import sys
 
 from cli_test import DATA, SKIPPED, Tests
 
-OPERATIONS = {'matmul', 'attention', 'head'}
+OPERATIONS = {'matmul', 'attention', 'head', 'tier', 'tile'}
 
 
 def variants(text):
@@ -30,14 +30,17 @@ def test_devices(t):
     t.check(OPERATIONS <= {row[0] for row in rows}, f'operations {rows}')
     for operation in {row[0] for row in rows}:
         used = [row for row in rows if row[0] == operation and row[2]]
-        t.check(len(used) == 1, f'{operation}: used {used}')
+        # No tile where there are no matrices.
+        some = operation != 'tile' or not all(row[3].startswith(('needs', 'not')) for row in rows
+                                              if row[0] == operation)
+        t.check(len(used) == some, f'{operation}: used {used}')
     return rows
 
 
 def test_masks(t, rows):
     least = variants(t.run('--minimum-limits').stdout)
     t.check([row[:2] for row in least] == [row[:2] for row in rows], 'another list of variants')
-    for operation in {row[0] for row in least}:
+    for operation in {row[0] for row in least} - {'tile'}:
         first = next(row for row in least if row[0] == operation)
         t.check(first[2], f'minimum limits: {first} is not used')
     masked = t.run('--caps-mask', 'subgroup,cpu')
@@ -51,6 +54,10 @@ def test_masks(t, rows):
             continue
         by_hand = variants(t.run('--variant', spec).stdout)
         t.check((operation, variant, True, 'chosen by --variant') in by_hand, f'{spec}: {by_hand}')
+    chosen = [row[:2] for row in least if row[2]]
+    t.check(('tier', 'rows') in chosen, f'minimum limits: {chosen}')
+    matrix = next(row for row in rows if row[:2] == ('tier', 'matrix'))
+    t.check(matrix[2] or matrix[3].startswith(('needs matrix16', 'processors take it')), matrix)
 
 
 def test_model(t):
