@@ -79,14 +79,14 @@ FAMILIES = [
 
 # The same once more with sizes that tiles of cooperative matrices divide, as real models have them,
 # in halves.
-ALIGNED = {'hidden_size': 64, 'intermediate_size': 64, 'head_dim': 32, 'num_attention_heads': 2,
+ALIGNED = {'hidden_size': 64, 'intermediate_size': 64, 'head_dim': 64, 'num_attention_heads': 2,
            'num_key_value_heads': 1, 'num_hidden_layers': 2}
 
 
 def aligned(family):
     config = family['config'] | ALIGNED
     if 'query_pre_attn_scalar' in config:
-        config['query_pre_attn_scalar'] = 32
+        config['query_pre_attn_scalar'] = 64
     if 'partial_rotary_factor' in config:
         config['partial_rotary_factor'] = 0.75
     if family['arch'] == 'gemma3':
