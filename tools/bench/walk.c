@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "api/rope_source.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/size.h"
@@ -19,6 +20,7 @@ struct job {
     struct bench *bench;
     int32_t *ids; // as many as the longest length
     struct vkh_ppl_options options;
+    struct vkh_rope_source rope;
     struct vkh_graph_plan plan;
     struct vkh_graph *graph;
     struct vkh_stream *stream; // of its own, so that its times are
@@ -45,15 +47,13 @@ static enum vkh_status make_ids(struct job *job)
 static enum vkh_status lay_out(struct job *job, const uint32_t *lengths, uint32_t n)
 {
     const struct vkh_config *c = job->bench->config;
-    const struct vkh_rope_setting rope = {
-        .base = c->rope_base,
-        .dims = c->rotary_dim,
-        .factors = c->rope_factors,
-        .original_max_len = c->context_length,
-    };
+    const enum vkh_status status = vkh_rope_source_init(c, &job->bench->log, &job->rope);
+    if (status != VKH_OK)
+        return status;
     job->options.lengths = lengths;
     job->options.n_lengths = n;
-    return vkh_eval_init(&job->options, &rope, c->vocab, &job->arena, &job->bench->log, &job->eval);
+    return vkh_eval_init(&job->options, &job->rope.setting, c->vocab, &job->arena, &job->bench->log,
+                         &job->eval);
 }
 
 // Chooses how keys are kept as vkhrope-ppl does, for all lengths at once.
