@@ -5,6 +5,7 @@ import csv
 import json
 import math
 import re
+import shutil
 import sys
 
 from cli_test import DATA, SKIPPED, SOURCE, Tests
@@ -237,6 +238,27 @@ def test_own(t):
                 cell_of(root, 'baseline', length)['nll'], 'lists from a file')
 
 
+def test_own_of_family(t):
+    """Phi-3's LongRoPE, on half of its heads and with windows, is the method of that name."""
+    plain, folder = DATA / 'family-phi3', t.folder / 'phi3-long'
+    shutil.copytree(plain, folder)
+    config = json.loads((folder / 'config.json').read_text())
+    config['original_max_position_embeddings'] = 48
+    config['rope_parameters'] |= {'rope_type': 'longrope', 'short_factor': [1 + i / 64 for i in range(24)],
+                                  'long_factor': [1 + i / 4 for i in range(24)]}
+    (folder / 'config.json').write_text(json.dumps(config))
+    rest = ('--tokens', DATA / 'family-phi3.ids', '--quiet')
+    own = table(t, '--lengths', '40,100', '-m', 'baseline', common=('--model', folder, *rest))
+    spec = f'longrope:factor={4 / 3!r},original=48,file={folder / "config.json"}'
+    read = table(t, '--lengths', '40,100', '-m', 'baseline', '-m', spec,
+                 common=('--model', plain, *rest))
+    t.check(own['own_scaling'] == 'longrope:factor=1.3333333333333333,original=48', own['own_scaling'])
+    for length in (40, 100):
+        nll = cell_of(own, 'baseline', length)['nll']
+        t.check(nll == cell_of(read, read['methods'][1]['method'], length)['nll'] and
+                nll != cell_of(read, 'baseline', length)['nll'], f'phi3 at {length}')
+
+
 def main():
     t = Tests(sys.argv[1])
     if not t.has_device():
@@ -251,6 +273,7 @@ def main():
     test_curve(t)
     test_varying(t)
     test_own(t)
+    test_own_of_family(t)
     return t.result()
 
 
