@@ -33,7 +33,8 @@ const char *vkh_status_text(enum vkh_status status)
     return "unknown status";
 }
 
-static void vlogf(const struct vkh_log *log, enum vkh_log_level level, const char *fmt, va_list args)
+static void vlogf(const struct vkh_log *log, enum vkh_log_level level, const char *fmt,
+                  va_list args)
 {
     if (!log || !log->fn || level > log->max_level)
         return;

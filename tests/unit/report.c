@@ -230,7 +230,10 @@ static void test_nothing_compressed(void)
     // a method that moves every position is not the baseline
     test.methods[2] = "linear:factor=2";
     for (int l = 0; l < 2; l++)
-        test.cells[4 + l] = (struct vkh_ppl_cell){.method = "linear:factor=2", .texts = 1, .text_error = NAN, .macro_error = NAN,
+        test.cells[4 + l] = (struct vkh_ppl_cell){.method = "linear:factor=2",
+                                                  .texts = 1,
+                                                  .text_error = NAN,
+                                                  .macro_error = NAN,
                                                   .length = lengths[l],
                                                   .ppl = 2.5,
                                                   .compression_active = true};
