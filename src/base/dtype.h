@@ -5,13 +5,32 @@
 
 #include <stdint.h>
 
+// TYPE(NAME, name) for every element type; the lower name is the one of its shaders. From Q4_0 on
+// they are GGUF's block formats.
+#define VKH_DTYPES(TYPE)                                                                           \
+    TYPE(F32, f32)                                                                                 \
+    TYPE(F16, f16)                                                                                 \
+    TYPE(BF16, bf16)                                                                               \
+    TYPE(Q4_0, q4_0)                                                                               \
+    TYPE(Q4_1, q4_1)                                                                               \
+    TYPE(Q5_0, q5_0)                                                                               \
+    TYPE(Q5_1, q5_1)                                                                               \
+    TYPE(Q8_0, q8_0)                                                                               \
+    TYPE(Q2_K, q2_k)                                                                               \
+    TYPE(Q3_K, q3_k)                                                                               \
+    TYPE(Q4_K, q4_k)                                                                               \
+    TYPE(Q5_K, q5_k)                                                                               \
+    TYPE(Q6_K, q6_k)                                                                               \
+    TYPE(IQ4_NL, iq4_nl)                                                                           \
+    TYPE(IQ4_XS, iq4_xs)
+
 enum vkh_dtype {
-    VKH_F32,
-    VKH_F16,
-    VKH_BF16,
-    VKH_Q8_0, // blocks of 32: one fp16 scale, 32 int8 (GGUF)
+#define VKH_DTYPE_ENUM(NAME, name) VKH_##NAME,
+    VKH_DTYPES(VKH_DTYPE_ENUM)
+#undef VKH_DTYPE_ENUM
+    // not a type
+    VKH_N_DTYPES
 };
-enum { VKH_N_DTYPES = VKH_Q8_0 + 1 };
 
 struct vkh_dtype_info {
     const char *name;

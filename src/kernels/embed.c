@@ -17,10 +17,9 @@ enum vkh_status vkh_embed_create(struct vkh_device *device, enum vkh_dtype type,
                                  struct vkh_embed *embed)
 {
     static const struct vkh_shader *const shaders[VKH_N_DTYPES] = {
-        [VKH_F32] = &vkh_shader_embed_f32,
-        [VKH_F16] = &vkh_shader_embed_f16,
-        [VKH_BF16] = &vkh_shader_embed_bf16,
-        [VKH_Q8_0] = &vkh_shader_embed_q8_0,
+#define OF_TYPE(NAME, name) [VKH_##NAME] = &vkh_shader_embed_##name,
+        VKH_DTYPES(OF_TYPE)
+#undef OF_TYPE
     };
     *embed = (struct vkh_embed){.device = device};
     const struct vkh_pipeline_desc desc = {

@@ -19,17 +19,13 @@ struct push {
         {"wide", WIDE_NEEDS, &vkh_shader_matmul_wide_##type, 128},                                \
         {"lanes", VKH_CAP_CPU | VKH_CAP_SUBGROUP, &vkh_shader_matmul_lanes_##type, 16},           \
     }
+#define OF_TYPE(NAME, name) [VKH_##NAME] = VARIANTS(name),
 // clang-format on
 
 enum { FLOOR, WIDE, LANES, N_VARIANTS };
 enum { WIDE_NEEDS = VKH_CAP_SHARED_32K | VKH_CAP_GROUP_256 };
 
-static const struct vkh_variant variants[VKH_N_DTYPES][N_VARIANTS] = {
-    [VKH_F32] = VARIANTS(f32),
-    [VKH_F16] = VARIANTS(f16),
-    [VKH_BF16] = VARIANTS(bf16),
-    [VKH_Q8_0] = VARIANTS(q8_0),
-};
+static const struct vkh_variant variants[VKH_N_DTYPES][N_VARIANTS] = {VKH_DTYPES(OF_TYPE)};
 
 const struct vkh_variant *vkh_matmul_variants(enum vkh_dtype type, uint32_t *n)
 {

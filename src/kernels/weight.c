@@ -18,21 +18,43 @@ static const uint64_t MAX_SLICE_BYTES = (uint64_t)1 << 30;
 // Kernels have a workgroup for every 64 rows.
 static const uint64_t MAX_SLICE_ROWS = (uint64_t)1 << 21;
 
+// A plane of a row: these bytes of each of its blocks, one block after another.
+struct plane {
+    uint16_t from, bytes;
+};
+
+enum { MAX_PLANES = 4 };
+
+// The planes of each type in the order of the device. Quants come first, at the row's alignment.
+static const struct plane planes[VKH_N_DTYPES][MAX_PLANES] = {
+    [VKH_F32] = {{0, 4}},
+    [VKH_F16] = {{0, 2}},
+    [VKH_BF16] = {{0, 2}},
+    [VKH_Q4_0] = {{2, 16}, {0, 2}},
+    [VKH_Q4_1] = {{4, 16}, {0, 4}},
+    [VKH_Q5_0] = {{6, 16}, {2, 4}, {0, 2}},
+    [VKH_Q5_1] = {{8, 16}, {4, 4}, {0, 4}},
+    [VKH_Q8_0] = {{2, 32}, {0, 2}},
+    [VKH_Q2_K] = {{16, 64}, {0, 16}, {80, 4}},
+    [VKH_Q3_K] = {{32, 64}, {0, 32}, {96, 12}, {108, 2}},
+    [VKH_Q4_K] = {{16, 128}, {4, 12}, {0, 4}},
+    [VKH_Q5_K] = {{48, 128}, {16, 32}, {4, 12}, {0, 4}},
+    [VKH_Q6_K] = {{0, 128}, {128, 64}, {192, 16}, {208, 2}},
+    [VKH_IQ4_NL] = {{2, 16}, {0, 2}},
+    [VKH_IQ4_XS] = {{8, 128}, {4, 4}, {0, 4}},
+};
+
+static uint64_t plane_words(const struct plane *plane, uint64_t n_blocks)
+{
+    return vkh_div_up(n_blocks * plane->bytes, 4);
+}
+
 static uint64_t row_words_of(enum vkh_dtype type, uint64_t cols)
 {
+    const uint64_t n_blocks = cols / vkh_dtype_info(type)->block_elements;
     uint64_t words = 0;
-    switch (type) {
-    case VKH_F32:
-        words = cols;
-        break;
-    case VKH_F16:
-    case VKH_BF16:
-        words = vkh_div_up(cols, 2);
-        break;
-    case VKH_Q8_0:
-        words = cols / 4 + vkh_div_up(cols / 32, 2);
-        break;
-    }
+    for (uint32_t i = 0; i < MAX_PLANES; i++)
+        words += plane_words(&planes[type][i], n_blocks);
     return vkh_round_up(words, ROW_ALIGN_WORDS);
 }
 
@@ -45,13 +67,17 @@ uint64_t vkh_weight_bytes(enum vkh_dtype type, uint64_t rows, uint64_t cols)
 static void pack_row(enum vkh_dtype type, const uint8_t *from, uint8_t *to, uint64_t cols)
 {
     const struct vkh_dtype_info *info = vkh_dtype_info(type);
-    if (type != VKH_Q8_0) {
-        memcpy(to, from, cols * info->block_bytes);
+    const uint64_t n_blocks = cols / info->block_elements;
+    if (planes[type][0].bytes == info->block_bytes) {
+        memcpy(to, from, n_blocks * info->block_bytes);
         return;
     }
-    for (uint64_t block = 0; block < cols / 32; block++, from += 34) {
-        memcpy(to + cols + 2 * block, from, 2);
-        memcpy(to + 32 * block, from + 2, 32);
+    for (uint32_t i = 0; i < MAX_PLANES; i++) {
+        const struct plane *plane = &planes[type][i];
+        for (uint64_t block = 0; block < n_blocks; block++)
+            memcpy(to + block * plane->bytes, from + block * info->block_bytes + plane->from,
+                   plane->bytes);
+        to += 4 * plane_words(plane, n_blocks);
     }
 }
 

@@ -18,10 +18,12 @@ struct vkh_weight_slice {
     uint64_t first, n;
 };
 
-// [rows][cols] in 32-bit words, row after row, each row_words long:
+// [rows][cols] in 32-bit words, row after row, each row_words long and at a multiple of 16 bytes:
 //   F32: one element a word. F16, BF16: two a word, the lower first.
-//   Q8_0: cols/4 words of int8 quants, then cols/32 fp16 scales, two a word.
-// Padding elements are zero. Slices fit the device's binding and allocation limits.
+//   Blocks: their quants side by side, then any further bits of them, then the scales, each such
+//   plane from a whole word on (weight.c has the table, shaders/common/weights/ reads them). The
+//   bytes are those of the file, in the file's order inside a plane.
+// Padding is zero. Slices fit the device's binding and allocation limits.
 struct vkh_weight {
     enum vkh_dtype type;
     uint64_t rows, cols;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/embed.h"
 
+#include "base/size.h"
 #include "weight_test.h"
 
 static void test_embed(struct gpu_test *test, enum vkh_dtype type, uint32_t rows, uint32_t cols,
@@ -43,10 +44,12 @@ int main(void)
     struct gpu_test test = gpu_test_open();
     for (int i = 0; i < VKH_N_DTYPES; i++) {
         const enum vkh_dtype type = (enum vkh_dtype)i;
-        test_embed(&test, type, 1000, 96, 77, 0, 1, 1.0f);
-        test_embed(&test, type, 1, 32, 1, 0, 1, 1.0f);
-        test_embed(&test, type, 1100, 1024 + 32, 130, vkh_weight_bytes(type, 600, 1056), 3, 1.0f);
-        test_embed(&test, type, 300, 64, 40, 0, 1, 25.3f);
+        const uint32_t block = vkh_dtype_info(type)->block_elements, few = block < 32 ? 32 : block;
+        const uint32_t wide = 1024 + few;
+        test_embed(&test, type, 1000, (uint32_t)vkh_round_up(96, few), 77, 0, 1, 1.0f);
+        test_embed(&test, type, 1, few, 1, 0, 1, 1.0f);
+        test_embed(&test, type, 1100, wide, 130, vkh_weight_bytes(type, 600, wide), 3, 1.0f);
+        test_embed(&test, type, 300, (uint32_t)vkh_round_up(64, few), 40, 0, 1, 25.3f);
     }
     test_embed(&test, VKH_F32, 50, 4, 70000, 0, 1, 1.0f); // more tokens than workgroups
     return gpu_test_close(&test);

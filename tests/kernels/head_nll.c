@@ -61,10 +61,14 @@ int main(void)
         for (uint32_t j = 0; j < n; j++) {
             if (!vkh_variant_supported(test.device, &variants[j]))
                 continue;
-            test_head(&test, type, &variants[j], (struct shape){1, 2, 32, 1.0f, 0, 0});
+            const uint32_t block = vkh_dtype_info(type)->block_elements;
+            const uint32_t few = block < 32 ? 32 : block;
+            test_head(&test, type, &variants[j], (struct shape){1, 2, few, 1.0f, 0, 0});
+            test_head(&test, type, &variants[j], (struct shape){9, 1500, few, 1.0f, 512, 0});
+            if (block > 32)
+                continue;
             test_head(&test, type, &variants[j], (struct shape){70, 1100, 96, 1.0f, 0, 0});
             test_head(&test, type, &variants[j], (struct shape){64, 512, 64, 30.0f, 0, 0});
-            test_head(&test, type, &variants[j], (struct shape){9, 1500, 32, 1.0f, 512, 0});
             test_head(&test, type, &variants[j], (struct shape){70, 1100, 96, 1.0f, 0, 30});
             test_head(&test, type, &variants[j], (struct shape){9, 600, 32, 30.0f, 512, 5});
         }

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+#include "bits32.glsl"
+
+vec2 weight_group(uint row, uint k, uint cols)
+{
+    return unpackHalf2x16(weight_words[row + (cols >> 3) + (cols >> 5) + (k >> 5)]);
+}
+
+vec4 weight_quants(uint row, uint k, uint cols)
+{
+    return weight_bytes(bits4(row, k) | bit5(row + (cols >> 3), k));
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+#include "bits256.glsl"
+
+vec2 weight_group(uint row, uint k, uint cols)
+{
+    const uint scales = row + (cols >> 3) + (cols >> 4);
+    const int scale = int(weight_byte(scales, k >> 4) << 24) >> 24;
+    return vec2(weight_half(scales + (cols >> 6), k >> 8) * float(scale), 0);
+}
+
+// The low bits: 16 words for every 128 elements, the low halves for the first 64 of them.
+vec4 weight_quants(uint row, uint k, uint cols)
+{
+    const uint low = weight_words[row + (k >> 7 << 4) + ((k & 63u) >> 2)] >> 4u * (k >> 6 & 1u);
+    return weight_bytes(low & 0x0f0f0f0fu | bits2(row + (cols >> 3), k) << 4) - 32.0;
+}
