@@ -14,8 +14,8 @@ extern "C" {
 // Byte-level BPE. Read-only once open, so threads may share it.
 struct vkh_tokenizer;
 
-// `path` is a GGUF file (its vocabulary; tensors are not needed), a tokenizer.json, or a directory
-// that holds one.
+// `path` is a GGUF file (its vocabulary: tensors are not needed, and any file of a split model will
+// do), a tokenizer.json, or a directory that holds one.
 //   VKH_ERR_IO           the file is missing or unreadable
 //   VKH_ERR_FORMAT       malformed, truncated, or contradicting itself
 //   VKH_ERR_UNSUPPORTED  a tokenizer, or a part of one that changes the ids, unknown here

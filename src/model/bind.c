@@ -184,42 +184,71 @@ static enum vkh_status finish_rope(const struct binding *binding)
     return VKH_OK;
 }
 
-static void count(struct vkh_model *model, const struct vkh_tensor *tensor)
+// Elements of matrices by type.
+struct census {
+    uint64_t elements[VKH_N_DTYPES];
+};
+
+static void count(struct vkh_model *model, struct census *census, const struct vkh_tensor *tensor)
 {
     const struct vkh_dtype_info *info = vkh_dtype_info(tensor->type);
-    model->parameters += tensor->size / info->block_bytes * info->block_elements;
+    const uint64_t elements = tensor->size / info->block_bytes * info->block_elements;
+    model->parameters += elements;
     model->weight_bytes += tensor->size;
+    if (tensor->n_dims > 1)
+        census->elements[tensor->type] += elements;
+}
+
+// "Q4_K+Q6_K": the types there are, the commonest first.
+static void name_types(struct census *census, char *name, size_t room)
+{
+    size_t used = 0;
+    for (;;) {
+        int most = 0;
+        for (int type = 1; type < VKH_N_DTYPES; type++)
+            if (census->elements[type] > census->elements[most])
+                most = type;
+        if (census->elements[most] == 0)
+            return;
+        census->elements[most] = 0;
+        used += (size_t)snprintf(name + used, room - used, "%s%s", used ? "+" : "",
+                                 vkh_dtype_info((enum vkh_dtype)most)->name);
+    }
 }
 
 // Counts the tensor at `offset` of a layer, if there is one.
-static void count_place(struct vkh_model *model, const struct vkh_layer *layer, size_t offset)
+static void count_place(struct vkh_model *model, struct census *census,
+                        const struct vkh_layer *layer, size_t offset)
 {
     const struct vkh_tensor *tensor;
     memcpy(&tensor, (const char *)layer + offset, sizeof(tensor));
     if (tensor)
-        count(model, tensor);
+        count(model, census, tensor);
 }
 
-static void count_layer(const struct binding *binding, const struct vkh_layer *layer)
+static void count_layer(const struct binding *binding, struct census *census,
+                        const struct vkh_layer *layer)
 {
     for (size_t s = 0; s < binding->family->n_layer_slots; s++) {
         const struct vkh_slot *slot = &binding->family->layer_slots[s];
         if (slot->n_parts == 0)
-            count_place(binding->model, layer, slot->offset);
+            count_place(binding->model, census, layer, slot->offset);
         for (uint32_t i = 0; i < slot->n_parts; i++)
-            count_place(binding->model, layer, slot->parts[i].offset);
+            count_place(binding->model, census, layer, slot->parts[i].offset);
     }
 }
 
 static void count_all(const struct binding *binding)
 {
     struct vkh_model *model = binding->model;
-    count(model, model->embed);
-    count(model, model->output_norm);
+    struct census census = {0};
+    count(model, &census, model->embed);
+    count(model, &census, model->output_norm);
     if (model->output != model->embed)
-        count(model, model->output);
+        count(model, &census, model->output);
     for (uint32_t i = 0; i < model->config.n_layers; i++)
-        count_layer(binding, &model->layers[i]);
+        count_layer(binding, &census, &model->layers[i]);
+    name_types(&census, model->weight_type, sizeof(model->weight_type));
 }
 
 enum vkh_status vkh_family_bind(const struct vkh_family *family, enum vkh_naming naming,

@@ -164,15 +164,8 @@ static enum vkh_status check_value_length(const struct reader *reader,
 
 static enum vkh_status check_general(const struct vkh_gguf *gguf)
 {
-    uint32_t splits = 1;
     struct vkh_gguf_string type = {"model", 5};
-    enum vkh_status status = vkh_gguf_u32(gguf, "split.count", &splits);
-    if (status == VKH_OK && splits > 1)
-        return vkh_fail(gguf->log, VKH_ERR_UNSUPPORTED,
-                        "%s: split.count: a model split over %" PRIu32 " files is not supported",
-                        gguf->path, splits);
-    if (status == VKH_OK)
-        status = vkh_gguf_string(gguf, "general.type", &type);
+    const enum vkh_status status = vkh_gguf_string(gguf, "general.type", &type);
     if (status == VKH_OK && !vkh_gguf_string_is(type, "model"))
         return vkh_fail(gguf->log, VKH_ERR_UNSUPPORTED, "%s: general.type: not a model",
                         gguf->path);

@@ -10,6 +10,7 @@
 #include "base/size.h"
 #include "model/family.h"
 #include "model/gguf.h"
+#include "model/gguf_parts.h"
 #include "model/safetensors.h"
 
 // The kernels read rows four elements at a time.
@@ -64,30 +65,39 @@ static const char *name_of(const struct vkh_gguf *gguf, struct vkh_model *model)
     return vkh_arena_strndup(&model->arena, name.text, name.length);
 }
 
+// Config and tensors from the parts, whose mappings become the model's.
+static enum vkh_status read_parts(struct vkh_gguf *parts, uint32_t n_parts, const char *path,
+                                  const struct vkh_log *log, struct vkh_model *model)
+{
+    struct vkh_tensor_table table = {0};
+    const struct vkh_family *family = NULL;
+    model->files = vkh_arena_alloc(&model->arena, n_parts, sizeof(*model->files));
+    enum vkh_status status = model->files
+                                 ? vkh_gguf_all_tensors(parts, n_parts, &model->arena, &table)
+                                 : out_of_memory(path, log);
+    if (status == VKH_OK)
+        status = vkh_config_from_gguf(&parts[0], &table, &model->arena, &model->config, &family);
+    if (status == VKH_OK && !(model->config.name = name_of(&parts[0], model)))
+        status = out_of_memory(path, log);
+    if (status != VKH_OK)
+        return status;
+    for (uint32_t i = 0; i < n_parts; i++)
+        model->files[model->n_files++] = vkh_gguf_take_file(&parts[i]);
+    model->config.tied = vkh_tensor_table_find(&table, "output.weight") == NULL;
+    return finish(model, family, VKH_NAMING_GGUF, &table, path, log);
+}
+
 static enum vkh_status open_gguf(const char *path, const struct vkh_log *log,
                                  struct vkh_model *model)
 {
-    struct vkh_gguf gguf;
-    enum vkh_status status = vkh_gguf_open(path, log, &gguf);
-    if (status != VKH_OK)
-        return status;
-    struct vkh_tensor_table table = {0};
-    const struct vkh_family *family = NULL;
-    model->files = vkh_arena_alloc(&model->arena, 1, sizeof(*model->files));
-    status =
-        model->files ? vkh_gguf_tensors(&gguf, &model->arena, &table) : out_of_memory(path, log);
+    struct vkh_gguf *parts = NULL;
+    uint32_t n_parts;
+    enum vkh_status status = vkh_gguf_open_parts(path, log, &model->arena, &parts, &n_parts);
     if (status == VKH_OK)
-        status = vkh_config_from_gguf(&gguf, &table, &model->arena, &model->config, &family);
-    if (status == VKH_OK && !(model->config.name = name_of(&gguf, model)))
-        status = out_of_memory(path, log);
-    if (status != VKH_OK) {
-        vkh_gguf_close(&gguf);
-        return status;
-    }
-    model->files[0] = vkh_gguf_take_file(&gguf);
-    model->n_files = 1;
-    model->config.tied = vkh_tensor_table_find(&table, "output.weight") == NULL;
-    return finish(model, family, VKH_NAMING_GGUF, &table, path, log);
+        status = read_parts(parts, n_parts, path, log, model);
+    for (uint32_t i = 0; i < n_parts; i++)
+        vkh_gguf_close(&parts[i]);
+    return status;
 }
 
 // The folder's own name.

@@ -37,6 +37,7 @@ struct vkh_model {
     struct vkh_layer *layers;             // [config.n_layers]
     uint64_t parameters;                  // elements of the tensors above, a tied one once
     uint64_t weight_bytes;                // their bytes in the files
+    char weight_type[8 * VKH_N_DTYPES];   // of the matrices: "F16", or "Q4_K+Q6_K", commonest first
 
     // Private.
     const struct vkh_tensor *rope_factors; // what config.rope_factors was read from

@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "base/size.h"
-#include "model/gguf.h"
+#include "model/gguf_parts.h"
 #include "model/tokenizer.h"
 
 // Numbers of the format.
@@ -185,7 +185,7 @@ static enum vkh_status read_prefix(const struct vkh_gguf *gguf, const struct pre
 enum vkh_status vkh_tokenizer_from_gguf(const char *path, struct vkh_tokenizer *tokenizer)
 {
     struct vkh_gguf gguf;
-    enum vkh_status status = vkh_gguf_open(path, &tokenizer->log, &gguf);
+    enum vkh_status status = vkh_gguf_open_first(path, &tokenizer->log, &tokenizer->arena, &gguf);
     if (status != VKH_OK)
         return status;
     const struct pre_tokenizer *pre = NULL;
