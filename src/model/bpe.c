@@ -10,11 +10,17 @@
 #include "base/size.h"
 #include "model/hash.h"
 
-// A list in one array: symbols keep their places, links skip those that merged into their left
-// neighbour (id -1).
+// What a symbol's id may be but a token's.
+enum {
+    SPELLED = -1, // no token of its own: its bytes', or the unknown one
+    MERGED = -2,  // into its left neighbour
+};
+
+// A list in one array: symbols keep their places, links skip those that merged.
 struct bpe_symbol {
     int32_t id;
     int32_t previous, next; // -1: none
+    uint32_t start, bytes;  // in the word
 };
 
 // What merging the symbol at `position` with its next one gave when it was queued.
@@ -50,10 +56,21 @@ static struct vkh_merge *find_merge(const struct vkh_bpe *bpe, int32_t left, int
     return &bpe->merges[at];
 }
 
+static void find_bytes(const struct vkh_vocab *vocab, int32_t byte_ids[256])
+{
+    for (unsigned byte = 0; byte < 256; byte++) {
+        char text[2];
+        const uint32_t length = vkh_byte_spell((uint8_t)byte, text);
+        byte_ids[byte] =
+            vocab->spelling == VKH_SPELL_GPT2 ? vkh_vocab_find(vocab, text, length) : -1;
+    }
+}
+
 enum vkh_status vkh_bpe_init(const struct vkh_place *place, struct vkh_arena *arena,
                              const struct vkh_vocab *vocab, uint64_t n_merges, struct vkh_bpe *bpe)
 {
-    *bpe = (struct vkh_bpe){.unknown = -1};
+    *bpe = (struct vkh_bpe){
+        .vocab = vocab, .characters = vocab->spelling != VKH_SPELL_GPT2, .unknown = -1};
     if (n_merges > INT32_MAX / 2)
         return vkh_fail(place->log, VKH_ERR_FORMAT, "%s: %s: %" PRIu64 " merges are too many",
                         place->path, place->field, n_merges);
@@ -61,17 +78,36 @@ enum vkh_status vkh_bpe_init(const struct vkh_place *place, struct vkh_arena *ar
     while (slots < 2 * n_merges)
         slots *= 2;
     bpe->merges = vkh_arena_alloc(arena, slots, sizeof(*bpe->merges));
-    if (!bpe->merges)
+    if (!bpe->merges || (bpe->characters && !vkh_joins_init(arena, &bpe->joins)))
         return vkh_place_memory(place);
     for (uint64_t i = 0; i < slots; i++)
         bpe->merges[i].result = -1;
     bpe->mask = slots - 1;
-    for (unsigned byte = 0; byte < 256; byte++) {
-        char text[2];
-        const uint32_t length = vkh_byte_spell((uint8_t)byte, text);
-        bpe->byte_ids[byte] = vkh_vocab_find(vocab, text, length);
-    }
+    find_bytes(vocab, bpe->byte_ids);
     return VKH_OK;
+}
+
+// Whether a symbol can be given as the tokens of its bytes.
+static bool can_spell(const struct vkh_bpe *bpe, const char *text, uint64_t bytes)
+{
+    for (uint64_t i = 0; i < bytes; i++)
+        if (bpe->byte_ids[(uint8_t)text[i]] < 0)
+            return false;
+    return true;
+}
+
+uint64_t vkh_bpe_cut(const struct vkh_bpe *bpe, const char *text, uint64_t bytes)
+{
+    uint64_t left = vkh_joins_step(text, bytes), right;
+    for (uint64_t at = 0; at + left < bytes; at += left, left = right) {
+        const char *behind = text + at + left;
+        right = vkh_joins_step(behind, bytes - at - left);
+        // A run of unknown characters stays together: it may be one token.
+        if (!vkh_joins_has(&bpe->joins, text + at, left, right) &&
+            (vkh_vocab_find(bpe->vocab, behind, right) >= 0 || can_spell(bpe, behind, right)))
+            return at + left;
+    }
+    return bytes;
 }
 
 enum vkh_status vkh_bpe_add(const struct vkh_place *place, const struct vkh_vocab *vocab,
@@ -101,6 +137,44 @@ enum vkh_status vkh_bpe_add(const struct vkh_place *place, const struct vkh_voca
                         place->field, bpe->n_merges, merge->rank);
     *merge =
         (struct vkh_merge){(uint64_t)left_id << 32 | (uint32_t)right_id, bpe->n_merges++, result};
+    if (bpe->characters)
+        vkh_joins_add(&bpe->joins, whole, left_length + right_length);
+    return VKH_OK;
+}
+
+struct scored {
+    float score;
+    int32_t id;
+};
+
+static int compare_scores(const void *a, const void *b)
+{
+    const struct scored *x = a, *y = b;
+    return (x->score < y->score) - (x->score > y->score);
+}
+
+enum vkh_status vkh_bpe_rank(const struct vkh_place *place, struct vkh_arena *arena,
+                             const float *scores, struct vkh_bpe *bpe)
+{
+    const uint32_t count = bpe->vocab->count;
+    bpe->ranks = vkh_arena_alloc(arena, count, sizeof(*bpe->ranks));
+    struct scored *order = calloc(count, sizeof(*order));
+    if (!bpe->ranks || !order) {
+        free(order);
+        return vkh_place_memory(place);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        order[i] = (struct scored){scores[i], (int32_t)i};
+    qsort(order, count, sizeof(*order), compare_scores);
+    uint32_t rank = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        rank += i > 0 && order[i].score < order[i - 1].score;
+        bpe->ranks[order[i].id] = rank;
+        const struct vkh_token *token = &bpe->vocab->tokens[order[i].id];
+        if (vkh_vocab_find(bpe->vocab, token->text, token->length) == order[i].id)
+            vkh_joins_add(&bpe->joins, token->text, token->length);
+    }
+    free(order);
     return VKH_OK;
 }
 
@@ -160,61 +234,114 @@ static struct bpe_candidate pop(struct queue *queue)
     return top;
 }
 
-static void push_pair(const struct vkh_bpe *bpe, const struct bpe_symbol *symbols, int32_t left,
-                      struct queue *queue)
+// The token that a symbol makes with its next one, or -1.
+static int32_t merge_of(const struct vkh_bpe *bpe, const char *word, const struct bpe_symbol *left,
+                        const struct bpe_symbol *right, uint32_t *rank)
 {
-    const int32_t right = left < 0 ? -1 : symbols[left].next;
+    if (!bpe->ranks) {
+        if (left->id < 0 || right->id < 0)
+            return -1;
+        const struct vkh_merge *merge = find_merge(bpe, left->id, right->id);
+        *rank = merge->rank;
+        return merge->result;
+    }
+    const uint64_t bytes = (uint64_t)left->bytes + right->bytes;
+    const int32_t id =
+        bytes <= bpe->vocab->longest ? vkh_vocab_find(bpe->vocab, word + left->start, bytes) : -1;
+    *rank = id < 0 ? 0 : bpe->ranks[id];
+    return id;
+}
+
+struct merging {
+    const struct vkh_bpe *bpe;
+    const char *word;
+    struct bpe_symbol *symbols;
+    struct queue queue;
+};
+
+static void push_pair(struct merging *m, int32_t left)
+{
+    const int32_t right = left < 0 ? -1 : m->symbols[left].next;
+    uint32_t rank;
     if (right < 0)
         return;
-    const struct vkh_merge *merge = find_merge(bpe, symbols[left].id, symbols[right].id);
-    if (merge->result >= 0)
-        push(queue,
-             (struct bpe_candidate){(uint64_t)merge->rank << 32 | (uint32_t)left, merge->result});
+    const int32_t result = merge_of(m->bpe, m->word, &m->symbols[left], &m->symbols[right], &rank);
+    if (result >= 0)
+        push(&m->queue, (struct bpe_candidate){(uint64_t)rank << 32 | (uint32_t)left, result});
 }
 
 // A candidate counts as long as its place still holds a pair that merges to the same token.
-static void merge_all(const struct vkh_bpe *bpe, struct bpe_symbol *symbols, struct queue *queue)
+static void merge_all(struct merging *m)
 {
-    while (queue->count > 0) {
-        const struct bpe_candidate top = pop(queue);
-        struct bpe_symbol *left = &symbols[(uint32_t)top.order];
-        if (left->id < 0 || left->next < 0)
+    uint32_t rank;
+    while (m->queue.count > 0) {
+        const struct bpe_candidate top = pop(&m->queue);
+        const int32_t at = (int32_t)(uint32_t)top.order;
+        struct bpe_symbol *left = &m->symbols[at];
+        if (left->id == MERGED || left->next < 0)
             continue;
-        struct bpe_symbol *right = &symbols[left->next];
-        if (find_merge(bpe, left->id, right->id)->result != top.result)
+        struct bpe_symbol *right = &m->symbols[left->next];
+        if (merge_of(m->bpe, m->word, left, right, &rank) != top.result)
             continue;
         left->id = top.result;
-        right->id = -1;
+        left->bytes += right->bytes;
         left->next = right->next;
+        right->id = MERGED;
         if (right->next >= 0)
-            symbols[right->next].previous = (int32_t)(left - symbols);
-        push_pair(bpe, symbols, left->previous, queue);
-        push_pair(bpe, symbols, (int32_t)(left - symbols), queue);
+            m->symbols[right->next].previous = at;
+        push_pair(m, left->previous);
+        push_pair(m, at);
     }
 }
 
-// One symbol a byte; returns their number.
+// The token that a symbol begins as, or SPELLED; *missing when it has none, and its bytes neither.
+static int32_t begin_symbol(const struct vkh_bpe *bpe, const char *text, uint64_t bytes,
+                            bool *missing)
+{
+    *missing = false;
+    const int32_t id =
+        bpe->characters ? vkh_vocab_find(bpe->vocab, text, bytes) : bpe->byte_ids[(uint8_t)text[0]];
+    if (id >= 0)
+        return id;
+    *missing = !bpe->ranks && !can_spell(bpe, text, bytes);
+    return *missing ? bpe->unknown : SPELLED;
+}
+
+// One symbol a byte or character; returns their number.
 static int32_t begin(const struct vkh_bpe *bpe, const char *word, uint64_t bytes,
                      struct bpe_symbol *symbols, uint64_t *n_missing)
 {
     int32_t n = 0;
-    bool after_missing = false;
-    for (uint64_t i = 0; i < bytes; i++) {
-        int32_t id = bpe->byte_ids[(uint8_t)word[i]];
-        const bool missing = id < 0;
-        if (missing) {
-            id = after_missing && bpe->fuse_unknown ? -1 : bpe->unknown;
-            *n_missing += bpe->unknown < 0;
-        }
-        after_missing = missing;
-        if (id >= 0) {
-            symbols[n] = (struct bpe_symbol){id, n - 1, n + 1};
-            n++;
-        }
+    bool missing = false;
+    for (uint64_t i = 0, length; i < bytes; i += length) {
+        length = bpe->characters ? vkh_joins_step(word + i, bytes - i) : 1;
+        const bool fuse = missing && bpe->fuse_unknown;
+        const int32_t id = begin_symbol(bpe, word + i, length, &missing);
+        if (missing && bpe->unknown < 0)
+            *n_missing += length;
+        else if (!missing || !fuse)
+            symbols[n] = (struct bpe_symbol){id, n - 1, n + 1, (uint32_t)i, (uint32_t)length}, n++;
     }
     if (n > 0)
         symbols[n - 1].next = -1;
     return n;
+}
+
+// Appends a symbol without token; *unknown says whether the unknown token stands there already.
+static void spell(const struct vkh_bpe *bpe, const char *text, uint64_t bytes, struct vkh_ids *ids,
+                  bool *unknown, uint64_t *n_missing)
+{
+    if (can_spell(bpe, text, bytes)) {
+        for (uint64_t i = 0; i < bytes; i++)
+            ids->data[ids->count++] = bpe->byte_ids[(uint8_t)text[i]];
+        *unknown = false;
+        return;
+    }
+    if (bpe->unknown < 0)
+        *n_missing += bytes;
+    else if (!*unknown || !bpe->fuse_unknown)
+        ids->data[ids->count++] = bpe->unknown;
+    *unknown = bpe->unknown >= 0;
 }
 
 enum vkh_status vkh_bpe_encode(const struct vkh_bpe *bpe, struct vkh_bpe_scratch *scratch,
@@ -227,11 +354,18 @@ enum vkh_status vkh_bpe_encode(const struct vkh_bpe *bpe, struct vkh_bpe_scratch
     const int32_t n = begin(bpe, word, bytes, symbols, n_missing);
     if (n == 0)
         return VKH_OK;
-    struct queue queue = {scratch->heap, 0};
+    struct merging m = {bpe, word, symbols, {scratch->heap, 0}};
     for (int32_t i = 0; i < n; i++)
-        push_pair(bpe, symbols, i, &queue);
-    merge_all(bpe, symbols, &queue);
-    for (int32_t i = 0; i >= 0; i = symbols[i].next)
-        ids->data[ids->count++] = symbols[i].id;
+        push_pair(&m, i);
+    merge_all(&m);
+    bool unknown = false;
+    for (int32_t i = 0; i >= 0; i = symbols[i].next) {
+        if (symbols[i].id == SPELLED) {
+            spell(bpe, word + symbols[i].start, symbols[i].bytes, ids, &unknown, n_missing);
+        } else {
+            ids->data[ids->count++] = symbols[i].id;
+            unknown = false;
+        }
+    }
     return VKH_OK;
 }

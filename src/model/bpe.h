@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <vkhrope/status.h>
 
+#include "model/joins.h"
 #include "model/vocab.h"
 
 // Ids that grow by realloc; the owner frees `data`. Zero-initialise.
@@ -24,16 +25,25 @@ struct vkh_merge {
     int32_t result;
 };
 
+// A word begins as symbols, bytes or characters, of which the neighbours that merge first merge
+// first. Which do is told by pairs of tokens, each with a rank; or, as in SentencePiece, by the
+// token that both make together: the higher its score, the sooner.
 struct vkh_bpe {
+    const struct vkh_vocab *vocab;
+    bool characters;          // symbols are characters; else bytes
     struct vkh_merge *merges; // open addressing; a free one has result -1
     uint64_t mask;
     uint32_t n_merges;
-    int32_t byte_ids[256]; // -1: the vocabulary has no token for it
-    int32_t unknown;       // takes the place of such a byte; -1: such a byte is left out
-    bool fuse_unknown;     // one for a run of such bytes
+    uint32_t *ranks; // [vocab->count], by the token that a merge makes; NULL: merges has them
+    // The tokens of bytes: of symbols, or where no token has a character; -1: none.
+    int32_t byte_ids[256];
+    int32_t unknown;        // takes the place of a symbol without token; -1: it is left out
+    bool fuse_unknown;      // one for a run of them
+    struct vkh_joins joins; // of characters
 };
 
-// For up to `n_merges` merges over a vocabulary that is complete.
+// For up to `n_merges` merges over a vocabulary that is complete, in bytes if its spelling is
+// GPT-2's, else in characters.
 enum vkh_status vkh_bpe_init(const struct vkh_place *place, struct vkh_arena *arena,
                              const struct vkh_vocab *vocab, uint64_t n_merges, struct vkh_bpe *bpe);
 
@@ -42,6 +52,13 @@ enum vkh_status vkh_bpe_init(const struct vkh_place *place, struct vkh_arena *ar
 enum vkh_status vkh_bpe_add(const struct vkh_place *place, const struct vkh_vocab *vocab,
                             struct vkh_bpe *bpe, const char *left, uint64_t left_length,
                             const char *right, uint64_t right_length);
+
+// Merges by scores [vocab->count] instead, which are numbers.
+enum vkh_status vkh_bpe_rank(const struct vkh_place *place, struct vkh_arena *arena,
+                             const float *scores, struct vkh_bpe *bpe);
+
+// The bytes of the shortest beginning of a text, of characters, that its rest cannot merge with.
+uint64_t vkh_bpe_cut(const struct vkh_bpe *bpe, const char *text, uint64_t bytes);
 
 // Working memory for words. Zero-initialise.
 struct vkh_bpe_scratch {

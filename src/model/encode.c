@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uninorm.h>
 #include <unistr.h>
 
 #include "base/log.h"
@@ -44,6 +43,8 @@ static int32_t find_word(const struct encoder *e, const char *word, uint64_t byt
     const struct vkh_vocab *vocab = &e->tokenizer->vocab;
     if (bytes > vocab->longest)
         return -1;
+    if (e->tokenizer->bpe.characters)
+        return vkh_vocab_find(vocab, word, bytes);
     uint32_t length = 0;
     for (uint64_t i = 0; i < bytes; i++)
         length += vkh_byte_spell((uint8_t)word[i], e->spelled + length);
@@ -61,9 +62,8 @@ static enum vkh_status encode_word(struct encoder *e, const char *word, uint64_t
     return VKH_OK;
 }
 
-static enum vkh_status take_word(void *user, const char *word, uint64_t bytes)
+static enum vkh_status take_piece(struct encoder *e, const char *word, uint64_t bytes)
 {
-    struct encoder *e = user;
     if (bytes > INT32_MAX)
         return vkh_fail(&e->tokenizer->log, VKH_ERR_UNSUPPORTED,
                         "the text: a word of %" PRIu64 " bytes; at most %d are supported", bytes,
@@ -83,6 +83,24 @@ static enum vkh_status take_word(void *user, const char *word, uint64_t bytes)
     if (missing == e->n_missing)
         *seen = (struct seen){word, (uint32_t)bytes, (uint32_t)(e->ids.count - at), at};
     return VKH_OK;
+}
+
+// A word of characters is cut where nothing merges, which is what keeps a whole book, a word in
+// SentencePiece's sense, quick; but not one that may be a token as a whole.
+static enum vkh_status take_word(void *user, const char *word, uint64_t bytes)
+{
+    struct encoder *e = user;
+    const struct vkh_tokenizer *tokenizer = e->tokenizer;
+    if (!tokenizer->bpe.characters || tokenizer->ignore_merges)
+        return take_piece(e, word, bytes);
+    enum vkh_status status = VKH_OK;
+    while (bytes > 0 && status == VKH_OK) {
+        const uint64_t n = vkh_bpe_cut(&tokenizer->bpe, word, bytes);
+        status = take_piece(e, word, n);
+        word += n;
+        bytes -= n;
+    }
+    return status;
 }
 
 // Passes on what lies between the tokens of a set.
@@ -113,27 +131,11 @@ static enum vkh_status take_plain(struct encoder *e, const char *text, uint64_t 
     return vkh_splitter_run(&e->splitter, text, bytes, offset);
 }
 
-static bool is_ascii(const char *text, uint64_t bytes)
-{
-    uint8_t all = 0;
-    for (uint64_t i = 0; i < bytes; i++)
-        all |= (uint8_t)text[i];
-    return all < 0x80;
-}
-
 static enum vkh_status take_raw(struct encoder *e, const char *text, uint64_t bytes,
                                 uint64_t offset)
 {
-    if (e->tokenizer->nfc && !is_ascii(text, bytes)) {
-        size_t length = 0;
-        uint8_t *composed = u8_normalize(UNINORM_NFC, (const uint8_t *)text, bytes, NULL, &length);
-        char *copy = composed ? vkh_arena_strndup(&e->arena, (const char *)composed, length) : NULL;
-        free(composed);
-        if (!copy)
-            return out_of_memory(e->tokenizer);
-        text = copy;
-        bytes = length;
-    }
+    if (vkh_normalize(&e->tokenizer->normalizer, &e->arena, &text, &bytes) != VKH_OK)
+        return out_of_memory(e->tokenizer);
     return take_added(e, &e->tokenizer->normalized, text, bytes, offset, take_plain);
 }
 

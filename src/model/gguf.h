@@ -99,5 +99,6 @@ enum vkh_status vkh_gguf_array(const struct vkh_gguf *gguf, const char *key,
 // The next element; to be called at most `count` times, on an array of that type.
 struct vkh_gguf_string vkh_gguf_next_string(struct vkh_gguf_array *array);
 int32_t vkh_gguf_next_i32(struct vkh_gguf_array *array);
+float vkh_gguf_next_f32(struct vkh_gguf_array *array);
 
 #endif

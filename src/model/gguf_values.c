@@ -130,3 +130,10 @@ int32_t vkh_gguf_next_i32(struct vkh_gguf_array *array)
     memcpy(&value, &bits, sizeof(value));
     return value;
 }
+
+float vkh_gguf_next_f32(struct vkh_gguf_array *array)
+{
+    const float value = vkh_float_from_bits((uint32_t)load_le(array->next, 4));
+    array->next += 4;
+    return value;
+}

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/size.h"
+#include "model/normalize.h"
 #include "model/pattern.h"
 
 enum { MAX_JIT_STACK = 16 * 1024 * 1024 };
@@ -50,17 +51,24 @@ static enum vkh_status compile(const struct vkh_place *place, const char *patter
     return VKH_OK;
 }
 
-enum vkh_status vkh_split_add(const struct vkh_place *place, const char *pattern, bool prefix_space,
-                              struct vkh_split *split)
+enum vkh_status vkh_split_add_stage(const struct vkh_place *place, struct vkh_split_stage stage,
+                                    struct vkh_split *split)
 {
     if (split->n_stages == VKH_SPLIT_MAX)
         return vkh_fail(place->log, VKH_ERR_UNSUPPORTED, "%s: %s: more than %d stages", place->path,
                         place->field, VKH_SPLIT_MAX);
-    struct vkh_split_stage *stage = &split->stages[split->n_stages];
-    *stage = (struct vkh_split_stage){NULL, prefix_space};
-    split->n_stages++;
-    if (!pattern)
-        return VKH_OK;
+    split->stages[split->n_stages++] = stage;
+    return VKH_OK;
+}
+
+enum vkh_status vkh_split_add(const struct vkh_place *place, const char *pattern, bool prefix_space,
+                              struct vkh_split *split)
+{
+    const struct vkh_split_stage plain = {.prefix = prefix_space ? " " : NULL};
+    const enum vkh_status added = vkh_split_add_stage(place, plain, split);
+    if (added != VKH_OK || !pattern)
+        return added;
+    struct vkh_split_stage *stage = &split->stages[split->n_stages - 1];
     const uint64_t length = strlen(pattern);
     char *translated = malloc(VKH_PATTERN_ROOM(vkh_min_size(length, VKH_PATTERN_MAX)));
     if (!translated)
@@ -147,20 +155,50 @@ static enum vkh_status cut(struct vkh_splitter *splitter, uint32_t index, struct
     return VKH_OK;
 }
 
+static enum vkh_status cut_literal(struct vkh_splitter *splitter, uint32_t index,
+                                   struct piece piece)
+{
+    const struct vkh_split_stage *stage = &splitter->split->stages[index];
+    const uint64_t n = strlen(stage->literal);
+    enum vkh_status status = VKH_OK;
+    for (uint64_t at = 0, end; at < piece.bytes && status == VKH_OK; at = end) {
+        // A literal at the piece's beginning does not cut before itself.
+        const uint64_t from = at + (stage->cut_before ? 1 : 0);
+        const char *found = memmem(piece.text + from, piece.bytes - from, stage->literal, n);
+        end = found ? (uint64_t)(found - piece.text) + (stage->cut_before ? 0 : n) : piece.bytes;
+        status = run_stage(splitter, index + 1,
+                           (struct piece){piece.text + at, end - at, piece.offset + at});
+    }
+    return status;
+}
+
+// The piece with the stage's mark for its spaces and its prefix in front; false when out of memory.
+static bool rewrite(struct vkh_splitter *splitter, const struct vkh_split_stage *stage,
+                    struct piece *piece)
+{
+    struct vkh_normalizer steps = {0};
+    if (stage->mark)
+        steps.steps[steps.n_steps++] =
+            (struct vkh_normal_step){VKH_NORMAL_REPLACE, " ", stage->mark};
+    if (vkh_normalize(&steps, splitter->arena, &piece->text, &piece->bytes) != VKH_OK)
+        return false;
+    const uint64_t n = stage->prefix ? strlen(stage->prefix) : 0;
+    if (n == 0 || (stage->only_first && piece->offset > 0) ||
+        (piece->bytes >= n && memcmp(piece->text, stage->prefix, n) == 0))
+        return true;
+    steps = (struct vkh_normalizer){{{VKH_NORMAL_PREPEND, NULL, stage->prefix}}, 1};
+    return vkh_normalize(&steps, splitter->arena, &piece->text, &piece->bytes) == VKH_OK;
+}
+
 static enum vkh_status run_stage(struct vkh_splitter *splitter, uint32_t index, struct piece piece)
 {
     if (index == splitter->split->n_stages)
         return splitter->word(splitter->user, piece.text, piece.bytes);
     const struct vkh_split_stage *stage = &splitter->split->stages[index];
-    if (stage->prefix_space && piece.text[0] != ' ') {
-        char *text = vkh_arena_alloc(splitter->arena, piece.bytes + 1, 1);
-        if (!text)
-            return vkh_fail(splitter->log, VKH_ERR_MEMORY, "the text: out of memory");
-        text[0] = ' ';
-        memcpy(text + 1, piece.text, piece.bytes);
-        piece.text = text;
-        piece.bytes++;
-    }
+    if ((stage->mark || stage->prefix) && !rewrite(splitter, stage, &piece))
+        return vkh_fail(splitter->log, VKH_ERR_MEMORY, "the text: out of memory");
+    if (stage->literal)
+        return cut_literal(splitter, index, piece);
     return stage->code ? cut(splitter, index, piece) : run_stage(splitter, index + 1, piece);
 }
 

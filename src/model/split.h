@@ -13,11 +13,16 @@
 
 enum { VKH_SPLIT_MAX = 8 };
 
-// A stage puts a space in front of a piece that has none, where it says so, and then cuts the piece
-// by its expression, if it has one (struct pcre2_real_code_8 is PCRE2's name for it).
+// What a stage does to a piece, in this order; all of it may be absent (NULL, false).
 struct vkh_split_stage {
+    const char *mark;   // takes the place of every space
+    const char *prefix; // goes in front of a piece that does not begin with it
+    bool only_first;    // of the pieces, that at the text's beginning
+    // The piece is cut by an expression (struct pcre2_real_code_8 is PCRE2's name for it), or
+    // before or behind every occurrence of a literal.
     struct pcre2_real_code_8 *code;
-    bool prefix_space;
+    const char *literal;
+    bool cut_before;
 };
 
 // Read-only once made. Zero-initialise.
@@ -29,8 +34,13 @@ struct vkh_split {
 // GPT-2's own expression, and those of the families that a GGUF names.
 extern const char vkh_split_gpt2[], vkh_split_llama3[], vkh_split_qwen2[];
 
-// Adds a stage; `pattern` is in Oniguruma's language and may be NULL. One that cannot be taken
-// over, that matches nothing, or that is a stage too many, is VKH_ERR_UNSUPPORTED.
+// Adds a stage without expression, whose texts are the owner's; one too many is
+// VKH_ERR_UNSUPPORTED.
+enum vkh_status vkh_split_add_stage(const struct vkh_place *place, struct vkh_split_stage stage,
+                                    struct vkh_split *split);
+
+// Adds a stage that may put a space in front and cuts by `pattern`, in Oniguruma's language, unless
+// it is NULL. One that cannot be taken over or that matches nothing is VKH_ERR_UNSUPPORTED.
 enum vkh_status vkh_split_add(const struct vkh_place *place, const char *pattern, bool prefix_space,
                               struct vkh_split *split);
 void vkh_split_fini(struct vkh_split *split);

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "model/added.h"
 #include "model/bpe.h"
+#include "model/normalize.h"
 #include "model/split.h"
 #include "model/vocab.h"
 
@@ -20,8 +21,8 @@ struct vkh_tokenizer {
     struct vkh_arena arena; // everything below lives here, but for the split's expressions
     struct vkh_log log;
     struct vkh_added_set raw, normalized;
-    bool nfc;
-    bool byte_level; // the split is whole: its last stage was added
+    struct vkh_normalizer normalizer;
+    bool byte_level; // words are bytes, and the split is whole: its last stage was added
     struct vkh_split split;
     bool ignore_merges; // a word that is a token is that token, whatever its merges
     struct vkh_vocab vocab;

@@ -7,16 +7,7 @@
 #include "base/log.h"
 #include "base/size.h"
 #include "model/gguf_parts.h"
-#include "model/tokenizer.h"
-
-// Numbers of the format.
-enum token_type {
-    TOKEN_NORMAL = 1,
-    TOKEN_UNKNOWN,
-    TOKEN_CONTROL,
-    TOKEN_USER_DEFINED,
-    TOKEN_UNUSED,
-};
+#include "model/tokenizer_gguf.h"
 
 // What a name in tokenizer.ggml.pre stands for.
 struct pre_tokenizer {
@@ -36,31 +27,26 @@ static const struct pre_tokenizer pre_tokenizers[] = {
     {"smollm", "\\p{N}", vkh_split_gpt2, false, false, false},
 };
 
-static struct vkh_place place_of(const struct vkh_gguf *gguf, const char *key)
-{
-    return (struct vkh_place){gguf->path, key, gguf->log};
-}
-
-static enum vkh_status check_model(const struct vkh_gguf *gguf)
+static enum vkh_status read_model(const struct vkh_gguf *gguf, struct vkh_gguf_string *model)
 {
     static const char key[] = "tokenizer.ggml.model";
-    struct vkh_gguf_string model = {NULL, 0};
-    const enum vkh_status status = vkh_gguf_string(gguf, key, &model);
-    if (status != VKH_OK)
-        return status;
-    if (!model.text)
+    *model = (struct vkh_gguf_string){NULL, 0};
+    const enum vkh_status status = vkh_gguf_string(gguf, key, model);
+    if (status == VKH_OK && !model->text)
         return vkh_fail(gguf->log, VKH_ERR_FORMAT, "%s: %s: absent: no vocabulary", gguf->path,
                         key);
-    if (!vkh_gguf_string_is(model, "gpt2"))
-        return vkh_fail(gguf->log, VKH_ERR_UNSUPPORTED, "%s: %s: not gpt2 (byte-level BPE)",
+    if (status == VKH_OK && !vkh_gguf_string_is(*model, "gpt2") &&
+        !vkh_gguf_string_is(*model, "llama"))
+        return vkh_fail(gguf->log, VKH_ERR_UNSUPPORTED,
+                        "%s: %s: neither gpt2 (byte-level BPE) nor llama (SentencePiece)",
                         gguf->path, key);
-    return VKH_OK;
+    return status;
 }
 
 static enum vkh_status read_pre(const struct vkh_gguf *gguf, struct vkh_tokenizer *tokenizer,
                                 const struct pre_tokenizer **out)
 {
-    const struct vkh_place place = place_of(gguf, "tokenizer.ggml.pre");
+    const struct vkh_place place = vkh_gguf_place(gguf, "tokenizer.ggml.pre");
     struct vkh_gguf_string name = {NULL, 0};
     enum vkh_status status = vkh_gguf_string(gguf, place.field, &name);
     if (status != VKH_OK)
@@ -79,16 +65,30 @@ static enum vkh_status read_pre(const struct vkh_gguf *gguf, struct vkh_tokenize
         status = vkh_split_add(&place, pre->digits, false, &tokenizer->split);
     if (status == VKH_OK)
         status = vkh_split_add(&place, pre->pattern, prefix_space, &tokenizer->split);
-    tokenizer->nfc = pre->nfc;
+    if (status == VKH_OK && pre->nfc)
+        status = vkh_normalizer_add(&place, (struct vkh_normal_step){VKH_NORMAL_NFC, NULL, NULL},
+                                    &tokenizer->normalizer);
     tokenizer->ignore_merges = pre->ignore_merges;
     *out = pre;
     return status;
 }
 
+enum vkh_status vkh_gguf_add_special(const struct vkh_place *place, const struct vkh_vocab *vocab,
+                                     int32_t id, struct vkh_added_set *set)
+{
+    const struct vkh_token *token = &vocab->tokens[id];
+    if (u8_check((const uint8_t *)token->text, token->length))
+        return vkh_fail(place->log, VKH_ERR_FORMAT, "%s: %s[%" PRId32 "]: not UTF-8", place->path,
+                        place->field, id);
+    set->tokens[set->count++] =
+        (struct vkh_added){.text = token->text, .length = token->length, .id = id};
+    return VKH_OK;
+}
+
 static enum vkh_status read_token(const struct vkh_place *place, struct vkh_tokenizer *tokenizer,
                                   uint32_t id, struct vkh_gguf_string text, int32_t type)
 {
-    if (type < TOKEN_NORMAL || type > TOKEN_UNUSED)
+    if (type < VKH_TOKEN_NORMAL || type > VKH_TOKEN_UNUSED)
         return vkh_fail(place->log, VKH_ERR_UNSUPPORTED,
                         "%s: tokenizer.ggml.token_type[%" PRIu32 "]: %" PRId32
                         " is none of byte-level BPE",
@@ -96,40 +96,41 @@ static enum vkh_status read_token(const struct vkh_place *place, struct vkh_toke
     struct vkh_vocab *vocab = &tokenizer->vocab;
     const enum vkh_status status =
         vkh_vocab_add(place, &tokenizer->arena, vocab, id, text.text, text.length);
-    if (status != VKH_OK || type == TOKEN_NORMAL)
+    if (status != VKH_OK || type == VKH_TOKEN_NORMAL)
         return status;
     vkh_vocab_make_plain(vocab, (int32_t)id);
-    if (type == TOKEN_UNUSED)
+    if (type == VKH_TOKEN_UNUSED)
         return VKH_OK;
-    const struct vkh_token *token = &vocab->tokens[id];
-    if (u8_check((const uint8_t *)token->text, token->length))
-        return vkh_fail(place->log, VKH_ERR_FORMAT, "%s: %s[%" PRIu32 "]: not UTF-8", place->path,
-                        place->field, id);
-    tokenizer->raw.tokens[tokenizer->raw.count++] =
-        (struct vkh_added){.text = token->text, .length = token->length, .id = (int32_t)id};
-    return VKH_OK;
+    return vkh_gguf_add_special(place, vocab, (int32_t)id, &tokenizer->raw);
+}
+
+enum vkh_status vkh_gguf_tokens(const struct vkh_gguf *gguf, enum vkh_spelling spelling,
+                                struct vkh_tokenizer *tokenizer, struct vkh_gguf_array *texts,
+                                struct vkh_gguf_array *types)
+{
+    const struct vkh_place place = vkh_gguf_place(gguf, "tokenizer.ggml.tokens");
+    enum vkh_status status = vkh_gguf_array(gguf, place.field, VKH_GGUF_STRING, texts);
+    if (status == VKH_OK)
+        status = vkh_gguf_array(gguf, "tokenizer.ggml.token_type", VKH_GGUF_I32, types);
+    if (status != VKH_OK)
+        return status;
+    if (texts->count != types->count)
+        return vkh_fail(gguf->log, VKH_ERR_FORMAT,
+                        "%s: tokenizer.ggml.token_type: %" PRIu64 " types for %" PRIu64 " tokens",
+                        gguf->path, types->count, texts->count);
+    status = vkh_vocab_init(&place, &tokenizer->arena, spelling, texts->count, &tokenizer->vocab);
+    if (status != VKH_OK)
+        return status;
+    tokenizer->raw.tokens =
+        vkh_arena_alloc(&tokenizer->arena, texts->count, sizeof(*tokenizer->raw.tokens));
+    return tokenizer->raw.tokens ? VKH_OK : vkh_place_memory(&place);
 }
 
 static enum vkh_status read_tokens(const struct vkh_gguf *gguf, struct vkh_tokenizer *tokenizer)
 {
-    const struct vkh_place place = place_of(gguf, "tokenizer.ggml.tokens");
+    const struct vkh_place place = vkh_gguf_place(gguf, "tokenizer.ggml.tokens");
     struct vkh_gguf_array texts, types;
-    enum vkh_status status = vkh_gguf_array(gguf, place.field, VKH_GGUF_STRING, &texts);
-    if (status == VKH_OK)
-        status = vkh_gguf_array(gguf, "tokenizer.ggml.token_type", VKH_GGUF_I32, &types);
-    if (status != VKH_OK)
-        return status;
-    if (texts.count != types.count)
-        return vkh_fail(gguf->log, VKH_ERR_FORMAT,
-                        "%s: tokenizer.ggml.token_type: %" PRIu64 " types for %" PRIu64 " tokens",
-                        gguf->path, types.count, texts.count);
-    status = vkh_vocab_init(&place, &tokenizer->arena, texts.count, &tokenizer->vocab);
-    if (status != VKH_OK)
-        return status;
-    tokenizer->raw.tokens =
-        vkh_arena_alloc(&tokenizer->arena, texts.count, sizeof(*tokenizer->raw.tokens));
-    if (!tokenizer->raw.tokens)
-        return vkh_place_memory(&place);
+    enum vkh_status status = vkh_gguf_tokens(gguf, VKH_SPELL_GPT2, tokenizer, &texts, &types);
     for (uint32_t id = 0; id < tokenizer->vocab.count && status == VKH_OK; id++) {
         const struct vkh_gguf_string text = vkh_gguf_next_string(&texts);
         status = read_token(&place, tokenizer, id, text, vkh_gguf_next_i32(&types));
@@ -139,7 +140,7 @@ static enum vkh_status read_tokens(const struct vkh_gguf *gguf, struct vkh_token
 
 static enum vkh_status read_merges(const struct vkh_gguf *gguf, struct vkh_tokenizer *tokenizer)
 {
-    const struct vkh_place place = place_of(gguf, "tokenizer.ggml.merges");
+    const struct vkh_place place = vkh_gguf_place(gguf, "tokenizer.ggml.merges");
     struct vkh_gguf_array merges;
     enum vkh_status status = vkh_gguf_array(gguf, place.field, VKH_GGUF_STRING, &merges);
     if (status == VKH_OK && !merges.next)
@@ -161,11 +162,12 @@ static enum vkh_status read_merges(const struct vkh_gguf *gguf, struct vkh_token
     return status;
 }
 
-static enum vkh_status read_prefix(const struct vkh_gguf *gguf, const struct pre_tokenizer *pre,
+// `bos`: where tokenizer.ggml.add_bos_token is absent.
+static enum vkh_status read_prefix(const struct vkh_gguf *gguf, bool bos,
                                    struct vkh_tokenizer *tokenizer)
 {
-    const struct vkh_place place = place_of(gguf, "tokenizer.ggml.bos_token_id");
-    bool bos = pre->bos, eos = false;
+    const struct vkh_place place = vkh_gguf_place(gguf, "tokenizer.ggml.bos_token_id");
+    bool eos = false;
     uint32_t id = UINT32_MAX;
     enum vkh_status status = vkh_gguf_bool(gguf, "tokenizer.ggml.add_bos_token", &bos);
     if (status == VKH_OK)
@@ -182,22 +184,34 @@ static enum vkh_status read_prefix(const struct vkh_gguf *gguf, const struct pre
     return status == VKH_OK ? vkh_tokenizer_prepend(&place, tokenizer, id) : status;
 }
 
+static enum vkh_status read_bytes(const struct vkh_gguf *gguf, struct vkh_tokenizer *tokenizer)
+{
+    const struct pre_tokenizer *pre = NULL;
+    enum vkh_status status = read_pre(gguf, tokenizer, &pre);
+    if (status == VKH_OK)
+        status = read_tokens(gguf, tokenizer);
+    if (status == VKH_OK)
+        status = read_merges(gguf, tokenizer);
+    return status == VKH_OK ? read_prefix(gguf, pre->bos, tokenizer) : status;
+}
+
+static enum vkh_status read_spm(const struct vkh_gguf *gguf, struct vkh_tokenizer *tokenizer)
+{
+    const enum vkh_status status = vkh_tokenizer_from_gguf_spm(gguf, tokenizer);
+    return status == VKH_OK ? read_prefix(gguf, true, tokenizer) : status;
+}
+
 enum vkh_status vkh_tokenizer_from_gguf(const char *path, struct vkh_tokenizer *tokenizer)
 {
     struct vkh_gguf gguf;
+    struct vkh_gguf_string model;
     enum vkh_status status = vkh_gguf_open_first(path, &tokenizer->log, &tokenizer->arena, &gguf);
     if (status != VKH_OK)
         return status;
-    const struct pre_tokenizer *pre = NULL;
-    status = check_model(&gguf);
+    status = read_model(&gguf, &model);
     if (status == VKH_OK)
-        status = read_pre(&gguf, tokenizer, &pre);
-    if (status == VKH_OK)
-        status = read_tokens(&gguf, tokenizer);
-    if (status == VKH_OK)
-        status = read_merges(&gguf, tokenizer);
-    if (status == VKH_OK)
-        status = read_prefix(&gguf, pre, tokenizer);
+        status = vkh_gguf_string_is(model, "llama") ? read_spm(&gguf, tokenizer)
+                                                    : read_bytes(&gguf, tokenizer);
     vkh_gguf_close(&gguf);
     return status;
 }

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uninorm.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -67,8 +66,8 @@ enum vkh_status vkh_json_type(const struct vkh_place *place, const json_t *objec
 static enum vkh_status check_model_fields(const struct vkh_place *place, json_t *model)
 {
     static const char *const inert[] = {"dropout", "continuing_subword_prefix",
-                                        "end_of_word_suffix", "byte_fallback"};
-    static const char *const known[] = {"type",  "unk_token",     "fuse_unk",
+                                        "end_of_word_suffix"};
+    static const char *const known[] = {"type",  "unk_token",     "fuse_unk", "byte_fallback",
                                         "vocab", "ignore_merges", "merges"};
     const char *key;
     json_t *value;
@@ -95,6 +94,7 @@ static enum vkh_status read_vocab(const struct vkh_place *outer, json_t *vocab, 
     struct json_place inner;
     const struct vkh_place *place = vkh_json_place(outer, "vocab", 0, &inner);
     enum vkh_status status = vkh_vocab_init(place, &tokenizer->arena,
+                                            tokenizer->byte_level ? VKH_SPELL_GPT2 : VKH_SPELL_SPM,
                                             json_object_size(vocab) + n_added, &tokenizer->vocab);
     const char *text;
     json_t *id;
@@ -171,6 +171,28 @@ static enum vkh_status read_unknown(const struct vkh_place *place, const json_t 
     return vkh_json_bool(place, model, "fuse_unk", &bpe->fuse_unknown);
 }
 
+// The tokens of bytes that take the place of a character without one.
+static enum vkh_status read_fallback(const struct vkh_place *place, const json_t *model,
+                                     struct vkh_tokenizer *tokenizer)
+{
+    bool fallback = false;
+    const enum vkh_status status = vkh_json_bool(place, model, "byte_fallback", &fallback);
+    if (status != VKH_OK || !fallback)
+        return status;
+    if (tokenizer->byte_level)
+        return unsupported(place, "byte_fallback", "not supported with ByteLevel");
+    for (unsigned byte = 0; byte < 256; byte++) {
+        char name[8];
+        snprintf(name, sizeof(name), "<0x%02X>", byte);
+        const int32_t id = vkh_vocab_find(&tokenizer->vocab, name, strlen(name));
+        tokenizer->bpe.byte_ids[byte] = id;
+        if (id >= 0 &&
+            !vkh_vocab_make_byte(&tokenizer->arena, &tokenizer->vocab, id, (uint8_t)byte))
+            return vkh_place_memory(place);
+    }
+    return VKH_OK;
+}
+
 static enum vkh_status read_model(const struct vkh_place *root, json_t *model, uint64_t n_added,
                                   struct vkh_tokenizer *tokenizer)
 {
@@ -189,20 +211,20 @@ static enum vkh_status read_model(const struct vkh_place *root, json_t *model, u
         status = read_vocab(place, json_object_get(model, "vocab"), n_added, tokenizer);
     if (status == VKH_OK)
         status = read_merges(place, model, tokenizer);
-    return status == VKH_OK ? read_unknown(place, model, tokenizer) : status;
+    if (status == VKH_OK)
+        status = read_unknown(place, model, tokenizer);
+    return status == VKH_OK ? read_fallback(place, model, tokenizer) : status;
 }
 
 // What a token looks like in the text that it is looked for in.
-static enum vkh_status compose(const struct vkh_place *place, struct vkh_arena *arena,
-                               struct vkh_added *token)
+static enum vkh_status normalize(const struct vkh_place *place, struct vkh_tokenizer *tokenizer,
+                                 struct vkh_added *token)
 {
-    size_t length = 0;
-    uint8_t *composed =
-        u8_normalize(UNINORM_NFC, (const uint8_t *)token->text, token->length, NULL, &length);
-    token->text = composed ? vkh_arena_strndup(arena, (const char *)composed, length) : NULL;
+    uint64_t length = token->length;
+    if (vkh_normalize(&tokenizer->normalizer, &tokenizer->arena, &token->text, &length) != VKH_OK)
+        return vkh_place_memory(place);
     token->length = (uint32_t)length;
-    free(composed);
-    return token->text ? VKH_OK : vkh_place_memory(place);
+    return VKH_OK;
 }
 
 static enum vkh_status read_added_token(const struct vkh_place *place, const json_t *object,
@@ -241,8 +263,8 @@ static enum vkh_status read_added_token(const struct vkh_place *place, const jso
         return status;
     token.text = vocab->tokens[token.id].text;
     token.length = vocab->tokens[token.id].length;
-    if (normalized && tokenizer->nfc)
-        status = compose(place, &tokenizer->arena, &token);
+    if (normalized)
+        status = normalize(place, tokenizer, &token);
     struct vkh_added_set *set = normalized ? &tokenizer->normalized : &tokenizer->raw;
     set->tokens[set->count++] = token;
     return status;

@@ -43,14 +43,47 @@ static enum vkh_status unsupported(const struct vkh_place *place, const char *wh
                     place->field, what, known);
 }
 
+// A member that must be a string, not empty and without NUL, copied into the arena.
+static enum vkh_status read_text(const struct vkh_place *place, const json_t *part, const char *key,
+                                 struct vkh_tokenizer *tokenizer, const char **out)
+{
+    struct json_place inner;
+    const struct vkh_place *at = vkh_json_place(place, key, 0, &inner);
+    const json_t *value = json_object_get(part, key);
+    const size_t length = json_string_length(value);
+    if (length == 0 || strlen(json_string_value(value)) != length)
+        return unsupported(at, "anything but a text", "a text is");
+    *out = vkh_arena_strndup(&tokenizer->arena, json_string_value(value), length);
+    return *out ? VKH_OK : vkh_place_memory(at);
+}
+
+static enum vkh_status take_replace(const struct vkh_place *place, const json_t *part,
+                                    struct vkh_tokenizer *tokenizer)
+{
+    struct json_place inner;
+    struct vkh_normal_step step = {.kind = VKH_NORMAL_REPLACE};
+    enum vkh_status status =
+        read_text(vkh_json_place(place, "pattern", 0, &inner), json_object_get(part, "pattern"),
+                  "String", tokenizer, &step.from);
+    if (status == VKH_OK)
+        status = read_text(place, part, "content", tokenizer, &step.to);
+    return status == VKH_OK ? vkh_normalizer_add(place, step, &tokenizer->normalizer) : status;
+}
+
 static enum vkh_status take_normalizer(const struct vkh_place *place, const char *type,
                                        const json_t *part, struct vkh_tokenizer *tokenizer)
 {
-    (void)part;
-    if (strcmp(type, "NFC") != 0)
-        return unsupported(place, type, "NFC is");
-    tokenizer->nfc = true;
-    return VKH_OK;
+    struct vkh_normal_step step = {.kind = VKH_NORMAL_NFC};
+    enum vkh_status status = VKH_OK;
+    if (strcmp(type, "Replace") == 0)
+        return take_replace(place, part, tokenizer);
+    if (strcmp(type, "Prepend") == 0) {
+        step.kind = VKH_NORMAL_PREPEND;
+        status = read_text(place, part, "prepend", tokenizer, &step.to);
+    } else if (strcmp(type, "NFC") != 0) {
+        return unsupported(place, type, "NFC, Prepend and Replace are");
+    }
+    return status == VKH_OK ? vkh_normalizer_add(place, step, &tokenizer->normalizer) : status;
 }
 
 enum vkh_status vkh_json_normalizer(const struct vkh_place *place, const json_t *root,
@@ -61,23 +94,68 @@ enum vkh_status vkh_json_normalizer(const struct vkh_place *place, const json_t 
                 json_object_get(root, "normalizer"), 0, take_normalizer, tokenizer);
 }
 
+// A cut behind or before every occurrence of a text.
+static enum vkh_status take_literal(const struct vkh_place *place, const json_t *part,
+                                    const char *behavior, struct vkh_tokenizer *tokenizer)
+{
+    struct json_place inner;
+    struct vkh_split_stage stage = {.cut_before = strcmp(behavior, "MergedWithNext") == 0};
+    if (!stage.cut_before && strcmp(behavior, "MergedWithPrevious") != 0)
+        return unsupported(place, "this behavior of a Split by pattern.String",
+                           "MergedWithPrevious and MergedWithNext are");
+    const enum vkh_status status =
+        read_text(vkh_json_place(place, "pattern", 0, &inner), json_object_get(part, "pattern"),
+                  "String", tokenizer, &stage.literal);
+    return status == VKH_OK ? vkh_split_add_stage(place, stage, &tokenizer->split) : status;
+}
+
 static enum vkh_status take_split(const struct vkh_place *place, const json_t *part,
                                   struct vkh_tokenizer *tokenizer)
 {
     struct json_place inner;
     const char *behavior = json_string_value(json_object_get(part, "behavior"));
-    if (!behavior || strcmp(behavior, "Isolated") != 0)
-        return unsupported(place, "this behavior of Split", "Isolated is");
+    const json_t *pattern = json_object_get(part, "pattern");
     bool invert = false;
     const enum vkh_status status = vkh_json_bool(place, part, "invert", &invert);
     if (status != VKH_OK)
         return status;
-    const json_t *regex = json_object_get(json_object_get(part, "pattern"), "Regex");
-    if (invert || !json_is_string(regex))
-        return unsupported(place, "Split by anything but the matches of a pattern.Regex",
-                           "that is");
+    if (invert)
+        return unsupported(place, "invert", "Split by what matches is");
+    if (behavior && json_object_get(pattern, "String"))
+        return take_literal(place, part, behavior, tokenizer);
+    const json_t *regex = json_object_get(pattern, "Regex");
+    if (!behavior || strcmp(behavior, "Isolated") != 0)
+        return unsupported(place, "this behavior of Split", "Isolated is");
+    if (!json_is_string(regex))
+        return unsupported(place, "Split by anything but a pattern.Regex or pattern.String",
+                           "those are");
     return vkh_split_add(vkh_json_place(place, "pattern.Regex", 0, &inner),
                          json_string_value(regex), false, &tokenizer->split);
+}
+
+// SentencePiece's spaces. Older files have add_prefix_space in place of prepend_scheme.
+static enum vkh_status take_metaspace(const struct vkh_place *place, const json_t *part,
+                                      struct vkh_tokenizer *tokenizer)
+{
+    struct vkh_split_stage stage = {.cut_before = true};
+    bool prefix = true, split = true;
+    enum vkh_status status = read_text(place, part, "replacement", tokenizer, &stage.mark);
+    if (status == VKH_OK)
+        status = vkh_json_bool(place, part, "add_prefix_space", &prefix);
+    if (status == VKH_OK)
+        status = vkh_json_bool(place, part, "split", &split);
+    if (status != VKH_OK)
+        return status;
+    const char *scheme = json_string_value(json_object_get(part, "prepend_scheme"));
+    if (!scheme)
+        scheme = prefix ? "always" : "never";
+    stage.only_first = strcmp(scheme, "first") == 0;
+    if (stage.only_first || strcmp(scheme, "always") == 0)
+        stage.prefix = stage.mark;
+    else if (strcmp(scheme, "never") != 0)
+        return unsupported(place, "this prepend_scheme", "always, first and never are");
+    stage.literal = split ? stage.mark : NULL;
+    return vkh_split_add_stage(place, stage, &tokenizer->split);
 }
 
 static enum vkh_status take_digits(const struct vkh_place *place, const json_t *part,
@@ -114,20 +192,17 @@ static enum vkh_status take_pre_tokenizer(const struct vkh_place *place, const c
         return take_digits(place, part, tokenizer);
     if (strcmp(type, "ByteLevel") == 0)
         return take_byte_level(place, part, tokenizer);
-    return unsupported(place, type, "Split, Digits and ByteLevel are");
+    if (strcmp(type, "Metaspace") == 0)
+        return take_metaspace(place, part, tokenizer);
+    return unsupported(place, type, "Split, Digits, Metaspace and ByteLevel are");
 }
 
 enum vkh_status vkh_json_pre_tokenizer(const struct vkh_place *place, const json_t *root,
                                        struct vkh_tokenizer *tokenizer)
 {
     struct json_place inner;
-    const struct vkh_place *pre = vkh_json_place(place, "pre_tokenizer", 0, &inner);
-    const enum vkh_status status =
-        walk(pre, "pretokenizers", json_object_get(root, "pre_tokenizer"), 0, take_pre_tokenizer,
-             tokenizer);
-    if (status == VKH_OK && !tokenizer->byte_level)
-        return unsupported(pre, "a pre-tokenizer without ByteLevel", "byte-level BPE is");
-    return status;
+    return walk(vkh_json_place(place, "pre_tokenizer", 0, &inner), "pretokenizers",
+                json_object_get(root, "pre_tokenizer"), 0, take_pre_tokenizer, tokenizer);
 }
 
 // Puts a special token's ids in front, the last first.

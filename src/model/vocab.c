@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "model/hash.h"
+#include "model/normalize.h"
 
 enum vkh_status vkh_place_memory(const struct vkh_place *place)
 {
@@ -75,10 +76,36 @@ static bool unspell(const char *text, uint32_t length, char *bytes, uint32_t *n_
     return true;
 }
 
-enum vkh_status vkh_vocab_init(const struct vkh_place *place, struct vkh_arena *arena,
-                               uint64_t count, struct vkh_vocab *vocab)
+// The same where the mark of a space is one.
+static void unmark(const char *text, uint32_t length, char *bytes, uint32_t *n_bytes)
 {
-    *vocab = (struct vkh_vocab){0};
+    const size_t mark = strlen(VKH_SPACE_MARK);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < length;) {
+        const bool space = length - i >= mark && memcmp(text + i, VKH_SPACE_MARK, mark) == 0;
+        bytes[n++] = space ? ' ' : text[i];
+        i += space ? (uint32_t)mark : 1;
+    }
+    *n_bytes = n;
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+int vkh_byte_named(const char *text, uint64_t length)
+{
+    if (length != 6 || memcmp(text, "<0x", 3) != 0 || text[5] != '>')
+        return -1;
+    const int high = hex_digit(text[3]), low = hex_digit(text[4]);
+    return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+enum vkh_status vkh_vocab_init(const struct vkh_place *place, struct vkh_arena *arena,
+                               enum vkh_spelling spelling, uint64_t count, struct vkh_vocab *vocab)
+{
+    *vocab = (struct vkh_vocab){.spelling = spelling};
     if (count == 0 || count > VKH_VOCAB_MAX)
         return vkh_fail(place->log, VKH_ERR_FORMAT,
                         "%s: %s: %" PRIu64 " tokens; 1 to %d are possible", place->path,
@@ -137,6 +164,14 @@ void vkh_vocab_make_plain(struct vkh_vocab *vocab, int32_t id)
     token->n_bytes = token->length;
 }
 
+bool vkh_vocab_make_byte(struct vkh_arena *arena, struct vkh_vocab *vocab, int32_t id, uint8_t byte)
+{
+    struct vkh_token *token = &vocab->tokens[id];
+    token->bytes = vkh_arena_strndup(arena, (const char *)&byte, 1);
+    token->n_bytes = 1;
+    return token->bytes != NULL;
+}
+
 enum vkh_status vkh_vocab_add_plain(const struct vkh_place *place, struct vkh_arena *arena,
                                     struct vkh_vocab *vocab, int64_t id, const char *text,
                                     uint64_t length)
@@ -163,8 +198,11 @@ enum vkh_status vkh_vocab_add(const struct vkh_place *place, struct vkh_arena *a
     char *bytes = vkh_arena_strndup(arena, token->text, token->length);
     if (!bytes)
         return vkh_place_memory(place);
-    if (unspell(token->text, token->length, bytes, &token->n_bytes))
-        token->bytes = bytes;
+    token->bytes = bytes;
+    if (vocab->spelling == VKH_SPELL_SPM)
+        unmark(token->text, token->length, bytes, &token->n_bytes);
+    else if (!unspell(token->text, token->length, bytes, &token->n_bytes))
+        vkh_vocab_make_plain(vocab, (int32_t)id);
     return VKH_OK;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Ids against those that Hugging Face's tokenizers library gives (README.md): the same tokenizer as
-// a tokenizer.json and as a GGUF.
+// Ids against those that Hugging Face's tokenizers and SentencePiece give (README.md), from a
+// tokenizer.json and from a GGUF.
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -58,12 +58,17 @@ static void check_tokenizer(const char *folder, const char *name, const char *en
 
 int main(int argc, char **argv)
 {
-    static const char *const names[] = {"gpt2", "llama3", "qwen2", "smollm"};
+    static const struct {
+        const char *name, *endings[2];
+    } fixtures[] = {
+        {"gpt2", {"json", "gguf"}},   {"llama3", {"json", "gguf"}}, {"qwen2", {"json", "gguf"}},
+        {"smollm", {"json", "gguf"}}, {"llama2", {"json", "gguf"}}, {"llama2-metaspace", {"json"}},
+        {"gemma", {"gguf"}},          {"gemma-hf", {"json"}},       {"spm", {"gguf"}},
+    };
     if (argc != 2)
         return 1;
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        check_tokenizer(argv[1], names[i], "json");
-        check_tokenizer(argv[1], names[i], "gguf");
-    }
+    for (size_t i = 0; i < sizeof(fixtures) / sizeof(*fixtures); i++)
+        for (size_t k = 0; k < 2 && fixtures[i].endings[k]; k++)
+            check_tokenizer(argv[1], fixtures[i].name, fixtures[i].endings[k]);
     return check_result();
 }

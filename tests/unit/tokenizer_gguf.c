@@ -168,7 +168,7 @@ static void test_refusals(void)
         const char *message;
     } cases[] = {
         {{.omit = "tokenizer.ggml.model"}, VKH_ERR_FORMAT, "tokenizer.ggml.model: absent"},
-        {{.model = "llama"}, VKH_ERR_UNSUPPORTED, "tokenizer.ggml.model"},
+        {{.model = "bert"}, VKH_ERR_UNSUPPORTED, "tokenizer.ggml.model"},
         {{.omit = "tokenizer.ggml.pre"}, VKH_ERR_UNSUPPORTED, "tokenizer.ggml.pre: absent"},
         {{.pre = "default"}, VKH_ERR_UNSUPPORTED, "tokenizer.ggml.pre"},
         {{.omit = "tokenizer.ggml.tokens"}, VKH_ERR_FORMAT, "for 0 tokens"},
