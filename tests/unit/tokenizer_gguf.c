@@ -1,44 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The tokenizer from a GGUF's metadata: 256 bytes, two merges, three special tokens.
 #include "base/size.h"
-#include "model/gguf.h"
+#include "gguf_test.h"
 #include "model/vocab.h"
 #include "tokenizer_test.h"
 
 enum { N_TOKENS = 261, CONTROL = 258, USER_DEFINED = 259, UNUSED = 260 };
-
-struct writer {
-    uint8_t data[1 << 16];
-    size_t size;
-    uint64_t n_pairs;
-};
-
-static void put(struct writer *w, const void *bytes, size_t n)
-{
-    CHECK(n <= sizeof(w->data) - w->size);
-    memcpy(w->data + w->size, bytes, n);
-    w->size += n;
-}
-
-// Little-endian.
-static void put_number(struct writer *w, uint64_t value, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        put(w, &(uint8_t){(uint8_t)(value >> 8 * i)}, 1);
-}
-
-static void put_string(struct writer *w, const char *text, size_t n)
-{
-    put_number(w, n, 8);
-    put(w, text, n);
-}
-
-static void put_key(struct writer *w, const char *key, enum vkh_gguf_type type)
-{
-    put_string(w, key, strlen(key));
-    put_number(w, type, 4);
-    w->n_pairs++;
-}
 
 // What differs from a good file; zeroed: nothing.
 struct fault {
@@ -108,10 +75,7 @@ static void put_tokens(struct writer *w, const struct fault *fault)
 static enum vkh_status open_with(const struct fault *fault, struct vkh_tokenizer **tokenizer)
 {
     static struct writer w;
-    w = (struct writer){.size = 0};
-    put(&w, "GGUF\3\0\0", 8);
-    put_number(&w, 0, 8); // tensors
-    put_number(&w, 0, 8); // pairs: below
+    put_header(&w);
     put_text(&w, fault, "tokenizer.ggml.model", fault->model ? fault->model : "gpt2");
     put_text(&w, fault, "tokenizer.ggml.pre", fault->pre ? fault->pre : "gpt-2");
     put_tokens(&w, fault);
@@ -127,7 +91,7 @@ static enum vkh_status open_with(const struct fault *fault, struct vkh_tokenizer
     put_flag(&w, fault, "tokenizer.ggml.add_bos_token", fault->add_bos);
     put_flag(&w, fault, "tokenizer.ggml.add_eos_token", fault->add_eos);
     put_flag(&w, fault, "tokenizer.ggml.add_space_prefix", fault->add_space);
-    memcpy(w.data + 16, &(uint8_t){(uint8_t)w.n_pairs}, 1);
+    put_counts(&w, 0, w.n_pairs);
     return open_content(w.data, w.size, tokenizer);
 }
 
