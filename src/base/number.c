@@ -57,4 +57,8 @@ void vkh_number_format(double number, char text[VKH_NUMBER_TEXT])
         *at = '.';
         memmove(at + 1, at + n, strlen(at + n) + 1);
     }
+    // An exponent's plus would end a term of a method.
+    at = strchr(text, '+');
+    if (at)
+        memmove(at, at + 1, strlen(at));
 }

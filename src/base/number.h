@@ -12,7 +12,7 @@ enum { VKH_NUMBER_TEXT = 32 };
 // anything else.
 bool vkh_number_parse(const char *text, size_t length, double *number);
 
-// Writes the shortest of %.1g … %.17g that reads back as the same finite number.
+// Writes the shortest of %.1g … %.17g that reads back as the same finite number, without a plus.
 void vkh_number_format(double number, char text[VKH_NUMBER_TEXT]);
 
 #endif

@@ -30,6 +30,8 @@ static void test_numbers(void)
         CHECK_MSG(vkh_number_parse(text, strlen(text), &back) && back == numbers[i], "%s", text);
     }
     char text[VKH_NUMBER_TEXT];
+    vkh_number_format(1e20, text);
+    CHECK_MSG(strcmp(text, "1e20") == 0, "%s", text);
     vkh_number_format(1.8, text);
     CHECK(strcmp(text, "1.8") == 0);
     static const char *const bad[] = {"",
