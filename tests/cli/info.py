@@ -58,6 +58,9 @@ def test_model(t):
     for line in ('name +tiny-untied', 'architecture +llama', 'weights +F16', 'trained at +64 tokens',
                  'layers +1', 'heads +4 of 32, 1 for', 'vocabulary +157'):
         t.check(re.search(f'^{line}', text, re.M), f'{line!r} is not in {text}')
+    text = t.run('--model', DATA / 'tiny-mixed-00003-of-00003.gguf').stdout
+    for line in ('name +tiny-mixed', r'weights +Q4_K\+Q6_K\+.*\+Q3_K, ', 'layers +2'):
+        t.check(re.search(f'^{line}', text, re.M), f'{line!r} is not in {text}')
     evil = (DATA / 'tiny-untied-f16.gguf').read_bytes().replace(b'tiny-untied', b'\x1b[2J\n\x07-bad!', 1)
     text = t.run('--model', t.write('evil.gguf', evil)).stdout
     t.check('\x1b' not in text and '?[2J??-bad!' in text, f'a name steers the terminal: {text!r}')

@@ -17,6 +17,7 @@ struct fault {
     uint32_t bos;            // an id
     uint32_t n_types;
     int add_bos, add_eos, add_space; // 0: absent, 1: false, 2: true
+    uint32_t n_parts;                // of the model; this is the first
 };
 
 static bool begin(struct writer *w, const struct fault *fault, const char *key,
@@ -72,9 +73,10 @@ static void put_tokens(struct writer *w, const struct fault *fault)
     }
 }
 
-static enum vkh_status open_with(const struct fault *fault, struct vkh_tokenizer **tokenizer)
+static struct writer w;
+
+static void write_all(const struct fault *fault)
 {
-    static struct writer w;
     put_header(&w);
     put_text(&w, fault, "tokenizer.ggml.model", fault->model ? fault->model : "gpt2");
     put_text(&w, fault, "tokenizer.ggml.pre", fault->pre ? fault->pre : "gpt-2");
@@ -91,7 +93,14 @@ static enum vkh_status open_with(const struct fault *fault, struct vkh_tokenizer
     put_flag(&w, fault, "tokenizer.ggml.add_bos_token", fault->add_bos);
     put_flag(&w, fault, "tokenizer.ggml.add_eos_token", fault->add_eos);
     put_flag(&w, fault, "tokenizer.ggml.add_space_prefix", fault->add_space);
+    if (fault->n_parts)
+        put_pair_u32(&w, "split.count", fault->n_parts);
     put_counts(&w, 0, w.n_pairs);
+}
+
+static enum vkh_status open_with(const struct fault *fault, struct vkh_tokenizer **tokenizer)
+{
+    write_all(fault);
     return open_content(w.data, w.size, tokenizer);
 }
 
@@ -168,9 +177,43 @@ static void test_refusals(void)
     CHECK(open_content("GGUF", 4, &tokenizer) == VKH_ERR_FORMAT);
 }
 
+static void write_file(const char *path)
+{
+    FILE *file = fopen(path, "wb");
+    CHECK(file && fwrite(w.data, 1, w.size, file) == w.size);
+    if (file)
+        fclose(file);
+}
+
+// The vocabulary is the first file's, whichever of a split model's is named.
+static void test_parts(void)
+{
+    char folder[] = "/tmp/vkhrope-tokenizer-XXXXXX", first[64], second[64];
+    CHECK(mkdtemp(folder) != NULL);
+    snprintf(first, sizeof(first), "%s/m-00001-of-00002.gguf", folder);
+    snprintf(second, sizeof(second), "%s/m-00002-of-00002.gguf", folder);
+    write_all(&(struct fault){.n_parts = 2});
+    write_file(first);
+    put_header(&w);
+    put_pair_u32(&w, "split.no", 1);
+    put_pair_u32(&w, "split.count", 2);
+    put_counts(&w, 0, w.n_pairs);
+    write_file(second);
+    struct vkh_tokenizer *tokenizer;
+    CHECK_MSG(vkh_tokenizer_open(second, &log_to_memory, &tokenizer) == VKH_OK, "%s", last_line);
+    if (tokenizer)
+        CHECK_TOKENS(tokenizer, "abcab", "abc|ab");
+    vkh_tokenizer_close(&tokenizer);
+    CHECK(unlink(first) == 0);
+    CHECK(vkh_tokenizer_open(second, &log_to_memory, &tokenizer) == VKH_ERR_IO);
+    CHECK_MSG(strstr(last_line, first), "%s", last_line);
+    CHECK(unlink(second) == 0 && rmdir(folder) == 0);
+}
+
 int main(void)
 {
     test_good();
+    test_parts();
     test_refusals();
     return check_result();
 }
