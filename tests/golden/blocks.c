@@ -32,7 +32,7 @@ static void check_device(struct gpu_test *test, enum vkh_dtype type, const uint8
     CHECK(vkh_embed_create(test->device, type, &embed) == VKH_OK);
     vkh_embed_record(
         &embed, vkh_stream_cmd(test->stream),
-        &(struct vkh_embed_args){vkh_range_all(ids_buffer), &table, vkh_range_all(out), n});
+        &(struct vkh_embed_args){vkh_range_all(ids_buffer), &table, vkh_range_all(out), n, 1.0f});
     float *got = gpu_test_read(test, out);
     check_same("device", info->name, got, want, n * cols);
     vkh_weight_destroy(&table);
