@@ -207,7 +207,7 @@ static void test_long_texts(void)
 {
     static const char *const fills[] = {"a", "c", " ", "é", "ab ", "b ", "<tag>", MARK};
     const struct fault fault = {.bytes = true};
-    const size_t size = 1000000;
+    const size_t size = 300000;
     char *text = malloc(size + 8);
     struct vkh_tokenizer *tokenizer;
     CHECK(open_with(&fault, &tokenizer) == VKH_OK);
