@@ -5,12 +5,9 @@
 
 #include <stdint.h>
 
-// TYPE(NAME, name) for every element type; the lower name is the one of its shaders. From Q4_0 on
-// they are GGUF's block formats.
-#define VKH_DTYPES(TYPE)                                                                           \
-    TYPE(F32, f32)                                                                                 \
-    TYPE(F16, f16)                                                                                 \
-    TYPE(BF16, bf16)                                                                               \
+// TYPE(NAME, name) for every one of GGUF's block formats, and for every element type; the lower name
+// is the one of its shaders.
+#define VKH_BLOCK_DTYPES(TYPE)                                                                     \
     TYPE(Q4_0, q4_0)                                                                               \
     TYPE(Q4_1, q4_1)                                                                               \
     TYPE(Q5_0, q5_0)                                                                               \
@@ -23,6 +20,11 @@
     TYPE(Q6_K, q6_k)                                                                               \
     TYPE(IQ4_NL, iq4_nl)                                                                           \
     TYPE(IQ4_XS, iq4_xs)
+#define VKH_DTYPES(TYPE)                                                                           \
+    TYPE(F32, f32)                                                                                 \
+    TYPE(F16, f16)                                                                                 \
+    TYPE(BF16, bf16)                                                                               \
+    VKH_BLOCK_DTYPES(TYPE)
 
 enum vkh_dtype {
 #define VKH_DTYPE_ENUM(NAME, name) VKH_##NAME,

@@ -5,13 +5,18 @@
 
 #include "base/half.h"
 
-// Where a block's fp16 scale lies, and the most that a quant multiplies it by; 0: not a block, or
-// unknown.
+// Where the fp16 scales of a block lie, the most that a quant with its integer scale multiplies one
+// by, and the minimum that centres the quants at scale 1; 0: there is none.
 static const struct {
-    uint32_t scale;
-    float most;
+    uint16_t scale, minimum;
+    float most, centre;
 } blocks[VKH_N_DTYPES] = {
-    [VKH_Q8_0] = {0, 128},
+    [VKH_Q4_0] = {0, 0, 8, 0},        [VKH_Q4_1] = {0, 2, 8, -7.5f},
+    [VKH_Q5_0] = {0, 0, 16, 0},       [VKH_Q5_1] = {0, 2, 16, -15.5f},
+    [VKH_Q8_0] = {0, 0, 128, 0},      [VKH_Q2_K] = {80, 82, 45, 1.5f},
+    [VKH_Q3_K] = {108, 0, 128, 0},    [VKH_Q4_K] = {0, 2, 945, 7.5f},
+    [VKH_Q5_K] = {0, 2, 1953, 15.5f}, [VKH_Q6_K] = {208, 0, 4096, 0},
+    [VKH_IQ4_NL] = {0, 0, 127, 0},    [VKH_IQ4_XS] = {0, 0, 4064, 0},
 };
 
 static void fill_element(uint64_t *state, enum vkh_dtype type, uint8_t *to, float scale)
@@ -24,25 +29,26 @@ static void fill_element(uint64_t *state, enum vkh_dtype type, uint8_t *to, floa
         memcpy(to, type == VKH_F16 ? &half : &bf16, 2);
 }
 
+// Any quants; a scale of the block's own.
 static void fill_block(uint64_t *state, enum vkh_dtype type, uint8_t *to, float scale)
 {
-    const uint16_t step = vkh_to_half(scale / blocks[type].most);
+    const float step = scale / blocks[type].most * vkh_random_uniform(state);
+    const uint16_t half = vkh_to_half(step), minimum = vkh_to_half(step * blocks[type].centre);
     for (uint32_t i = 0; i < vkh_dtype_info(type)->block_bytes; i++)
         to[i] = (uint8_t)(vkh_random(state) >> 56);
-    memcpy(to + blocks[type].scale, &step, 2);
+    if (blocks[type].minimum)
+        memcpy(to + blocks[type].minimum, &minimum, 2);
+    memcpy(to + blocks[type].scale, &half, 2);
 }
 
-bool vkh_random_fill(uint64_t *state, enum vkh_dtype type, void *to, uint64_t n, float scale)
+void vkh_random_fill(uint64_t *state, enum vkh_dtype type, void *to, uint64_t n, float scale)
 {
     const struct vkh_dtype_info *info = vkh_dtype_info(type);
     uint8_t *at = to;
-    if (info->block_elements > 1 && blocks[type].most <= 0)
-        return false;
     for (uint64_t i = 0; i < n; i += info->block_elements, at += info->block_bytes) {
         if (info->block_elements > 1)
             fill_block(state, type, at, scale);
         else
             fill_element(state, type, at, scale);
     }
-    return true;
 }

@@ -3,7 +3,6 @@
 #ifndef VKH_BASE_RANDOM_H
 #define VKH_BASE_RANDOM_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/dtype.h"
@@ -23,8 +22,7 @@ static inline float vkh_random_uniform(uint64_t *state)
     return (float)(vkh_random(state) >> 40) * 0x1p-23f - 1.0f;
 }
 
-// `n` elements, a multiple of the type's block, each about scale * uniform. False, with nothing
-// written, for a block format unknown here.
-bool vkh_random_fill(uint64_t *state, enum vkh_dtype type, void *to, uint64_t n, float scale);
+// `n` elements, a multiple of the type's block, each about scale * uniform.
+void vkh_random_fill(uint64_t *state, enum vkh_dtype type, void *to, uint64_t n, float scale);
 
 #endif

@@ -35,17 +35,14 @@ enum { N_VARIANTS = VKH_COUNTOF(shapes) };
         &vkh_shader_matmul_matrix_2x2_##type##_8, &vkh_shader_matmul_matrix_4x2_##type##_8         \
     }
 
+#define OF_TYPE(NAME, name) [VKH_##NAME] = VARIANTS(name),
+#define OF_TYPE_8(NAME, name) [VKH_##NAME] = SHADERS_8(name),
+
 static const struct vkh_variant variants[VKH_N_DTYPES][N_VARIANTS] = {
-    [VKH_F16] = VARIANTS(packed),
-    [VKH_BF16] = VARIANTS(packed),
-    [VKH_Q8_0] = VARIANTS(q8_0),
-};
+    [VKH_F16] = VARIANTS(packed), [VKH_BF16] = VARIANTS(packed), VKH_BLOCK_DTYPES(OF_TYPE)};
 
 static const struct vkh_shader *const shaders_8[VKH_N_DTYPES][N_VARIANTS] = {
-    [VKH_F16] = SHADERS_8(packed),
-    [VKH_BF16] = SHADERS_8(packed),
-    [VKH_Q8_0] = SHADERS_8(q8_0),
-};
+    [VKH_F16] = SHADERS_8(packed), [VKH_BF16] = SHADERS_8(packed), VKH_BLOCK_DTYPES(OF_TYPE_8)};
 
 const struct vkh_variant *vkh_matmul_matrix_variants(enum vkh_dtype type, uint32_t *n)
 {

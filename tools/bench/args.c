@@ -29,7 +29,10 @@ static const struct argp_option options[] = {
      1},
     {"model", OPT_MODEL, "FILE|DIR", 0, "a model's own weights and shape instead", 1},
     {"type", OPT_TYPE, "TYPE", 0,
-     "of random weights: f32, f16 (default), bf16, q8_0; matmul takes the model's by default", 1},
+     "of random weights: f32, f16 (default), bf16, or a block type of GGUF such as q4_k; matmul "
+     "takes "
+     "the model's by default",
+     1},
     {"lengths", OPT_LENGTHS, "N,N,...", 0,
      "tokens; default: 8192, attention's 16384,49152, table's those of the published table", 1},
     {"original-max-len", OPT_ORIGINAL, "N", 0, "of the table's methods; default: 8192", 1},
@@ -93,11 +96,16 @@ static enum vkh_dtype parse_type(const struct tool *tool, const char *text)
     static const struct {
         const char *name;
         enum vkh_dtype type;
-    } types[] = {{"f32", VKH_F32}, {"f16", VKH_F16}, {"bf16", VKH_BF16}, {"q8_0", VKH_Q8_0}};
+    } types[] = {
+#define OF_TYPE(NAME, name) {#name, VKH_##NAME},
+        VKH_DTYPES(OF_TYPE)
+#undef OF_TYPE
+    };
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
         if (strcmp(text, types[i].name) == 0)
             return types[i].type;
-    tool_die(tool, TOOL_USAGE, "--type: \"%s\" is none of f32, f16, bf16, q8_0", text);
+    tool_die(tool, TOOL_USAGE,
+             "--type: \"%s\" is none of f32, f16, bf16 or GGUF's block types such as q4_k", text);
 }
 
 static bool parse_format(const struct tool *tool, const char *text)
