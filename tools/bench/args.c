@@ -29,7 +29,8 @@ static const struct argp_option options[] = {
      1},
     {"model", OPT_MODEL, "FILE|DIR", 0, "a model's own weights and shape instead", 1},
     {"type", OPT_TYPE, "TYPE", 0,
-     "of random weights: f32, f16 (default), bf16, or a block type of GGUF such as q4_k; matmul "
+     "of random weights: f32, f16 (default), bf16, or a block type of GGUF such as q4_k and q8_0; "
+     "matmul "
      "takes "
      "the model's by default",
      1},
@@ -105,7 +106,8 @@ static enum vkh_dtype parse_type(const struct tool *tool, const char *text)
         if (strcmp(text, types[i].name) == 0)
             return types[i].type;
     tool_die(tool, TOOL_USAGE,
-             "--type: \"%s\" is none of f32, f16, bf16 or GGUF's block types such as q4_k", text);
+             "--type: \"%s\" is none of f32, f16, bf16 or GGUF's block types such as q4_k and q8_0",
+             text);
 }
 
 static bool parse_format(const struct tool *tool, const char *text)
