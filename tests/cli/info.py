@@ -59,7 +59,7 @@ def test_model(t):
                  'layers +1', 'heads +4 of 32, 1 for', 'vocabulary +157'):
         t.check(re.search(f'^{line}', text, re.M), f'{line!r} is not in {text}')
     text = t.run('--model', DATA / 'tiny-mixed-00003-of-00003.gguf').stdout
-    for line in ('name +tiny-mixed', r'weights +Q4_K\+Q6_K\+.*\+Q3_K, ', 'layers +2'):
+    for line in ('name +tiny-mixed', r'weights +Q5_1\+Q5_K\+.*\+Q3_K, ', 'layers +2'):
         t.check(re.search(f'^{line}', text, re.M), f'{line!r} is not in {text}')
     evil = (DATA / 'tiny-untied-f16.gguf').read_bytes().replace(b'tiny-untied', b'\x1b[2J\n\x07-bad!', 1)
     text = t.run('--model', t.write('evil.gguf', evil)).stdout

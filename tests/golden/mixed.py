@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Makes a model whose matrices are of 14 types, split over three GGUF files, and what reference.py
+"""Makes a model whose matrices are of 13 types, split over three GGUF files, and what reference.py
 says of its dequantised weights. Writes data/tiny-mixed*; README.md lists them.
 """
 import pathlib
@@ -21,12 +21,12 @@ DEVIATION = 0.06
 MATRICES = {
     'token_embd': ('Q4_K', VOCAB, HIDDEN), 'output': ('Q6_K', VOCAB, HIDDEN),
     'blk.0.attn_q': ('Q2_K', QUERY, HIDDEN), 'blk.0.attn_k': ('Q3_K', KV, HIDDEN),
-    'blk.0.attn_v': ('F16', KV, HIDDEN), 'blk.0.attn_output': ('Q4_K', HIDDEN, QUERY),
-    'blk.0.ffn_gate': ('Q5_K', FFN, HIDDEN), 'blk.0.ffn_up': ('Q6_K', FFN, HIDDEN),
+    'blk.0.attn_v': ('Q8_0', KV, HIDDEN), 'blk.0.attn_output': ('Q4_K', HIDDEN, QUERY),
+    'blk.0.ffn_gate': ('Q5_K', FFN, HIDDEN), 'blk.0.ffn_up': ('Q5_K', FFN, HIDDEN),
     'blk.0.ffn_down': ('IQ4_XS', HIDDEN, FFN),
     'blk.1.attn_q': ('Q4_0', QUERY, HIDDEN), 'blk.1.attn_k': ('Q4_1', KV, HIDDEN),
     'blk.1.attn_v': ('BF16', KV, HIDDEN), 'blk.1.attn_output': ('Q5_0', HIDDEN, QUERY),
-    'blk.1.ffn_gate': ('Q5_1', FFN, HIDDEN), 'blk.1.ffn_up': ('Q8_0', FFN, HIDDEN),
+    'blk.1.ffn_gate': ('Q5_1', FFN, HIDDEN), 'blk.1.ffn_up': ('Q5_1', FFN, HIDDEN),
     'blk.1.ffn_down': ('IQ4_NL', HIDDEN, FFN)}
 NORMS = ['output_norm'] + [f'blk.{i}.{name}_norm' for i in (0, 1) for name in ('attn', 'ffn')]
 
