@@ -42,7 +42,8 @@ const uint STEP_WORDS = KEY_TILES * DIM_TILES * LANES;
 const uint WORDS = STEP_WORDS / (SUBGROUPS * LANES); // of an invocation, keys and values each
 const uint QUERY_ROWS = ROW_TILES * SIDE;            // of a subgroup
 const uint BLOCK = SUBGROUPS / HEADS * QUERY_ROWS;   // queries of a workgroup
-const float LOWEST = -3.402823466e38;
+// Scores that count for nothing, and a maximum before any score: the former vanish beside the latter.
+const float HIDDEN = -3.402823466e38, LOWEST = -1e30;
 
 shared uvec4 kv_shared[2][2][STEP_WORDS]; // [turn][keys, values]
 
@@ -60,9 +61,13 @@ void fetch(uint step_index)
     const uint tile = (prefix ? key0 : key0 - prefix_tokens) / SIDE;
     [[unroll]] for (uint side = 0; side < 2; side++) {
         const uint from = ((2 * kv_head + side) * capacity + tile) * DIM_TILES * LANES;
-        [[unroll]] for (uint i = 0; i < WORDS; i++) {
-            const uint at = from + i * SUBGROUPS * LANES + gl_LocalInvocationIndex;
-            fetched[side][i] = prefix ? prefix_words[at] : own_words[at];
+        const uint at = from + gl_LocalInvocationIndex;
+        if (prefix) {
+            [[unroll]] for (uint i = 0; i < WORDS; i++)
+                fetched[side][i] = prefix_words[at + i * SUBGROUPS * LANES];
+        } else {
+            [[unroll]] for (uint i = 0; i < WORDS; i++)
+                fetched[side][i] = own_words[at + i * SUBGROUPS * LANES];
         }
     }
 }
@@ -102,7 +107,7 @@ void mask(uint key0)
                     const uint key = key0 + j * SIDE + element % SIDE;
                     const bool seen = key <= token && (window == 0u || key + window > token);
                     const float s = scores[i][j][e];
-                    scores[i][j][e] = !seen ? LOWEST : CAPPED != 0u ? cap * tanh(s / cap) : s;
+                    scores[i][j][e] = !seen ? HIDDEN : CAPPED != 0u ? cap * tanh(s / cap) : s;
                 }
             }
         }
@@ -131,8 +136,7 @@ bool soften()
         }
         [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
             [[unroll]] for (uint e = 0; e < 8; e++) {
-                const float above = highest[i][slot_of(e)];
-                scores[i][j][e] = above > LOWEST ? exp2(scores[i][j][e] - above) : 0.0;
+                scores[i][j][e] = exp2(scores[i][j][e] - highest[i][slot_of(e)]);
                 total[i][slot_of(e)] += scores[i][j][e];
             }
         }

@@ -40,15 +40,17 @@ layout(push_constant) uniform Push {
     uint cols, row_words, glu_rows;
 };
 
-#include "matrix/weights.glsl"
-
 shared uvec4 x_shared[2][X_TILES * STEP * LANES];
 shared uvec4 w_shared[2][W_TILES * STEP * LANES];
 
+const uint PANEL_WORDS = STEP * PANEL * LANES / INVOCATIONS; // of an invocation, of a panel's step
+
 uint x_block, w_block;    // of the workgroup
+uint k_now;               // the first tile of k of the step at hand
+uint x_at;                // of this invocation's first word of it
 uint x_first, w_first;    // tiles of the subgroup in the block
 uvec4 x_fetched[X_WORDS]; // of the step that was fetched last
-WEIGHT_WORD w_fetched[W_WORDS];
+uvec4 w_fetched[W_WORDS];
 uvec4 x_next[TILES], w_next[TILES]; // of the next tile of k
 MATRIX_C sums[TILES][TILES];        // [tokens][rows]
 
@@ -70,16 +72,24 @@ uint place_of(uint i)
     return i * INVOCATIONS + gl_LocalInvocationIndex;
 }
 
-void fetch(uint k)
+#include "matrix/weights.glsl"
+
+// The step `ahead` tiles of k after the present one. What lies past the last is fetched like the rest,
+// and never multiplied: operands end with as many spare words (kernels/panel.h).
+void fetch(uint ahead)
 {
-    const uint from = min(k, k_tiles - STEP);
-    [[unroll]] for (uint i = 0; i < X_WORDS; i++) {
-        const uint at = place_of(i), panel = x_block * (X_TILES / PANEL) + at / (STEP * PANEL * LANES);
-        x_fetched[i] =
-            x_words[(panel * k_tiles + from) * PANEL * LANES + at % (STEP * PANEL * LANES)];
-    }
+    [[unroll]] for (uint i = 0; i < X_WORDS; i++)
+        x_fetched[i] = x_words[x_at + ahead * PANEL * LANES +
+                               i / PANEL_WORDS * k_tiles * PANEL * LANES + i % PANEL_WORDS * INVOCATIONS];
     [[unroll]] for (uint i = 0; i < W_WORDS; i++)
-        w_fetched[i] = fetch_weight(w_block, from, place_of(i));
+        w_fetched[i] = fetch_weight(i, ahead);
+}
+
+void advance(uint tiles)
+{
+    k_now += tiles;
+    x_at += tiles * PANEL * LANES;
+    advance_weights(tiles);
 }
 
 void store(uint buffer_index)
@@ -87,7 +97,7 @@ void store(uint buffer_index)
     [[unroll]] for (uint i = 0; i < X_WORDS; i++)
         x_shared[buffer_index][place_of(i)] = x_fetched[i];
     [[unroll]] for (uint i = 0; i < W_WORDS; i++)
-        w_shared[buffer_index][place_of(i)] = weight_word(w_fetched[i]);
+        w_shared[buffer_index][place_of(i)] = w_fetched[i];
 }
 
 uint shared_place(uint tile, uint k)
@@ -123,6 +133,9 @@ void multiply_block()
     [[unroll]] for (uint i = 0; i < TILES; i++)
         [[unroll]] for (uint j = 0; j < TILES; j++)
             sums[i][j] = MATRIX_C(0.0);
+    k_now = 0;
+    x_at = x_block * (X_TILES / PANEL) * k_tiles * PANEL * LANES + gl_LocalInvocationIndex;
+    start_weights();
     fetch(0);
     store(0);
     fetch(STEP);
@@ -132,10 +145,11 @@ void multiply_block()
         [[unroll]] for (uint half_step = 0; half_step < 2; half_step++) {
             multiply(half_step, 1);
             store(1 - half_step);
-            fetch(k + (half_step + 2) * STEP);
+            fetch((half_step + 2) * STEP);
             barrier();
             multiply(1 - half_step, 0);
         }
+        advance(2 * STEP);
     }
 }
 

@@ -1,28 +1,32 @@
 // SPDX-License-Identifier: MIT
-// What a workgroup fetches of the weights' block of a step, and how it becomes words of halves.
-//   WEIGHT_WORD                                  what is fetched for one word
-//   WEIGHT_WORD fetch_weight(block, k, place)    for the word at `place` of the block, from tile k on
-//   uvec4 weight_word(WEIGHT_WORD)
+// How a workgroup fetches the weights' block of a step:
+//   start_weights(), advance_weights(tiles)    as x_at in the includer
+//   uvec4 fetch_weight(i, ahead)               word i of this invocation, `ahead` tiles of k from k_now
 
 #if defined(WEIGHT_PACKED)
 // fp16 in panels; kernels/matrix_weight.c packs them.
 layout(binding = 1) readonly buffer W { uvec4 w_words[]; };
-#define WEIGHT_WORD uvec4
 
-WEIGHT_WORD fetch_weight(uint block, uint k, uint place)
+uint w_at;
+
+void start_weights()
 {
-    const uint panel = block * (W_TILES / PANEL) + place / (STEP * PANEL * LANES);
-    return w_words[(panel * k_tiles + k) * PANEL * LANES + place % (STEP * PANEL * LANES)];
+    w_at = w_block * (W_TILES / PANEL) * k_tiles * PANEL * LANES + gl_LocalInvocationIndex;
 }
 
-uvec4 weight_word(WEIGHT_WORD word)
+void advance_weights(uint tiles)
 {
-    return word;
+    w_at += tiles * PANEL * LANES;
+}
+
+uvec4 fetch_weight(uint i, uint ahead)
+{
+    return w_words[w_at + ahead * PANEL * LANES + i / PANEL_WORDS * k_tiles * PANEL * LANES +
+                   i % PANEL_WORDS * INVOCATIONS];
 }
 #else
 // Rows in the layout of src/kernels/weight.h, decoded on the way into the tile.
 layout(binding = 1) readonly buffer W { uint weight_words[]; };
-#define WEIGHT_WORD uvec4
 #include "common/weights.glsl"
 
 // The row that a row of the tiles is; those past the last one read the last.
@@ -33,10 +37,19 @@ uint row_of(uint tile, uint in_tile)
     return min(row, n_rows - 1u);
 }
 
-WEIGHT_WORD fetch_weight(uint block, uint k, uint place)
+void start_weights()
 {
-    const uint tile = block * W_TILES + place / (STEP * PANEL * LANES) * PANEL + place / LANES % PANEL;
-    const uint k0 = (k + place / (PANEL * LANES) % STEP) * SIDE, first = place % LANES * 8;
+}
+
+void advance_weights(uint tiles)
+{
+}
+
+uvec4 fetch_weight(uint i, uint ahead)
+{
+    const uint place = place_of(i), first = place % LANES * 8;
+    const uint tile = w_block * W_TILES + place / (STEP * PANEL * LANES) * PANEL + place / LANES % PANEL;
+    const uint k = min(k_now + ahead, k_tiles - STEP) + place / (PANEL * LANES) % STEP, k0 = k * SIDE;
 #if MATRIX_SIDE == 16
     // Four neighbours in each of two rows (src/gpu/matrix.c holds the device to it).
     const uint low = element_at(LAYOUT_B, first), high = element_at(LAYOUT_B, first + 4);
@@ -54,10 +67,5 @@ WEIGHT_WORD fetch_weight(uint block, uint k, uint place)
     return uvec4(halves[0] | halves[1] << 16, halves[2] | halves[3] << 16,
                  halves[4] | halves[5] << 16, halves[6] | halves[7] << 16);
 #endif
-}
-
-uvec4 weight_word(WEIGHT_WORD word)
-{
-    return word;
 }
 #endif

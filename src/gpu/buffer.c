@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "gpu/buffer.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -75,6 +76,67 @@ static void release(struct vkh_buffer *buffer)
     free(buffer);
 }
 
+// Drivers clear what they allocate, at some 20 GB/s: buffers of the device that are destroyed are kept,
+// while others live, for the next of the same size.
+static struct vkh_buffer *take_spare(struct vkh_device *device, enum vkh_memory kind, uint64_t size)
+{
+    struct vkh_buffer *found = NULL;
+    pthread_mutex_lock(&device->lock);
+    for (struct vkh_buffer **at = &device->spares; *at && !found; at = &(*at)->next) {
+        if (kind == VKH_MEMORY_DEVICE && (*at)->size == size) {
+            found = *at;
+            *at = found->next;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&device->lock);
+    return found;
+}
+
+static void keep_spare(struct vkh_buffer *buffer)
+{
+    struct vkh_device *device = buffer->device;
+    pthread_mutex_lock(&device->lock);
+    buffer->next = device->spares;
+    device->spares = buffer;
+    pthread_mutex_unlock(&device->lock);
+}
+
+// Whether there were any.
+static bool release_spares(struct vkh_device *device)
+{
+    pthread_mutex_lock(&device->lock);
+    struct vkh_buffer *spare = device->spares;
+    device->spares = NULL;
+    pthread_mutex_unlock(&device->lock);
+    const bool any = spare != NULL;
+    while (spare) {
+        struct vkh_buffer *next = spare->next;
+        release(spare);
+        spare = next;
+    }
+    return any;
+}
+
+static VkResult make(struct vkh_buffer *buffer)
+{
+    struct vkh_device *device = buffer->device;
+    const VkBufferCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+        .size = buffer->size,
+        .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
+                 VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+        .sharingMode = VK_SHARING_MODE_EXCLUSIVE,
+    };
+    VkResult result =
+        device->vk.vkCreateBuffer(device->handle, &info, device->allocator, &buffer->handle);
+    if (result == VK_SUCCESS)
+        result = back_with_memory(buffer);
+    if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY && release_spares(device))
+        result = back_with_memory(buffer);
+    return result;
+}
+
 enum vkh_status vkh_buffer_create(struct vkh_device *device, const char *name, uint64_t size,
                                   enum vkh_memory memory, struct vkh_buffer **out)
 {
@@ -86,23 +148,19 @@ enum vkh_status vkh_buffer_create(struct vkh_device *device, const char *name, u
                         "buffer \"%s\": %llu bytes, the device allocates at most %llu at once",
                         name, (unsigned long long)size,
                         (unsigned long long)device->caps.max_allocation);
-    struct vkh_buffer *buffer = calloc(1, sizeof(*buffer));
+    struct vkh_buffer *buffer = take_spare(device, memory, size);
+    if (buffer) {
+        count(device, memory, size, true);
+        *out = buffer;
+        return VKH_OK;
+    }
+    buffer = calloc(1, sizeof(*buffer));
     if (!buffer)
         return vkh_fail(&device->log, VKH_ERR_MEMORY, "buffer \"%s\": out of host memory", name);
     buffer->device = device;
     buffer->kind = memory;
     buffer->size = size;
-    const VkBufferCreateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
-        .size = size,
-        .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
-                 VK_BUFFER_USAGE_TRANSFER_DST_BIT,
-        .sharingMode = VK_SHARING_MODE_EXCLUSIVE,
-    };
-    VkResult result =
-        device->vk.vkCreateBuffer(device->handle, &info, device->allocator, &buffer->handle);
-    if (result == VK_SUCCESS)
-        result = back_with_memory(buffer);
+    const VkResult result = make(buffer);
     if (result != VK_SUCCESS) {
         release(buffer);
         if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY)
@@ -120,9 +178,16 @@ void vkh_buffer_destroy(struct vkh_buffer **pointer)
 {
     if (!pointer || !*pointer)
         return;
-    count((*pointer)->device, (*pointer)->kind, (*pointer)->size, false);
-    release(*pointer);
+    struct vkh_buffer *buffer = *pointer;
+    struct vkh_device *device = buffer->device;
     *pointer = NULL;
+    count(device, buffer->kind, buffer->size, false);
+    if (buffer->kind == VKH_MEMORY_DEVICE && device->memory_use.device_now > 0)
+        keep_spare(buffer);
+    else
+        release(buffer);
+    if (device->memory_use.device_now == 0)
+        release_spares(device);
 }
 
 uint64_t vkh_buffer_size(const struct vkh_buffer *buffer)

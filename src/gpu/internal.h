@@ -45,9 +45,11 @@ struct vkh_device {
     struct vkh_matrix_layout matrix;
     bool matrix_known; // measured
     struct vkh_memory_use memory_use;
+    struct vkh_buffer *spares; // buffers of the device that nobody uses, while others live
 };
 
 struct vkh_buffer {
+    struct vkh_buffer *next; // of the device's spares
     struct vkh_device *device;
     VkBuffer handle;
     VkDeviceMemory memory;

@@ -151,7 +151,7 @@ static enum vkh_status create_slices(struct packing *p, const char *name, uint64
         struct vkh_weight_slice *slice = &weight->slices[weight->n_slices];
         slice->first = first;
         slice->n = vkh_min_size(fitting, padded - first);
-        status = vkh_buffer_create(p->device, name, slice->n * weight->cols * 2, VKH_MEMORY_DEVICE,
+        status = vkh_buffer_create(p->device, name, vkh_right_bytes(&p->layout, slice->n, weight->cols), VKH_MEMORY_DEVICE,
                                    &slice->buffer);
         if (status == VKH_OK) {
             weight->n_slices++;

@@ -12,8 +12,8 @@
 // Tokens are padded to whole blocks of panels; what the padding holds is nobody's result.
 enum { VKH_PANEL_TILES = 8, VKH_BLOCK_PANELS = 2 };
 
-// Columns come in multiples of this many tiles.
-enum { VKH_PANEL_K_TILES = 4 };
+// Columns come in multiples of this many tiles; a product reads ahead by as many and a step more.
+enum { VKH_PANEL_K_TILES = 4, VKH_PANEL_AHEAD_TILES = 6 };
 
 static inline uint32_t vkh_panel_rows(const struct vkh_matrix_layout *layout)
 {
@@ -26,18 +26,24 @@ static inline uint32_t vkh_block_rows(const struct vkh_matrix_layout *layout)
     return VKH_BLOCK_PANELS * vkh_panel_rows(layout);
 }
 
+// What lies behind an operand, so that reading ahead stays inside.
+static inline uint64_t vkh_panel_spare_bytes(const struct vkh_matrix_layout *layout)
+{
+    return (uint64_t)VKH_PANEL_AHEAD_TILES * VKH_PANEL_TILES * layout->side * layout->side * 2;
+}
+
 // Bytes of a left operand of n_tokens, padded.
 static inline uint64_t vkh_left_bytes(const struct vkh_matrix_layout *layout, uint64_t n_tokens,
                                       uint64_t cols)
 {
-    return vkh_round_up(n_tokens, vkh_block_rows(layout)) * cols * 2;
+    return vkh_round_up(n_tokens, vkh_block_rows(layout)) * cols * 2 + vkh_panel_spare_bytes(layout);
 }
 
 // Bytes of a right operand, a weight of so many rows.
 static inline uint64_t vkh_right_bytes(const struct vkh_matrix_layout *layout, uint64_t rows,
                                        uint64_t cols)
 {
-    return vkh_round_up(rows, vkh_panel_rows(layout)) * cols * 2;
+    return vkh_round_up(rows, vkh_panel_rows(layout)) * cols * 2 + vkh_panel_spare_bytes(layout);
 }
 
 static inline int vkh_panel_takes(const struct vkh_matrix_layout *layout, uint64_t cols)

@@ -38,7 +38,7 @@ static struct operands make_operands(struct gpu_test *test, const struct vkh_mat
     };
     const uint64_t limit =
         type == VKH_F16 || type == VKH_BF16
-            ? s.slice_panels * vkh_right_bytes(layout, vkh_panel_rows(layout), s.cols)
+            ? s.slice_panels * (uint64_t)vkh_panel_rows(layout) * s.cols * 2
             : 0;
     if (vkh_matrix_weight_create(test->device, test->stream, "test", type, s.cols,
                                  head ? parts : parts + 1, head ? 2 : 1, glu, limit,
