@@ -17,6 +17,7 @@ enum { BENCH_NOT_WRITTEN = 0x7fa57fa5 };
 struct bench_roofs {
     json_t *all;       // [{name, tflops}]
     double best;       // operations a second
+    const char *best_name;
     double copy_bytes; // read and written, a second
 };
 
@@ -61,7 +62,7 @@ enum vkh_status bench_time(struct vkh_device *device, struct vkh_stream *stream,
                            void *user, double *seconds);
 
 // The rate of every roof kernel that the device supports, and of copying; gives every row its
-// roof_share of the best.
+// roof_share of the best, whatever tier it ran on.
 enum vkh_status bench_roofs_measure(struct bench *bench);
 
 // Adds a row: `row` with seconds, seconds_least, seconds_most, spread and tflops. Takes `row` over.

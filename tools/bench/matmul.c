@@ -112,10 +112,14 @@ static enum vkh_status measure(struct product *p, const struct product_tier *tie
             bench_measure(bench->device, bench->stream, tier->run, p, bench->args->repeat, &times);
     if (status != VKH_OK)
         return status;
-    json_t *row = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:f}", // one value a key
+    char tile[24] = "";
+    if (tier->describe_tile)
+        tier->describe_tile(p, tile, sizeof(tile));
+    json_t *row = json_pack("{s:s, s:s, s:s, s:s*, s:I, s:I, s:I, s:f}", // one value a key
                             "matrix", p->matrix.name,              //
                             "type", vkh_dtype_info(p->type)->name, //
                             "variant", tier->variant(p)->name,    //
+                            "tile", *tile ? tile : NULL,
                             "m", (json_int_t)p->n_tokens,          //
                             "n", (json_int_t)p->matrix.rows,       //
                             "k", (json_int_t)p->matrix.cols,       //
@@ -136,13 +140,12 @@ static const struct product_tier *choose_tier(struct bench *bench, enum vkh_dtyp
 
 static enum vkh_status time_product(struct product *p, const struct product_tier *tier)
 {
-    enum vkh_status status = VKH_OK;
-    if (tier->takes(&p->matrix)) {
-        status = prepare(p, tier);
-        if (status == VKH_OK)
-            status = measure(p, tier);
-        release(p, tier);
-    }
+    if (p->matrix.epilogue == VKH_EPILOGUE_NLL && !tier->has_head)
+        return VKH_OK;
+    enum vkh_status status = prepare(p, tier);
+    if (status == VKH_OK)
+        status = measure(p, tier);
+    release(p, tier);
     return status;
 }
 

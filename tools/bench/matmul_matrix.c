@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Products on cooperative matrices, with what follows of each in the forward pass.
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,12 +11,6 @@
 #include "kernels/nll_reduce.h"
 #include "kernels/swiglu.h"
 #include "product.h"
-
-static bool takes(const struct matrix *matrix)
-{
-    (void)matrix;
-    return true;
-}
 
 static uint64_t out_bytes(const struct product *p)
 {
@@ -229,6 +224,11 @@ static const struct vkh_variant *variant(const struct product *p)
     return p->tiles.matmul.variant;
 }
 
+static void describe_tile(const struct product *p, char *text, size_t size)
+{
+    snprintf(text, size, "%ux%u", p->tiles.matmul.block_tokens, p->tiles.matmul.block_rows);
+}
+
 static void release(struct product *p)
 {
     vkh_matrix_weight_destroy(&p->tiles.weight);
@@ -237,11 +237,12 @@ static void release(struct product *p)
 
 const struct product_tier product_matrix = {
     .name = "matrix",
-    .takes = takes,
+    .has_head = true,
     .widest = widest,
     .prepare = prepare,
     .run = run,
     .verify = verify,
     .variant = variant,
+    .describe_tile = describe_tile,
     .release = release,
 };

@@ -6,12 +6,6 @@
 #include "base/size.h"
 #include "product.h"
 
-// The head's log-sum-exp is no product by itself here.
-static bool takes(const struct matrix *matrix)
-{
-    return matrix->epilogue != VKH_EPILOGUE_NLL;
-}
-
 static uint64_t widest(const struct product *p)
 {
     return vkh_max_size(p->matrix.rows, p->matrix.cols) * 4 * p->n_tokens;
@@ -81,7 +75,6 @@ static void release(struct product *p)
 
 const struct product_tier product_rows = {
     .name = "rows",
-    .takes = takes,
     .widest = widest,
     .prepare = prepare,
     .run = run,

@@ -39,7 +39,7 @@ struct product {
 
 struct product_tier {
     const char *name;
-    bool (*takes)(const struct matrix *matrix);
+    bool has_head; // as one product with its log-sum-exp
     // Bytes of the larger of operand and result.
     uint64_t (*widest)(const struct product *p);
     // Operands on the device and the kernel, of x and w.
@@ -47,6 +47,8 @@ struct product_tier {
     bench_run_fn *run;
     enum vkh_status (*verify)(struct product *p, double *error);
     const struct vkh_variant *(*variant)(const struct product *p);
+    // Tokens x rows of a workgroup; NULL where the variant's name says it all.
+    void (*describe_tile)(const struct product *p, char *text, size_t size);
     void (*release)(struct product *p);
 };
 
