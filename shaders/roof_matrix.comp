@@ -6,8 +6,8 @@
 #extension GL_EXT_shader_16bit_storage : require
 #extension GL_KHR_cooperative_matrix : require
 #extension GL_KHR_memory_scope_semantics : require
-// The device's rate of fp16 products of cooperative matrices summed in fp32, with every operand in a
-// register: 16 independent sums a subgroup, and a store that never happens but that the compiler
+// The device's rate of fp16 products of cooperative matrices summed in fp32, with every operand in
+// a register: 16 independent sums a subgroup, and a store that never happens but that the compiler
 // must allow for. Define MATRIX_SIDE.
 layout(local_size_x_id = 0) in;
 layout(binding = 0) writeonly buffer Out { float outs[]; };
@@ -32,10 +32,11 @@ void main()
         [[unroll]] for (uint i = 0; i < TILES * TILES; i++)
             sums[i] = coopMatMulAdd(a[i / TILES], b[i % TILES], sums[i]);
     }
+    [[unroll]] for (uint i = 1; i < TILES * TILES; i++)
+        sums[0] += sums[i];
     float all = 0.0;
-    [[unroll]] for (uint i = 0; i < TILES * TILES; i++)
-        for (uint element = 0; element < sums[i].length(); element++)
-            all += sums[i][element];
+    [[unroll]] for (uint element = 0; element < 8; element++) // all of an invocation's
+        all += sums[0][element];
     if (all == 1e30) // more than all rounds can sum up to
         outs[0] = all;
 }

@@ -36,7 +36,8 @@ static inline uint64_t vkh_panel_spare_bytes(const struct vkh_matrix_layout *lay
 static inline uint64_t vkh_left_bytes(const struct vkh_matrix_layout *layout, uint64_t n_tokens,
                                       uint64_t cols)
 {
-    return vkh_round_up(n_tokens, vkh_block_rows(layout)) * cols * 2 + vkh_panel_spare_bytes(layout);
+    return vkh_round_up(n_tokens, vkh_block_rows(layout)) * cols * 2 +
+           vkh_panel_spare_bytes(layout);
 }
 
 // Bytes of a right operand, a weight of so many rows.

@@ -15,8 +15,8 @@
 enum { BENCH_NOT_WRITTEN = 0x7fa57fa5 };
 
 struct bench_roofs {
-    json_t *all;       // [{name, tflops}]
-    double best;       // operations a second
+    json_t *all; // [{name, tflops}]
+    double best; // operations a second
     const char *best_name;
     double copy_bytes; // read and written, a second
 };

@@ -19,7 +19,8 @@ static void pack_panel(const struct vkh_matrix_layout *layout, const float *x, u
         for (uint64_t tile = 0; tile < VKH_PANEL_TILES; tile++, to += size) {
             const float *from = x + (panel * VKH_PANEL_TILES + tile) * side % n * cols + k;
             for (uint32_t place = 0; place < size; place++)
-                to[place] = vkh_to_half(from[elements[place] / side * cols + elements[place] % side]);
+                to[place] =
+                    vkh_to_half(from[elements[place] / side * cols + elements[place] % side]);
         }
     }
 }

@@ -50,9 +50,9 @@ static enum vkh_status upload_weight(struct product *p)
     const uint32_t n_parts = (uint32_t)vkh_div_up(rows, part_rows);
     struct vkh_weight_part *parts = calloc(n_parts, sizeof(*parts));
     uint8_t *all = malloc(held * bytes);
-    enum vkh_status status =
-        parts && all ? VKH_OK
-                     : vkh_fail(&p->bench->log, VKH_ERR_MEMORY, "%s: out of memory", p->matrix.name);
+    enum vkh_status status = parts && all ? VKH_OK
+                                          : vkh_fail(&p->bench->log, VKH_ERR_MEMORY,
+                                                     "%s: out of memory", p->matrix.name);
     for (uint64_t row = 0; row < held && status == VKH_OK; row += DISTINCT_ROWS)
         memcpy(all + row * bytes, p->w, DISTINCT_ROWS * bytes);
     for (uint32_t i = 0; i < n_parts && status == VKH_OK; i++)
@@ -88,8 +88,8 @@ static enum vkh_status prepare(struct product *p)
     enum vkh_status status = bench_buffer_left(bench, "activations", p->x, DISTINCT_ROWS, cols,
                                                p->n_tokens, &p->x_buffer);
     if (status == VKH_OK)
-        status = vkh_buffer_create(bench->device, "outputs", out_bytes(p), VKH_MEMORY_DEVICE,
-                                   &p->out);
+        status =
+            vkh_buffer_create(bench->device, "outputs", out_bytes(p), VKH_MEMORY_DEVICE, &p->out);
     if (status == VKH_OK)
         status = upload_weight(p);
     if (status == VKH_OK)
@@ -156,11 +156,11 @@ static enum vkh_status reduce(struct product *p, float *nll)
         status = vkh_buffer_create(p->bench->device, "NLL", (uint64_t)p->n_tokens * 4,
                                    VKH_MEMORY_DEVICE, &buffer);
     if (status == VKH_OK) {
-        vkh_nll_reduce_record(
-            &kernel, vkh_stream_cmd(p->bench->stream),
-            &(struct vkh_nll_reduce_args){
-                vkh_range_all(p->out), vkh_range_all(p->tiles.targets), vkh_range_all(buffer),
-                p->n_tokens, vkh_matmul_matrix_strips(&p->bench->layout, p->matrix.rows)});
+        vkh_nll_reduce_record(&kernel, vkh_stream_cmd(p->bench->stream),
+                              &(struct vkh_nll_reduce_args){
+                                  vkh_range_all(p->out), vkh_range_all(p->tiles.targets),
+                                  vkh_range_all(buffer), p->n_tokens,
+                                  vkh_matmul_matrix_strips(&p->bench->layout, p->matrix.rows)});
         status = vkh_stream_read(p->bench->stream, nll, vkh_range_all(buffer));
     }
     vkh_buffer_destroy(&buffer);
@@ -187,10 +187,9 @@ static enum vkh_status verify_nll(struct product *p, double *error)
     float *logits = malloc(SAMPLE * n * sizeof(*logits)), *nll = malloc(p->n_tokens * sizeof(*nll));
     for (uint64_t r = 0; r < n; r++)
         rows[r] = r;
-    enum vkh_status status =
-        logits && nll
-            ? product_refer(p, rows, n, logits)
-            : vkh_fail(&p->bench->log, VKH_ERR_MEMORY, "%s: out of memory", p->matrix.name);
+    enum vkh_status status = logits && nll ? product_refer(p, rows, n, logits)
+                                           : vkh_fail(&p->bench->log, VKH_ERR_MEMORY,
+                                                      "%s: out of memory", p->matrix.name);
     if (status == VKH_OK) {
         vkh_cmd_fill(vkh_stream_cmd(p->bench->stream), vkh_range_all(p->out), BENCH_NOT_WRITTEN);
         status = run(p);

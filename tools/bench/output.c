@@ -52,24 +52,24 @@ static json_t *results_object(const struct bench *bench)
              caps->driver_info);
     return json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s*, s:s*, s:I, s:I, s:O, s:s, s:f, s:f, s:I, "
-        "s:O}",                                                                               //
-        "version", VKH_VERSION,                                                               //
-        "command", bench->args->command_name,                                                 //
-        "device", caps->device_name,                                                          //
-        "driver", driver,                                                                     //
-        "clock", caps->timestamp_ns > 0.0 ? "device" : "host",                                //
-        "shape", shape_object(bench->config),                                                 //
-        "weight_type", info.weight_type,                                                      //
-        "tier", bench->layout.side ? "matrix" : "rows",                                       //
-        "kv_type", bench->kv_type,                                                            //
-        "variants", *bench->variants ? bench->variants : NULL,                                //
-        "chunk", (json_int_t)bench->chunk,                                                    //
-        "repeat", (json_int_t)bench->args->repeat,                                            //
-        "roofs", bench->roofs.all,                                                            //
-        "roof", bench->roofs.best_name,                                                       //
-        "roof_tflops", 1e-12 * bench->roofs.best,                                             //
-        "copy_gb_per_second", 1e-9 * bench->roofs.copy_bytes,                                 //
-        "peak_device_bytes", (json_int_t)bench->peak_bytes,                                   //
+        "s:O}",                                                //
+        "version", VKH_VERSION,                                //
+        "command", bench->args->command_name,                  //
+        "device", caps->device_name,                           //
+        "driver", driver,                                      //
+        "clock", caps->timestamp_ns > 0.0 ? "device" : "host", //
+        "shape", shape_object(bench->config),                  //
+        "weight_type", info.weight_type,                       //
+        "tier", bench->layout.side ? "matrix" : "rows",        //
+        "kv_type", bench->kv_type,                             //
+        "variants", *bench->variants ? bench->variants : NULL, //
+        "chunk", (json_int_t)bench->chunk,                     //
+        "repeat", (json_int_t)bench->args->repeat,             //
+        "roofs", bench->roofs.all,                             //
+        "roof", bench->roofs.best_name,                        //
+        "roof_tflops", 1e-12 * bench->roofs.best,              //
+        "copy_gb_per_second", 1e-9 * bench->roofs.copy_bytes,  //
+        "peak_device_bytes", (json_int_t)bench->peak_bytes,    //
         "results", bench->results);
 }
 
