@@ -119,9 +119,10 @@ static enum vkh_status measure(struct product *p, const struct product_tier *tie
                             "matrix", p->matrix.name,                    //
                             "type", vkh_dtype_info(p->type)->name,       //
                             "variant", tier->variant(p)->name,           //
-                            "tile", *tile ? tile : NULL, "m", (json_int_t)p->n_tokens, //
-                            "n", (json_int_t)p->matrix.rows,                           //
-                            "k", (json_int_t)p->matrix.cols,                           //
+                            "tile", *tile ? tile : NULL,                 //
+                            "m", (json_int_t)p->n_tokens,                //
+                            "n", (json_int_t)p->matrix.rows,             //
+                            "k", (json_int_t)p->matrix.cols,             //
                             "error", error);
     return bench_add_row(bench, row, &times.device,
                          2.0 * p->n_tokens * (double)p->matrix.rows * (double)p->matrix.cols);
