@@ -11,9 +11,10 @@
 #extension GL_KHR_shader_subgroup_shuffle : require
 #extension GL_KHR_shader_subgroup_vote : require
 // Causal attention on cooperative matrices with an online softmax. 8 subgroups share the keys of one
-// kv head; each takes ROW_TILES tiles of queries of one head through them, KEY_TILES at a step. Keys and
-// values of the next step travel to registers while the probabilities meet the values, and go to the
-// other half of shared memory. Exponents are to base 2; queries come scaled for it. Define HEAD_DIM.
+// kv head; each takes ROW_TILES tiles of queries of one head through them, KEY_TILES at a step. Keys
+// and values of the next step travel to registers while the probabilities meet the values, and go to
+// the other half of shared memory. Exponents are to base 2; queries come scaled for it. Define
+// HEAD_DIM.
 layout(local_size_x_id = 4) in;
 layout(constant_id = 5) const uint HEADS = 1; // of a workgroup, all of one kv head
 layout(constant_id = 6) const uint CAPPED = 0;
@@ -35,200 +36,189 @@ layout(push_constant) uniform Push {
 // As many rows as the registers hold beside the sums, and keys as fit twice in shared memory.
 const uint ROW_TILES = HEAD_DIM > 128 ? 1 : 2;
 const uint KEY_TILES = HEAD_DIM > 128 ? 1 : HEAD_DIM == 96 ? 4 : 2;
-const uint SUBGROUPS = 8;
+const uint SUBGROUPS = 8, INVOCATIONS = SUBGROUPS * LANES;
 const uint DIM_TILES = HEAD_DIM / SIDE;
 const uint STEP_KEYS = KEY_TILES * SIDE;
 const uint STEP_WORDS = KEY_TILES * DIM_TILES * LANES;
-const uint WORDS = STEP_WORDS / (SUBGROUPS * LANES); // of an invocation, keys and values each
+const uint WORDS = STEP_WORDS / INVOCATIONS; // of an invocation, keys and values each
 const uint QUERY_ROWS = ROW_TILES * SIDE;            // of a subgroup
-const uint BLOCK = SUBGROUPS / HEADS * QUERY_ROWS;   // queries of a workgroup
+// An invocation holds ELEMENTS neighbours of each of SLOTS rows of an accumulator.
+const uint SLOTS = ROW_ELEMENTS == 4 ? 2 : 8, ELEMENTS = 8 / SLOTS;
 // Scores that count for nothing, and a maximum before any score: the former vanish beside the latter.
 const float HIDDEN = -3.402823466e38, LOWEST = -1e30;
 
-shared uvec4 kv_shared[2][2][STEP_WORDS]; // [turn][keys, values]
+shared uvec4 kv_shared[2 * 2 * STEP_WORDS]; // [turn][keys, values]
 
-uint head, kv_head, query0; // of the subgroup; query0 counts in the chunk
-uvec4 fetched[2][WORDS];
+// Keys and values of a step to registers, and from there to shared memory.
+#define FETCH(step_index)                                                                          \
+    {                                                                                              \
+        const uint key_ = (step_index) * STEP_KEYS;                                                \
+        const bool prefix_ = key_ < prefix_tokens;                                                 \
+        const uint capacity_ = prefix_ ? prefix_tiles : own_tiles;                                 \
+        const uint at_ =                                                                           \
+            (2 * kv_head * capacity_ + (prefix_ ? key_ : key_ - prefix_tokens) / SIDE) *           \
+                DIM_TILES * LANES +                                                                \
+            gl_LocalInvocationIndex;                                                               \
+        const uint values_ = capacity_ * DIM_TILES * LANES;                                        \
+        if (prefix_) {                                                                             \
+            [[unroll]] for (uint i_ = 0; i_ < WORDS; i_++) {                                       \
+                fetched[i_] = prefix_words[at_ + i_ * INVOCATIONS];                                \
+                fetched[WORDS + i_] = prefix_words[at_ + values_ + i_ * INVOCATIONS];              \
+            }                                                                                      \
+        } else {                                                                                   \
+            [[unroll]] for (uint i_ = 0; i_ < WORDS; i_++) {                                       \
+                fetched[i_] = own_words[at_ + i_ * INVOCATIONS];                                   \
+                fetched[WORDS + i_] = own_words[at_ + values_ + i_ * INVOCATIONS];                 \
+            }                                                                                      \
+        }                                                                                          \
+    }
+#define STORE(turn)                                                                                \
+    [[unroll]] for (uint i_ = 0; i_ < WORDS; i_++) {                                               \
+        kv_shared[(turn) * 2 * STEP_WORDS + i_ * INVOCATIONS + gl_LocalInvocationIndex] =          \
+            fetched[i_];                                                                           \
+        kv_shared[(turn) * 2 * STEP_WORDS + STEP_WORDS + i_ * INVOCATIONS +                        \
+                  gl_LocalInvocationIndex] = fetched[WORDS + i_];                                  \
+    }
+
+MATRIX_C sums[ROW_TILES][DIM_TILES];
+float highest[ROW_TILES][SLOTS], total[ROW_TILES][SLOTS];
 MATRIX_A queries[ROW_TILES][DIM_TILES];
-MATRIX_C sums[ROW_TILES][DIM_TILES], scores[ROW_TILES][KEY_TILES];
-float highest[ROW_TILES][8], total[ROW_TILES][8], factor[ROW_TILES][8]; // by slot
 
-void fetch(uint step_index)
-{
-    const uint key0 = step_index * STEP_KEYS;
-    const bool prefix = key0 < prefix_tokens;
-    const uint capacity = prefix ? prefix_tiles : own_tiles;
-    const uint tile = (prefix ? key0 : key0 - prefix_tokens) / SIDE;
-    [[unroll]] for (uint side = 0; side < 2; side++) {
-        const uint from = ((2 * kv_head + side) * capacity + tile) * DIM_TILES * LANES;
-        const uint at = from + gl_LocalInvocationIndex;
-        if (prefix) {
-            [[unroll]] for (uint i = 0; i < WORDS; i++)
-                fetched[side][i] = prefix_words[at + i * SUBGROUPS * LANES];
-        } else {
-            [[unroll]] for (uint i = 0; i < WORDS; i++)
-                fetched[side][i] = own_words[at + i * SUBGROUPS * LANES];
-        }
-    }
-}
-
-void store(uint turn)
-{
-    [[unroll]] for (uint side = 0; side < 2; side++)
-        [[unroll]] for (uint i = 0; i < WORDS; i++)
-            kv_shared[turn][side][i * SUBGROUPS * LANES + gl_LocalInvocationIndex] = fetched[side][i];
-}
-
-void score(uint turn)
-{
-    [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
-        [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
-            scores[i][j] = MATRIX_C(0.0);
-        [[unroll]] for (uint d = 0; d < DIM_TILES; d++) {
-            const MATRIX_B key = right_tile(
-                kv_shared[turn][0][(j * DIM_TILES + d) * LANES + gl_SubgroupInvocationID]);
-            [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
-                scores[i][j] = coopMatMulAdd(queries[i][d], key, scores[i][j]);
-        }
-    }
-}
-
-// Caps the scores, and hides keys after the query and before its window.
-void mask(uint key0)
-{
-    const uint first = first_token + query0, last = first + QUERY_ROWS - 1;
-    const bool inside = key0 + STEP_KEYS - 1 <= first && (window == 0u || key0 + window > last);
-    if (CAPPED != 0u || !inside) {
-        [[unroll]] for (uint i = 0; i < ROW_TILES; i++) {
-            [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
-                [[unroll]] for (uint e = 0; e < 8; e++) {
-                    const uint element = element_of(e);
-                    const uint token = first + i * SIDE + element / SIDE;
-                    const uint key = key0 + j * SIDE + element % SIDE;
-                    const bool seen = key <= token && (window == 0u || key + window > token);
-                    const float s = scores[i][j][e];
-                    scores[i][j][e] = !seen ? HIDDEN : CAPPED != 0u ? cap * tanh(s / cap) : s;
-                }
-            }
-        }
-    }
-}
-
-// Scores become probabilities relative to the highest so far; returns whether that grew.
-bool soften()
-{
-    bool grew = false;
-    [[unroll]] for (uint i = 0; i < ROW_TILES; i++) {
-        float most[8];
-        [[unroll]] for (uint e = 0; e < 8; e++)
-            most[e] = highest[i][e];
-        [[unroll]] for (uint j = 0; j < KEY_TILES; j++)
-            [[unroll]] for (uint e = 0; e < 8; e++)
-                most[slot_of(e)] = max(most[slot_of(e)], scores[i][j][e]);
-        [[unroll]] for (uint e = 0; e < 8; e++) {
-            if (slot_of(e) == e) {
-                most[e] = row_max(most[e]);
-                grew = grew || most[e] > highest[i][e];
-                factor[i][e] = exp2(highest[i][e] - most[e]);
-                highest[i][e] = most[e];
-                total[i][e] *= factor[i][e];
-            }
-        }
-        [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
-            [[unroll]] for (uint e = 0; e < 8; e++) {
-                scores[i][j][e] = exp2(scores[i][j][e] - highest[i][slot_of(e)]);
-                total[i][slot_of(e)] += scores[i][j][e];
-            }
-        }
-    }
-    return grew;
-}
-
-void add_values(uint turn)
-{
-    [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
-        MATRIX_A chances[ROW_TILES];
-        [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
-            [[unroll]] for (uint e = 0; e < 8; e++)
-                chances[i][e] = float16_t(scores[i][j][e]);
-        [[unroll]] for (uint d = 0; d < DIM_TILES; d++) {
-            const MATRIX_B value = right_tile(
-                kv_shared[turn][1][(j * DIM_TILES + d) * LANES + gl_SubgroupInvocationID]);
-            [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
-                sums[i][d] = coopMatMulAdd(chances[i], value, sums[i][d]);
-        }
-    }
-}
-
-void start()
-{
-    [[unroll]] for (uint i = 0; i < ROW_TILES; i++) {
-        [[unroll]] for (uint d = 0; d < DIM_TILES; d++) {
-            const uint tile = head * query_tiles + query0 / SIDE + i;
-            queries[i][d] =
-                left_tile(q_words[(tile * DIM_TILES + d) * LANES + gl_SubgroupInvocationID]);
-            sums[i][d] = MATRIX_C(0.0);
-        }
-        [[unroll]] for (uint slot = 0; slot < 8; slot++) {
-            highest[i][slot] = LOWEST;
-            total[i][slot] = 0.0;
-        }
-    }
-}
-
-// As the left operand of the output projection.
-void finish()
-{
-    [[unroll]] for (uint i = 0; i < ROW_TILES; i++) {
-        [[unroll]] for (uint slot = 0; slot < 8; slot++)
-            if (slot_of(slot) == slot)
-                factor[i][slot] = 1.0 / row_sum(total[i][slot]);
-        const uint row_tile = query0 / SIDE + i, k_tiles = n_heads * DIM_TILES;
-        [[unroll]] for (uint d = 0; d < DIM_TILES; d++) {
-            [[unroll]] for (uint e = 0; e < 8; e++)
-                sums[i][d][e] *= factor[i][slot_of(e)];
-            const uint tile = (row_tile / PANEL * k_tiles + head * DIM_TILES + d) * PANEL + row_tile % PANEL;
-            out_words[tile * LANES + gl_SubgroupInvocationID] = left_word(sums[i][d]);
-        }
-    }
-}
-
-void take_step(uint turn, uint step_index, uint end)
-{
-    score(turn);
-    mask(step_index * STEP_KEYS);
-    const bool grew = soften();
-    if (subgroupAny(grew)) {
-        [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
-            [[unroll]] for (uint d = 0; d < DIM_TILES; d++)
-                [[unroll]] for (uint e = 0; e < 8; e++)
-                    sums[i][d][e] *= factor[i][slot_of(e)];
-    }
-    fetch(min(step_index + 1, end - 1));
-    add_values(turn);
-    store(1 - turn);
-    barrier();
-}
-
+// One function, with what lives through all steps outside it: NVIDIA's compiler is short of registers
+// here, and every other arrangement that was tried cost a tenth of the rate or more.
 void main()
 {
+    const uint lane = gl_SubgroupInvocationID, subgroup = gl_SubgroupID;
+    const uint sharing = SUBGROUPS / HEADS; // subgroups of one head
+    const uint head = gl_WorkGroupID.y * HEADS + subgroup / sharing;
+    const uint kv_head = gl_WorkGroupID.y * HEADS / group;
     // The longest blocks first.
-    const uint block = (first_block + gl_NumWorkGroups.x - 1 - gl_WorkGroupID.x) * BLOCK;
-    head = gl_WorkGroupID.y * HEADS + gl_SubgroupID / (SUBGROUPS / HEADS);
-    kv_head = gl_WorkGroupID.y * HEADS / group;
-    query0 = block + gl_SubgroupID % (SUBGROUPS / HEADS) * QUERY_ROWS;
-    const uint last = first_token + min(block + BLOCK, n_tokens) - 1;
-    const uint first = first_token + block;
-    const uint begin = window == 0u || first < window ? 0u : (first - window + 1) / STEP_KEYS;
-    const uint end = last / STEP_KEYS + 1;
-    start();
-    fetch(begin);
-    store(0);
-    barrier();
-    [[dont_unroll]] for (uint step_index = begin; step_index < end; step_index += 2) {
-        take_step(0, step_index, end);
-        if (step_index + 1 < end)
-            take_step(1, step_index + 1, end);
+    const uint block =
+        (first_block + gl_NumWorkGroups.x - 1 - gl_WorkGroupID.x) * sharing * ROW_TILES * SIDE;
+    const uint query0 = block + subgroup % sharing * ROW_TILES * SIDE; // in the chunk
+    const uint token0 = first_token + query0;
+    [[unroll]] for (uint i = 0; i < ROW_TILES; i++) {
+        [[unroll]] for (uint d = 0; d < DIM_TILES; d++) {
+            LEFT_TILE(
+                queries[i][d],
+                q_words[((head * query_tiles + query0 / SIDE + i) * DIM_TILES + d) * LANES + lane])
+            sums[i][d] = MATRIX_C(0.0);
+        }
+        [[unroll]] for (uint h = 0; h < SLOTS; h++) {
+            highest[i][h] = LOWEST;
+            total[i][h] = 0.0;
+        }
     }
-    finish();
+    const uint begin = window == 0u || first_token + block < window
+                           ? 0u
+                           : (first_token + block - window + 1) / STEP_KEYS;
+    const uint end = (first_token + min(block + sharing * ROW_TILES * SIDE, n_tokens) - 1) / STEP_KEYS + 1;
+    uvec4 fetched[2 * WORDS];
+    FETCH(begin)
+    STORE(0)
+    barrier();
+    for (uint pair = begin; pair < end; pair += 2) {
+        [[unroll]] for (uint turn = 0; turn < 2; turn++) {
+            const uint now = pair + turn;
+            const uint at_turn = turn * 2 * STEP_WORDS;
+            const uint other = 1 - turn;
+            if (now >= end)
+                break;
+            MATRIX_C scores[ROW_TILES][KEY_TILES];
+            [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
+                [[unroll]] for (uint j = 0; j < KEY_TILES; j++)
+                    scores[i][j] = MATRIX_C(0.0);
+            [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
+                [[unroll]] for (uint d = 0; d < DIM_TILES; d++) {
+                    MATRIX_B key_tile;
+                    const uvec4 word = kv_shared[at_turn + (j * DIM_TILES + d) * LANES + lane];
+                    RIGHT_TILE(key_tile, word)
+                    [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
+                        scores[i][j] = coopMatMulAdd(queries[i][d], key_tile, scores[i][j]);
+                }
+            }
+            // Keys after the query and before its window count for nothing.
+            if (CAPPED != 0u || (now + 1) * STEP_KEYS > token0 ||
+                window != 0u && now * STEP_KEYS + window <= token0 + QUERY_ROWS - 1) {
+                [[unroll]] for (uint i = 0; i < ROW_TILES; i++) {
+                    [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
+                        [[unroll]] for (uint e = 0; e < 8; e++) {
+                            const uint token = token0 + i * SIDE + element_of(e) / SIDE;
+                            const uint key = now * STEP_KEYS + j * SIDE + element_of(e) % SIDE;
+                            const bool seen = key <= token && (window == 0u || key + window > token);
+                            const float s = scores[i][j][e];
+                            scores[i][j][e] = !seen ? HIDDEN : CAPPED != 0u ? cap * tanh(s / cap) : s;
+                        }
+                    }
+                }
+            }
+            float factor[ROW_TILES][SLOTS];
+            bool grew = false;
+            [[unroll]] for (uint i = 0; i < ROW_TILES; i++) {
+                [[unroll]] for (uint h = 0; h < SLOTS; h++) {
+                    float most = highest[i][h];
+                    [[unroll]] for (uint j = 0; j < KEY_TILES; j++)
+                        [[unroll]] for (uint e = 0; e < ELEMENTS; e++)
+                            most = max(most, scores[i][j][h * ELEMENTS + e]);
+                    most = row_max(most);
+                    factor[i][h] = exp2(highest[i][h] - most);
+                    grew = grew || most > highest[i][h];
+                    highest[i][h] = most;
+                }
+            }
+            [[unroll]] for (uint i = 0; i < ROW_TILES; i++) {
+                [[unroll]] for (uint h = 0; h < SLOTS; h++) {
+                    float sum = 0.0;
+                    [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
+                        [[unroll]] for (uint e = 0; e < ELEMENTS; e++) {
+                            const float chance = exp2(scores[i][j][h * ELEMENTS + e] - highest[i][h]);
+                            scores[i][j][h * ELEMENTS + e] = chance;
+                            sum += chance;
+                        }
+                    }
+                    total[i][h] = total[i][h] * factor[i][h] + sum;
+                }
+            }
+            if (subgroupAny(grew)) {
+                [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
+                    [[unroll]] for (uint d = 0; d < DIM_TILES; d++)
+                        [[unroll]] for (uint e = 0; e < 8; e++)
+                            sums[i][d][e] *= factor[i][e / ELEMENTS];
+            }
+            MATRIX_A chances[ROW_TILES][KEY_TILES];
+            [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
+                [[unroll]] for (uint j = 0; j < KEY_TILES; j++)
+                    [[unroll]] for (uint e = 0; e < 8; e++)
+                        chances[i][j][e] = float16_t(scores[i][j][e]);
+            FETCH(min(now + 1, end - 1))
+            [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
+                [[unroll]] for (uint d = 0; d < DIM_TILES; d++) {
+                    MATRIX_B value_tile;
+                    const uvec4 word =
+                        kv_shared[at_turn + STEP_WORDS + (j * DIM_TILES + d) * LANES + lane];
+                    RIGHT_TILE(value_tile, word)
+                    [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
+                        sums[i][d] = coopMatMulAdd(chances[i][j], value_tile, sums[i][d]);
+                }
+            }
+            STORE(other)
+            barrier();
+        }
+    }
+    // As the left operand of the output projection.
+    [[unroll]] for (uint i = 0; i < ROW_TILES; i++) {
+        [[unroll]] for (uint h = 0; h < SLOTS; h++) {
+            float sum = total[i][h];
+            sum = row_sum(sum);
+            total[i][h] = 1.0 / sum;
+        }
+        const uint row_tile = query0 / SIDE + i, k_tiles = n_heads * DIM_TILES;
+        [[unroll]] for (uint d = 0; d < DIM_TILES; d++) {
+            MATRIX_C result;
+            [[unroll]] for (uint e = 0; e < 8; e++)
+                result[e] = sums[i][d][e] * total[i][e / ELEMENTS];
+            out_words[((row_tile / PANEL * k_tiles + head * DIM_TILES + d) * PANEL +
+                       row_tile % PANEL) * LANES + lane] = left_word(result);
+        }
+    }
 }

@@ -119,9 +119,9 @@ void multiply(uint buffer_index, uint k)
     MATRIX_A x[TILES];
     MATRIX_B w[TILES];
     [[unroll]] for (uint i = 0; i < TILES; i++)
-        x[i] = left_tile(x_next[i]);
+        LEFT_TILE(x[i], x_next[i])
     [[unroll]] for (uint i = 0; i < TILES; i++)
-        w[i] = right_tile(w_next[i]);
+        RIGHT_TILE(w[i], w_next[i])
     read_fragments(buffer_index, k);
     [[unroll]] for (uint i = 0; i < TILES; i++)
         [[unroll]] for (uint j = 0; j < TILES; j++)

@@ -39,29 +39,28 @@ uint slot_of(uint i)
     return i & ROW_ELEMENTS;
 }
 
-// The middle words of a left operand change places: so NVIDIA's instructions want them.
-MATRIX_A left_tile(uvec4 word)
-{
-    MATRIX_A m;
-    const uvec4 pairs = word.xzyw;
-    [[unroll]] for (uint i = 0; i < 4; i++) {
-        const f16vec2 pair = unpackFloat2x16(pairs[i]);
-        m[2 * i] = pair.x;
-        m[2 * i + 1] = pair.y;
+// A word's halves as a fragment: macros, as a fragment that a function returns is copied (NVIDIA). The
+// middle words of a left operand change places: so NVIDIA's instructions want them.
+#define PAIR_TO_TILE(m, at, bits)                                                                  \
+    pair_ = unpackFloat2x16(bits);                                                                 \
+    m[at] = pair_.x;                                                                               \
+    m[(at) + 1] = pair_.y;
+#define LEFT_TILE(m, word)                                                                         \
+    {                                                                                              \
+        f16vec2 pair_;                                                                             \
+        PAIR_TO_TILE(m, 0, (word).x)                                                               \
+        PAIR_TO_TILE(m, 4, (word).y)                                                               \
+        PAIR_TO_TILE(m, 2, (word).z)                                                               \
+        PAIR_TO_TILE(m, 6, (word).w)                                                               \
     }
-    return m;
-}
-
-MATRIX_B right_tile(uvec4 word)
-{
-    MATRIX_B m;
-    [[unroll]] for (uint i = 0; i < 4; i++) {
-        const f16vec2 pair = unpackFloat2x16(word[i]);
-        m[2 * i] = pair.x;
-        m[2 * i + 1] = pair.y;
+#define RIGHT_TILE(m, word)                                                                        \
+    {                                                                                              \
+        f16vec2 pair_;                                                                             \
+        PAIR_TO_TILE(m, 0, (word).x)                                                               \
+        PAIR_TO_TILE(m, 2, (word).y)                                                               \
+        PAIR_TO_TILE(m, 4, (word).z)                                                               \
+        PAIR_TO_TILE(m, 6, (word).w)                                                               \
     }
-    return m;
-}
 
 uint half_pair(float low, float high)
 {

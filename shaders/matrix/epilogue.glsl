@@ -18,24 +18,59 @@ uvec2 origin_of(uint i, uint j)
     return uvec2(x_block * X_TILES + x_first + i, w_block * W_TILES + w_first + j) * SIDE;
 }
 
+bool is_inside(uvec2 at)
+{
+    return at.x < n_tokens && at.y < n_rows;
+}
+
+uint place_in_rows(uvec2 at)
+{
+    return at.x * out_stride + first_row + at.y;
+}
+
+// The place of element e of tile (i, j): token and row of the bound matrix.
+uvec2 place_of_sum(uint i, uint j, uint e)
+{
+    const uint element = element_of(e);
+    return origin_of(i, j) + uvec2(element / SIDE, element % SIDE);
+}
+
+// All of a row of tiles at once, before anything is written: the loads then overlap.
+void add_what_is_there(uint i)
+{
+    [[unroll]] for (uint j = 0; j < TILES; j++) {
+        [[unroll]] for (uint e = 0; e < 8; e += 2) {
+            const uvec2 a = place_of_sum(i, j, e), b = place_of_sum(i, j, e + 1);
+            vec2 there = vec2(0);
+            if (PAIRS != 0u && is_inside(b)) {
+                there = out_pairs[place_in_rows(a) / 2];
+            } else {
+                if (is_inside(a))
+                    there.x = outs[place_in_rows(a)];
+                if (is_inside(b))
+                    there.y = outs[place_in_rows(b)];
+            }
+            sums[i][j][e] += there.x;
+            sums[i][j][e + 1] += there.y;
+        }
+    }
+}
+
 void write_rows()
 {
     [[unroll]] for (uint i = 0; i < TILES; i++) {
+        if (accumulate != 0u)
+            add_what_is_there(i);
         [[unroll]] for (uint j = 0; j < TILES; j++) {
             [[unroll]] for (uint e = 0; e < 8; e += 2) {
-                const uint first = element_of(e), second = element_of(e + 1);
-                const uvec2 a = origin_of(i, j) + uvec2(first / SIDE, first % SIDE);
-                const uvec2 b = origin_of(i, j) + uvec2(second / SIDE, second % SIDE);
-                const uint at = a.x * out_stride + first_row + a.y;
-                const uint next = b.x * out_stride + first_row + b.y;
-                const vec2 pair = vec2(sums[i][j][e], sums[i][j][e + 1]);
-                if (PAIRS != 0u && a.x < n_tokens && b.y < n_rows) {
-                    out_pairs[at / 2] = accumulate != 0u ? out_pairs[at / 2] + pair : pair;
+                const uvec2 a = place_of_sum(i, j, e), b = place_of_sum(i, j, e + 1);
+                if (PAIRS != 0u && is_inside(b)) {
+                    out_pairs[place_in_rows(a) / 2] = vec2(sums[i][j][e], sums[i][j][e + 1]);
                 } else {
-                    if (a.x < n_tokens && a.y < n_rows)
-                        outs[at] = accumulate != 0u ? outs[at] + pair.x : pair.x;
-                    if (b.x < n_tokens && b.y < n_rows)
-                        outs[next] = accumulate != 0u ? outs[next] + pair.y : pair.y;
+                    if (is_inside(a))
+                        outs[place_in_rows(a)] = sums[i][j][e];
+                    if (is_inside(b))
+                        outs[place_in_rows(b)] = sums[i][j][e + 1];
                 }
             }
         }

@@ -111,7 +111,7 @@ static void describe(const struct order natural[3], uint32_t n_bits,
     const struct order b = renumbered(&natural[1], n_bits, number, true, false);
     const struct order b_out = renumbered(&natural[1], n_bits, number, true, true);
     const struct order v = renumbered(&natural[1], n_bits, number, false, true);
-    // left_tile() in shaders/common/matrix.glsl exchanges the middle words back.
+    // LEFT_TILE in shaders/common/matrix.glsl exchanges the middle words back.
     const uint32_t second = a.bit[1];
     a.bit[1] = a.bit[2];
     a.bit[2] = second;
