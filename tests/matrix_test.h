@@ -18,30 +18,6 @@ static inline struct vkh_matrix_layout matrix_test_layout(struct gpu_test *test)
     return layout;
 }
 
-static inline uint32_t matrix_test_element(uint32_t order, uint32_t place)
-{
-    uint32_t element = 0;
-    for (uint32_t bit = 0; bit < 8; bit++)
-        element |= (place >> bit & 1) << (order >> 4 * bit & 15);
-    return element;
-}
-
-// Where the half of (token, k) lies in a left operand.
-static inline uint64_t matrix_test_left(const struct vkh_matrix_layout *layout, uint64_t cols,
-                                        uint64_t token, uint64_t k)
-{
-    const uint32_t side = layout->side, n = side * side;
-    const uint64_t tile = token / side, k_tile = k / side;
-    const uint32_t element = (uint32_t)(token % side * side + k % side);
-    uint32_t place = 0;
-    while (matrix_test_element(layout->a, place) != element)
-        place++;
-    return ((tile / VKH_PANEL_TILES * (cols / side) + k_tile) * VKH_PANEL_TILES +
-            tile % VKH_PANEL_TILES) *
-               n +
-           place;
-}
-
 // x as a left operand on the device, NaN in the padding; x itself is rounded to halves.
 static inline struct vkh_buffer *matrix_test_pack(struct gpu_test *test,
                                                   const struct vkh_matrix_layout *layout, float *x,
@@ -52,7 +28,7 @@ static inline struct vkh_buffer *matrix_test_pack(struct gpu_test *test,
     memset(halves, 0xff, bytes);
     for (uint64_t i = 0; i < n_tokens * cols; i++) {
         const uint16_t half = vkh_to_half(x[i]);
-        halves[matrix_test_left(layout, cols, i / cols, i % cols)] = half;
+        halves[vkh_left_place(layout, cols, i / cols, i % cols)] = half;
         x[i] = vkh_from_half(half);
     }
     struct vkh_buffer *buffer = gpu_test_buffer(test, halves, bytes);
@@ -69,7 +45,7 @@ static inline float *matrix_test_unpack(struct gpu_test *test,
     uint16_t *halves = gpu_test_read(test, buffer);
     float *x = malloc(n_tokens * cols * sizeof(*x));
     for (uint64_t i = 0; i < n_tokens * cols; i++)
-        x[i] = vkh_from_half(halves[matrix_test_left(layout, cols, i / cols, i % cols)]);
+        x[i] = vkh_from_half(halves[vkh_left_place(layout, cols, i / cols, i % cols)]);
     free(halves);
     return x;
 }

@@ -36,7 +36,8 @@ static inline uint64_t vkh_panel_spare_bytes(const struct vkh_matrix_layout *lay
 static inline uint64_t vkh_left_bytes(const struct vkh_matrix_layout *layout, uint64_t n_tokens,
                                       uint64_t cols)
 {
-    return vkh_round_up(n_tokens, vkh_block_rows(layout)) * cols * 2 + vkh_panel_spare_bytes(layout);
+    return vkh_round_up(n_tokens, vkh_block_rows(layout)) * cols * 2 +
+           vkh_panel_spare_bytes(layout);
 }
 
 // Bytes of a right operand, a weight of so many rows.
@@ -44,6 +45,31 @@ static inline uint64_t vkh_right_bytes(const struct vkh_matrix_layout *layout, u
                                        uint64_t cols)
 {
     return vkh_round_up(rows, vkh_panel_rows(layout)) * cols * 2 + vkh_panel_spare_bytes(layout);
+}
+
+// row * side + column of what lies at `place` of a tile, by one of the layout's orders.
+static inline uint32_t vkh_tile_element(uint32_t order, uint32_t place)
+{
+    uint32_t element = 0;
+    for (uint32_t bit = 0; bit < 8; bit++)
+        element |= (place >> bit & 1) << (order >> 4 * bit & 15);
+    return element;
+}
+
+// Where the half of (token, k) lies in a left operand. For samples: it searches a tile.
+static inline uint64_t vkh_left_place(const struct vkh_matrix_layout *layout, uint64_t cols,
+                                      uint64_t token, uint64_t k)
+{
+    const uint32_t side = layout->side, n = side * side;
+    const uint64_t tile = token / side, k_tile = k / side;
+    const uint32_t element = (uint32_t)(token % side * side + k % side);
+    uint32_t place = 0;
+    while (vkh_tile_element(layout->a, place) != element)
+        place++;
+    return ((tile / VKH_PANEL_TILES * (cols / side) + k_tile) * VKH_PANEL_TILES +
+            tile % VKH_PANEL_TILES) *
+               n +
+           place;
 }
 
 static inline int vkh_panel_takes(const struct vkh_matrix_layout *layout, uint64_t cols)

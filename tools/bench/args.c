@@ -53,7 +53,7 @@ static const struct argp_option options[] = {
 
 static const char doc[] =
     "How fast a Vulkan device is, and which share of its own roof the kernels reach: the forward "
-    "pass with its NLL, the matrix products of a layer, causal attention, or the whole published "
+    "pass with its NLL, its matrix products, causal attention, or the whole published "
     "table (7 lengths, 3 methods).\v"
     "Example:\n"
     "  vkhrope-bench forward --shape llama3-8b --lengths 8192,49152 --kv-type f16\n\n"

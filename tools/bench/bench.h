@@ -7,12 +7,17 @@
 
 #include "args.h"
 #include "gpu/device.h"
+#include "gpu/matrix.h"
 #include "gpu/stream.h"
 #include "model/config.h"
 
+// What outputs are filled with before: not a number, as fp32 and as two halves.
+enum { BENCH_NOT_WRITTEN = 0x7fa57fa5 };
+
 struct bench_roofs {
-    json_t *all;       // [{name, tflops}]
-    double best;       // operations a second
+    json_t *all; // [{name, tflops}]
+    double best; // operations a second
+    const char *best_name;
     double copy_bytes; // read and written, a second
 };
 
@@ -24,6 +29,8 @@ struct bench {
     struct vkh_stream *stream;
     struct vkh_model *model;         // random or from a file
     const struct vkh_config *config; // of the model
+    // Of the cooperative matrices that the forward pass runs on; side 0: it runs on rows of fp32.
+    struct vkh_matrix_layout layout;
     struct bench_roofs roofs;
     char variants[256];  // of the forward pass, empty when none was made
     const char *kv_type; // NULL when no keys are kept
@@ -55,7 +62,7 @@ enum vkh_status bench_time(struct vkh_device *device, struct vkh_stream *stream,
                            void *user, double *seconds);
 
 // The rate of every roof kernel that the device supports, and of copying; gives every row its
-// roof_share of the best.
+// roof_share of the best, whatever tier it ran on.
 enum vkh_status bench_roofs_measure(struct bench *bench);
 
 // Adds a row: `row` with seconds, seconds_least, seconds_most, spread and tflops. Takes `row` over.
@@ -71,6 +78,15 @@ enum vkh_status bench_compare(struct bench *bench, const char *what, const float
 enum vkh_status bench_buffer_repeat(struct bench *bench, const char *name, const void *block,
                                     uint64_t bytes, uint64_t n, uint64_t rows,
                                     struct vkh_buffer **buffer);
+
+// The same of a left operand (kernels/panel.h) of n_tokens rows: row r is row r % n of `x` as
+// halves, [n][cols]. n is a multiple of the layout's side.
+enum vkh_status bench_buffer_left(struct bench *bench, const char *name, const float *x, uint64_t n,
+                                  uint64_t cols, uint64_t n_tokens, struct vkh_buffer **buffer);
+
+// Columns [first, first + n) of a token of a left operand; both are multiples of the layout's side.
+enum vkh_status bench_read_left(struct bench *bench, const struct vkh_buffer *buffer, uint64_t cols,
+                                uint64_t token, uint64_t first, uint64_t n, float *to);
 
 enum vkh_status bench_matmul(struct bench *bench);
 enum vkh_status bench_attention(struct bench *bench);

@@ -51,22 +51,25 @@ static json_t *results_object(const struct bench *bench)
     snprintf(driver, sizeof(driver), "%s%s%s", caps->driver_name, *caps->driver_info ? " " : "",
              caps->driver_info);
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s*, s:s*, s:I, s:I, s:O, s:f, s:f, s:I, s:O}", //
-        "version", VKH_VERSION,                                                               //
-        "command", bench->args->command_name,                                                 //
-        "device", caps->device_name,                                                          //
-        "driver", driver,                                                                     //
-        "clock", caps->timestamp_ns > 0.0 ? "device" : "host",                                //
-        "shape", shape_object(bench->config),                                                 //
-        "weight_type", info.weight_type,                                                      //
-        "kv_type", bench->kv_type,                                                            //
-        "variants", *bench->variants ? bench->variants : NULL,                                //
-        "chunk", (json_int_t)bench->chunk,                                                    //
-        "repeat", (json_int_t)bench->args->repeat,                                            //
-        "roofs", bench->roofs.all,                                                            //
-        "roof_tflops", 1e-12 * bench->roofs.best,                                             //
-        "copy_gb_per_second", 1e-9 * bench->roofs.copy_bytes,                                 //
-        "peak_device_bytes", (json_int_t)bench->peak_bytes,                                   //
+        "{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s*, s:s*, s:I, s:I, s:O, s:s, s:f, s:f, s:I, "
+        "s:O}",                                                //
+        "version", VKH_VERSION,                                //
+        "command", bench->args->command_name,                  //
+        "device", caps->device_name,                           //
+        "driver", driver,                                      //
+        "clock", caps->timestamp_ns > 0.0 ? "device" : "host", //
+        "shape", shape_object(bench->config),                  //
+        "weight_type", info.weight_type,                       //
+        "tier", bench->layout.side ? "matrix" : "rows",        //
+        "kv_type", bench->kv_type,                             //
+        "variants", *bench->variants ? bench->variants : NULL, //
+        "chunk", (json_int_t)bench->chunk,                     //
+        "repeat", (json_int_t)bench->args->repeat,             //
+        "roofs", bench->roofs.all,                             //
+        "roof", bench->roofs.best_name,                        //
+        "roof_tflops", 1e-12 * bench->roofs.best,              //
+        "copy_gb_per_second", 1e-9 * bench->roofs.copy_bytes,  //
+        "peak_device_bytes", (json_int_t)bench->peak_bytes,    //
         "results", bench->results);
 }
 
@@ -93,6 +96,7 @@ static const struct column columns[] = {
     {"matrix", "matrix", 1, -12, -1},
     {"type", "type", 1, -5, -1},
     {"variant", "variant", 1, -10, -1},
+    {"tile", "tile", 1, -8, -1},
     {"m", "m", 1, 7, -1},
     {"n", "n", 1, 7, -1},
     {"k", "k", 1, 7, -1},
@@ -150,13 +154,19 @@ static void write_table(const struct bench *bench)
     json_array_foreach(bench->roofs.all, i, roof)
         printf(" %s %.3f TFLOP/s,", json_string_value(json_object_get(roof, "name")),
                json_real_value(json_object_get(roof, "tflops")));
-    printf(" copy %.1f GB/s\n", 1e-9 * bench->roofs.copy_bytes);
+    printf(" copy %.1f GB/s; shares are of %s\n", 1e-9 * bench->roofs.copy_bytes,
+           bench->roofs.best_name);
     printf("model    ");
     tool_print(info.name);
     printf(", %s weights", info.weight_type);
     if (bench->kv_type)
         printf(", %s keys and values, chunks of %u", bench->kv_type, bench->chunk);
     printf("\nmemory   %s of the device at the peak\n", tool_bytes(bench->peak_bytes).text);
+    const uint32_t side = bench->layout.side;
+    if (side)
+        printf("tier     matrix: cooperative matrices of %ux%u\n", side, side);
+    else
+        printf("tier     rows: fp32\n");
     if (*bench->variants)
         printf("kernels  %s\n", bench->variants);
     print_rows(bench->results);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // vkhrope-bench: how fast the kernels and the whole job run, beside what the device can do.
 #include "bench.h"
+#include "graph/graph.h"
 #include "model/model.h"
 #include "model/shape.h"
 
@@ -29,6 +30,10 @@ static enum vkh_status run(struct bench *bench)
         status = tool_open_device(bench->tool, bench->args->device, &bench->device);
     if (status == VKH_OK)
         status = vkh_stream_create(bench->device, &bench->stream);
+    if (status == VKH_OK)
+        bench->layout = vkh_graph_plan(bench->device, bench->model,
+                                       &(struct vkh_graph_wish){.kv = bench->args->kv_type})
+                            .layout;
     if (status == VKH_OK)
         status = commands[bench->args->command](bench);
     if (status == VKH_OK) {

@@ -95,6 +95,7 @@ static enum vkh_status open_job(struct job *job)
         status = vkh_stream_create(bench->device, &job->stream);
     if (status != VKH_OK)
         return status;
+    bench->layout = job->plan.layout;
     bench->chunk = job->plan.chunk;
     bench->kv_type = job->plan.kv.half ? "F16" : "F32";
     snprintf(bench->variants, sizeof(bench->variants), "%s", vkh_graph_variants(job->graph));
