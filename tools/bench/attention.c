@@ -153,7 +153,7 @@ static enum vkh_status rotate(struct causal *c)
                                                .q = vkh_range_all(c->queries),
                                                .query_scale = vkh_attention_matrix_query_scale(a)});
         else
-            vkh_rope_record(&rope, cmd, &args);
+            vkh_rope_kv_record(&rope, cmd, &args);
     }
     return status;
 }
