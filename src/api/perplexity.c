@@ -94,7 +94,7 @@ static enum vkh_status describe(const struct evaluation *e, struct owned_results
              caps->driver_info);
     r->model = copy(arena, info.name);
     r->architecture = copy(arena, info.architecture);
-    r->weight_type = info.weight_type;
+    r->weight_type = copy(arena, info.weight_type);
     r->device = copy(arena, caps->device_name);
     r->driver = copy(arena, driver);
     r->variants = copy(arena, vkh_graph_variants(e->graph));
@@ -110,8 +110,8 @@ static enum vkh_status describe(const struct evaluation *e, struct owned_results
     r->n_sweeps = e->eval.n_sweeps;
     r->sweeps = e->eval.sweeps;
     r->device_tokens = e->eval.device_tokens;
-    if (!r->model || !r->architecture || !r->device || !r->driver || !r->variants ||
-        !r->own_scaling)
+    if (!r->model || !r->architecture || !r->weight_type || !r->device || !r->driver ||
+        !r->variants || !r->own_scaling)
         return vkh_fail(e->log, VKH_ERR_MEMORY, "results: out of host memory");
     return VKH_OK;
 }

@@ -73,11 +73,18 @@ static VkResult back_with_memory(struct vkh_buffer *buffer)
     return result;
 }
 
-static void release(struct vkh_buffer *buffer)
+static void unmake(struct vkh_buffer *buffer)
 {
     struct vkh_device *device = buffer->device;
     device->vk.vkDestroyBuffer(device->handle, buffer->handle, device->allocator);
     device->vk.vkFreeMemory(device->handle, buffer->memory, device->allocator);
+    buffer->handle = VK_NULL_HANDLE;
+    buffer->memory = VK_NULL_HANDLE;
+}
+
+static void release(struct vkh_buffer *buffer)
+{
+    unmake(buffer);
     free(buffer);
 }
 
@@ -137,8 +144,10 @@ static VkResult make(struct vkh_buffer *buffer)
         device->vk.vkCreateBuffer(device->handle, &info, device->allocator, &buffer->handle);
     if (result == VK_SUCCESS)
         result = back_with_memory(buffer);
+    if (result != VK_SUCCESS)
+        unmake(buffer);
     if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY && release_spares(device))
-        result = back_with_memory(buffer);
+        return make(buffer);
     return result;
 }
 
