@@ -10,11 +10,11 @@
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 #extension GL_KHR_shader_subgroup_vote : require
-// Causal attention on cooperative matrices with an online softmax. 8 subgroups share the keys of one
-// kv head; each takes ROW_TILES tiles of queries of one head through them, KEY_TILES at a step. Keys
-// and values of the next step travel to registers while the probabilities meet the values, and go to
-// the other half of shared memory. Exponents are to base 2; queries come scaled for it. Define
-// HEAD_DIM.
+// Causal attention on cooperative matrices with an online softmax. 8 subgroups share the keys of
+// one kv head; each takes ROW_TILES tiles of queries of one head through them, KEY_TILES at a step.
+// Keys and values of the next step travel to registers while the probabilities meet the values, and
+// go to the other half of shared memory. Exponents are to base 2; queries come scaled for it.
+// Define HEAD_DIM.
 layout(local_size_x_id = 4) in;
 layout(constant_id = 5) const uint HEADS = 1; // of a workgroup, all of one kv head
 layout(constant_id = 6) const uint CAPPED = 0;
@@ -44,7 +44,7 @@ const uint WORDS = STEP_WORDS / INVOCATIONS; // of an invocation, keys and value
 const uint QUERY_ROWS = ROW_TILES * SIDE;            // of a subgroup
 // An invocation holds ELEMENTS neighbours of each of SLOTS rows of an accumulator.
 const uint SLOTS = ROW_ELEMENTS == 4 ? 2 : 8, ELEMENTS = 8 / SLOTS;
-// Scores that count for nothing, and a maximum before any score: the former vanish beside the latter.
+// Scores that count for nothing, and a maximum before any score, beside which those vanish.
 const float HIDDEN = -3.402823466e38, LOWEST = -1e30;
 
 shared uvec4 kv_shared[2 * 2 * STEP_WORDS]; // [turn][keys, values]
@@ -84,8 +84,8 @@ MATRIX_C sums[ROW_TILES][DIM_TILES];
 float highest[ROW_TILES][SLOTS], total[ROW_TILES][SLOTS];
 MATRIX_A queries[ROW_TILES][DIM_TILES];
 
-// One function, with what lives through all steps outside it: NVIDIA's compiler is short of registers
-// here, and every other arrangement that was tried cost a tenth of the rate or more.
+// One function, with what lives through all steps outside it: NVIDIA's compiler is short of
+// registers here, and every other arrangement that was tried cost a tenth of the rate or more.
 void main()
 {
     const uint lane = gl_SubgroupInvocationID, subgroup = gl_SubgroupID;
@@ -112,7 +112,8 @@ void main()
     const uint begin = window == 0u || first_token + block < window
                            ? 0u
                            : (first_token + block - window + 1) / STEP_KEYS;
-    const uint end = (first_token + min(block + sharing * ROW_TILES * SIDE, n_tokens) - 1) / STEP_KEYS + 1;
+    const uint end =
+        (first_token + min(block + sharing * ROW_TILES * SIDE, n_tokens) - 1) / STEP_KEYS + 1;
     uvec4 fetched[2 * WORDS];
     FETCH(begin)
     STORE(0)
@@ -145,9 +146,12 @@ void main()
                         [[unroll]] for (uint e = 0; e < 8; e++) {
                             const uint token = token0 + i * SIDE + element_of(e) / SIDE;
                             const uint key = now * STEP_KEYS + j * SIDE + element_of(e) % SIDE;
-                            const bool seen = key <= token && (window == 0u || key + window > token);
+                            const bool seen =
+                                key <= token && (window == 0u || key + window > token);
                             const float s = scores[i][j][e];
-                            scores[i][j][e] = !seen ? HIDDEN : CAPPED != 0u ? cap * tanh(s / cap) : s;
+                            scores[i][j][e] = !seen          ? HIDDEN
+                                              : CAPPED != 0u ? cap * tanh(s / cap)
+                                                             : s;
                         }
                     }
                 }
@@ -171,7 +175,8 @@ void main()
                     float sum = 0.0;
                     [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
                         [[unroll]] for (uint e = 0; e < ELEMENTS; e++) {
-                            const float chance = exp2(scores[i][j][h * ELEMENTS + e] - highest[i][h]);
+                            const float chance =
+                                exp2(scores[i][j][h * ELEMENTS + e] - highest[i][h]);
                             scores[i][j][h * ELEMENTS + e] = chance;
                             sum += chance;
                         }
