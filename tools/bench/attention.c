@@ -96,7 +96,8 @@ static enum vkh_status make_rows(struct causal *c)
 static enum vkh_status make_buffers(struct causal *c)
 {
     struct bench *bench = c->bench;
-    const uint64_t left = vkh_left_bytes(&bench->layout, c->chunk, width(c));
+    const uint64_t left =
+        on_matrices(c) ? vkh_left_bytes(&bench->layout, c->chunk, width(c)) : 0;
     const uint64_t zeros = vkh_max_size(c->chunk, c->shape.head_dim / 2) * 8;
     const struct {
         struct vkh_buffer **buffer;
@@ -106,7 +107,7 @@ static enum vkh_status make_buffers(struct causal *c)
         {&c->zeros, "positions", zeros},
         {&c->kv, "keys and values", vkh_kv_bytes(&c->kv_shape)},
         {&c->out, "attention output", on_matrices(c) ? left : c->chunk * width(c) * 4},
-        {&c->queries, "queries", on_matrices(c) ? left : 0},
+        {&c->queries, "queries", left},
     };
     enum vkh_status status =
         bench_buffer_repeat(bench, "queries, keys, values", c->rows,
