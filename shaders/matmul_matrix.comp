@@ -10,7 +10,7 @@
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 // x[t]·w[r] on cooperative matrices, a workgroup a block of X_TILES x W_TILES tiles, and what follows
-// of it (matrix/epilogue_*.glsl). Both operands lie in panels, [panel][k tile][8][LANES] words.
+// of it (matrix/epilogue.glsl). Both operands lie in panels, [panel][k tile][8][LANES] words.
 //
 // A step is STEP tiles of k. While it is multiplied out of shared memory, the step after next travels
 // to registers; the next one is stored in the middle of the step, so that one barrier is enough. The

@@ -33,7 +33,8 @@ static uint32_t find_memory_type(const struct vkh_device *device, uint32_t allow
     return UINT32_MAX;
 }
 
-static void count(struct vkh_device *device, enum vkh_memory kind, uint64_t size, bool add)
+// Returns the bytes of VKH_MEMORY_DEVICE that are then in use.
+static uint64_t count(struct vkh_device *device, enum vkh_memory kind, uint64_t size, bool add)
 {
     struct vkh_memory_use *use = &device->memory_use;
     const bool local = kind == VKH_MEMORY_DEVICE;
@@ -42,7 +43,9 @@ static void count(struct vkh_device *device, enum vkh_memory kind, uint64_t size
     pthread_mutex_lock(&device->lock);
     *now = add ? *now + size : *now - size;
     *peak = vkh_max_size(*peak, *now);
+    const uint64_t in_use = use->device_now;
     pthread_mutex_unlock(&device->lock);
+    return in_use;
 }
 
 // NVIDIA's driver maps an allocation by pages of this size only where they fill it: an H100
@@ -195,12 +198,12 @@ void vkh_buffer_destroy(struct vkh_buffer **pointer)
     struct vkh_buffer *buffer = *pointer;
     struct vkh_device *device = buffer->device;
     *pointer = NULL;
-    count(device, buffer->kind, buffer->size, false);
-    if (buffer->kind == VKH_MEMORY_DEVICE && device->memory_use.device_now > 0)
+    const uint64_t in_use = count(device, buffer->kind, buffer->size, false);
+    if (buffer->kind == VKH_MEMORY_DEVICE && in_use > 0)
         keep_spare(buffer);
     else
         release(buffer);
-    if (device->memory_use.device_now == 0)
+    if (in_use == 0)
         release_spares(device);
 }
 

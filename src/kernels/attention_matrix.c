@@ -88,12 +88,6 @@ float vkh_attention_matrix_query_scale(const struct vkh_attention_shape *shape)
     return (float)((double)shape->scale * LOG2E);
 }
 
-uint32_t vkh_attention_matrix_query_tokens(const struct vkh_matrix_layout *layout,
-                                           uint32_t n_tokens)
-{
-    return (uint32_t)vkh_round_up(n_tokens, vkh_block_rows(layout));
-}
-
 // The query blocks [first, first + n).
 static void record_part(const struct vkh_attention_matrix *attention, struct vkh_cmd *cmd,
                         const struct vkh_attention_args *args, uint32_t first, uint32_t n,

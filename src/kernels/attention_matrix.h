@@ -31,11 +31,7 @@ enum vkh_status vkh_attention_matrix_create(struct vkh_device *device,
 // What queries are to be multiplied by before: the scale, and log2 e for exponents to base 2.
 float vkh_attention_matrix_query_scale(const struct vkh_attention_shape *shape);
 
-// Tokens that the query buffer is sized for: n_tokens padded.
-uint32_t vkh_attention_matrix_query_tokens(const struct vkh_matrix_layout *layout,
-                                           uint32_t n_tokens);
-
-// As vkh_attention_record, with q and out as above.
+// As vkh_attention_record, with q and out as above; both are vkh_left_bytes long.
 void vkh_attention_matrix_record(const struct vkh_attention_matrix *attention, struct vkh_cmd *cmd,
                                  const struct vkh_attention_args *args);
 

@@ -22,11 +22,6 @@ static bool is_packed(enum vkh_dtype type)
     return type == VKH_F16 || type == VKH_BF16;
 }
 
-bool vkh_matrix_weight_takes(enum vkh_dtype type)
-{
-    return type != VKH_F32;
-}
-
 uint64_t vkh_matrix_weight_bytes(const struct vkh_matrix_layout *layout, enum vkh_dtype type,
                                  uint64_t rows, uint64_t cols)
 {

@@ -21,9 +21,6 @@ struct vkh_matrix_weight {
     uint32_t row_words; // of types in blocks
 };
 
-// Whether the products take the type.
-bool vkh_matrix_weight_takes(enum vkh_dtype type);
-
 // Bytes on the device.
 uint64_t vkh_matrix_weight_bytes(const struct vkh_matrix_layout *layout, enum vkh_dtype type,
                                  uint64_t rows, uint64_t cols);

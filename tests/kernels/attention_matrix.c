@@ -85,12 +85,11 @@ static void run_chunk(struct gpu_test *test, const struct kernels *k, const stru
 {
     const struct vkh_matrix_layout *layout = &k->rope.layout;
     const uint64_t width = (uint64_t)s->n_heads * s->head_dim;
-    const uint32_t padded = vkh_attention_matrix_query_tokens(layout, n);
     struct vkh_buffer *qkv = gpu_test_buffer(test, q->qkv + (uint64_t)first * row_elements(s),
                                              (uint64_t)n * row_elements(s) * 4);
     struct vkh_buffer *positions = gpu_test_buffer(test, q->positions + first, n * 8);
     struct vkh_buffer *frequencies = gpu_test_buffer(test, q->frequencies, s->rotary_dim / 2 * 8);
-    struct vkh_buffer *queries = gpu_test_buffer(test, NULL, padded * width * 2);
+    struct vkh_buffer *queries = gpu_test_buffer(test, NULL, vkh_left_bytes(layout, n, width));
     struct vkh_buffer *result = gpu_test_buffer(test, NULL, vkh_left_bytes(layout, n, width));
     struct vkh_cmd *cmd = vkh_stream_cmd(test->stream);
     vkh_rope_matrix_record(&k->rope, cmd,
