@@ -213,8 +213,18 @@ static enum vkh_status write_series(FILE *script, const struct vkh_ppl_results *
     return VKH_OK;
 }
 
+static enum vkh_status write_ppl(FILE *script, const struct vkh_ppl_results *results,
+                                 struct vkh_arena *arena)
+{
+    const struct axes axes = choose_axes(results);
+    write_axes(script, results, &axes);
+    write_data(script, results, &axes);
+    const enum vkh_status status = write_titles(script, results, arena);
+    return status == VKH_OK ? write_series(script, results, arena) : status;
+}
+
 static enum vkh_status write_script(FILE *script, const struct vkh_ppl_results *results, bool svg,
-                                    const struct vkh_log *log)
+                                    vkh_plot_write_fn *write, const struct vkh_log *log)
 {
     struct vkh_c_locale locale;
     enum vkh_status status = vkh_c_locale_enter(&locale, log);
@@ -225,12 +235,7 @@ static enum vkh_status write_script(FILE *script, const struct vkh_ppl_results *
     status = vkh_results_prepare(results, &arena, log, &clean);
     if (status == VKH_OK) {
         vkh_plot_terminal(script, svg);
-        const struct axes axes = choose_axes(&clean);
-        write_axes(script, &clean, &axes);
-        write_data(script, &clean, &axes);
-        status = write_titles(script, &clean, &arena);
-        if (status == VKH_OK)
-            status = write_series(script, &clean, &arena);
+        status = write(script, &clean, &arena);
         if (status != VKH_OK)
             vkh_fail(log, status, "report: out of memory");
     }
@@ -239,18 +244,25 @@ static enum vkh_status write_script(FILE *script, const struct vkh_ppl_results *
     return status;
 }
 
-enum vkh_status vkh_plot_draw(const struct vkh_ppl_results *results, bool svg, const char *path,
-                              const struct vkh_log *log, FILE *picture)
+enum vkh_status vkh_plot_run(const struct vkh_ppl_results *results, bool svg,
+                             vkh_plot_write_fn *write, const char *name, const struct vkh_log *log,
+                             FILE *picture)
 {
     FILE *script = tmpfile();
     if (!script)
-        return vkh_fail(log, VKH_ERR_IO, "%s: cannot make a temporary file: %s", path,
+        return vkh_fail(log, VKH_ERR_IO, "%s: cannot make a temporary file: %s", name,
                         strerror(errno));
-    enum vkh_status status = write_script(script, results, svg, log);
+    enum vkh_status status = write_script(script, results, svg, write, log);
     if (status == VKH_OK)
-        status = vkh_gnuplot_run(script, picture, path, log);
+        status = vkh_gnuplot_run(script, picture, name, log);
     fclose(script);
     return status;
+}
+
+enum vkh_status vkh_plot_draw(const struct vkh_ppl_results *results, bool svg, const char *name,
+                              const struct vkh_log *log, FILE *picture)
+{
+    return vkh_plot_run(results, svg, write_ppl, name, log, picture);
 }
 
 static bool ends_with(const char *text, const char *end)

@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The HTML page's other plots.
-#include <errno.h>
-#include <string.h>
-
 #include "base/log.h"
 #include "report/format.h"
 #include "report/gnuplot.h"
 #include "report/plot.h"
 #include "report/text.h"
-
-typedef enum vkh_status write_fn(FILE *script, const struct vkh_ppl_results *results,
-                                 struct vkh_arena *arena);
 
 static enum vkh_status name_series(FILE *script, struct vkh_arena *arena, const char *method)
 {
@@ -99,49 +93,14 @@ static enum vkh_status write_bars(FILE *script, const struct vkh_ppl_results *re
     return VKH_OK;
 }
 
-static enum vkh_status write_script(FILE *script, const struct vkh_ppl_results *results,
-                                    write_fn *write, const struct vkh_log *log)
-{
-    struct vkh_c_locale locale;
-    enum vkh_status status = vkh_c_locale_enter(&locale, log);
-    if (status != VKH_OK)
-        return status;
-    struct vkh_arena arena = {0};
-    struct vkh_ppl_results clean;
-    status = vkh_results_prepare(results, &arena, log, &clean);
-    if (status == VKH_OK) {
-        vkh_plot_terminal(script, true);
-        status = write(script, &clean, &arena);
-        if (status != VKH_OK)
-            vkh_fail(log, status, "report: out of memory");
-    }
-    vkh_arena_fini(&arena);
-    vkh_c_locale_leave(&locale);
-    return status;
-}
-
-static enum vkh_status draw(const struct vkh_ppl_results *results, write_fn *write,
-                            const char *name, const struct vkh_log *log, FILE *picture)
-{
-    FILE *script = tmpfile();
-    if (!script)
-        return vkh_fail(log, VKH_ERR_IO, "%s: cannot make a temporary file: %s", name,
-                        strerror(errno));
-    enum vkh_status status = write_script(script, results, write, log);
-    if (status == VKH_OK)
-        status = vkh_gnuplot_run(script, picture, name, log);
-    fclose(script);
-    return status;
-}
-
 enum vkh_status vkh_plot_draw_nll(const struct vkh_ppl_results *results, const char *name,
                                   const struct vkh_log *log, FILE *picture)
 {
-    return draw(results, write_nll, name, log, picture);
+    return vkh_plot_run(results, true, write_nll, name, log, picture);
 }
 
 enum vkh_status vkh_plot_draw_bars(const struct vkh_ppl_results *results, const char *name,
                                    const struct vkh_log *log, FILE *picture)
 {
-    return draw(results, write_bars, name, log, picture);
+    return vkh_plot_run(results, true, write_bars, name, log, picture);
 }
