@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/size.h"
+#include "gpu/block.h"
 #include "gpu/internal.h"
 
 // Property flags in order of preference for each kind, ended by 0.
@@ -48,89 +49,38 @@ static uint64_t count(struct vkh_device *device, enum vkh_memory kind, uint64_t 
     return in_use;
 }
 
-// NVIDIA's driver maps an allocation by pages of this size only where they fill it: an H100
-// multiplied from others at two thirds of the rate.
-enum { LARGE_PAGE = 2 << 20 };
-
-// Memory for the buffer's handle, bound to it and mapped where the kind says so.
-static VkResult back_with_memory(struct vkh_buffer *buffer)
+// Mapped memory, of the buffer alone.
+static VkResult map_memory(struct vkh_buffer *buffer, uint64_t size, uint32_t type)
 {
     struct vkh_device *device = buffer->device;
-    VkMemoryRequirements needs;
-    device->vk.vkGetBufferMemoryRequirements(device->handle, buffer->handle, &needs);
-    const VkMemoryAllocateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
-        .allocationSize =
-            needs.size < LARGE_PAGE ? needs.size : vkh_round_up(needs.size, LARGE_PAGE),
-        .memoryTypeIndex = find_memory_type(device, needs.memoryTypeBits, buffer->kind),
-    };
-    if (info.memoryTypeIndex == UINT32_MAX)
-        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    const VkMemoryAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+                                       .allocationSize = size,
+                                       .memoryTypeIndex = type};
     VkResult result =
         device->vk.vkAllocateMemory(device->handle, &info, device->allocator, &buffer->memory);
     if (result == VK_SUCCESS)
         result = device->vk.vkBindBufferMemory(device->handle, buffer->handle, buffer->memory, 0);
-    if (result == VK_SUCCESS && buffer->kind != VKH_MEMORY_DEVICE)
+    if (result == VK_SUCCESS)
         result = device->vk.vkMapMemory(device->handle, buffer->memory, 0, VK_WHOLE_SIZE, 0,
                                         &buffer->mapped);
     return result;
 }
 
-static void unmake(struct vkh_buffer *buffer)
+static VkResult back_with_memory(struct vkh_buffer *buffer)
 {
     struct vkh_device *device = buffer->device;
-    device->vk.vkDestroyBuffer(device->handle, buffer->handle, device->allocator);
-    device->vk.vkFreeMemory(device->handle, buffer->memory, device->allocator);
-    buffer->handle = VK_NULL_HANDLE;
-    buffer->memory = VK_NULL_HANDLE;
-}
-
-static void release(struct vkh_buffer *buffer)
-{
-    unmake(buffer);
-    free(buffer);
-}
-
-// Drivers clear what they allocate, at some 20 GB/s: buffers of the device that are destroyed are
-// kept, while others live, for the next of the same size.
-static struct vkh_buffer *take_spare(struct vkh_device *device, enum vkh_memory kind, uint64_t size)
-{
-    struct vkh_buffer *found = NULL;
-    pthread_mutex_lock(&device->lock);
-    for (struct vkh_buffer **at = &device->spares; *at && !found; at = &(*at)->next) {
-        if (kind == VKH_MEMORY_DEVICE && (*at)->size == size) {
-            found = *at;
-            *at = found->next;
-            break;
-        }
-    }
-    pthread_mutex_unlock(&device->lock);
-    return found;
-}
-
-static void keep_spare(struct vkh_buffer *buffer)
-{
-    struct vkh_device *device = buffer->device;
-    pthread_mutex_lock(&device->lock);
-    buffer->next = device->spares;
-    device->spares = buffer;
-    pthread_mutex_unlock(&device->lock);
-}
-
-// Whether there were any.
-static bool release_spares(struct vkh_device *device)
-{
-    pthread_mutex_lock(&device->lock);
-    struct vkh_buffer *spare = device->spares;
-    device->spares = NULL;
-    pthread_mutex_unlock(&device->lock);
-    const bool any = spare != NULL;
-    while (spare) {
-        struct vkh_buffer *next = spare->next;
-        release(spare);
-        spare = next;
-    }
-    return any;
+    VkMemoryRequirements needs;
+    device->vk.vkGetBufferMemoryRequirements(device->handle, buffer->handle, &needs);
+    const uint32_t type = find_memory_type(device, needs.memoryTypeBits, buffer->kind);
+    if (type == UINT32_MAX)
+        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    if (buffer->kind != VKH_MEMORY_DEVICE)
+        return map_memory(buffer, needs.size, type);
+    const VkResult result = vkh_piece_create(device, &needs, type, &buffer->piece);
+    if (result != VK_SUCCESS)
+        return result;
+    return device->vk.vkBindBufferMemory(device->handle, buffer->handle,
+                                         vkh_piece_memory(buffer->piece), buffer->piece->offset);
 }
 
 static VkResult make(struct vkh_buffer *buffer)
@@ -143,15 +93,18 @@ static VkResult make(struct vkh_buffer *buffer)
                  VK_BUFFER_USAGE_TRANSFER_DST_BIT,
         .sharingMode = VK_SHARING_MODE_EXCLUSIVE,
     };
-    VkResult result =
+    const VkResult result =
         device->vk.vkCreateBuffer(device->handle, &info, device->allocator, &buffer->handle);
-    if (result == VK_SUCCESS)
-        result = back_with_memory(buffer);
-    if (result != VK_SUCCESS)
-        unmake(buffer);
-    if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY && release_spares(device))
-        return make(buffer);
-    return result;
+    return result == VK_SUCCESS ? back_with_memory(buffer) : result;
+}
+
+static void release(struct vkh_buffer *buffer)
+{
+    struct vkh_device *device = buffer->device;
+    device->vk.vkDestroyBuffer(device->handle, buffer->handle, device->allocator);
+    device->vk.vkFreeMemory(device->handle, buffer->memory, device->allocator);
+    vkh_piece_destroy(device, buffer->piece);
+    free(buffer);
 }
 
 enum vkh_status vkh_buffer_create(struct vkh_device *device, const char *name, uint64_t size,
@@ -165,13 +118,7 @@ enum vkh_status vkh_buffer_create(struct vkh_device *device, const char *name, u
                         "buffer \"%s\": %llu bytes, the device allocates at most %llu at once",
                         name, (unsigned long long)size,
                         (unsigned long long)device->caps.max_allocation);
-    struct vkh_buffer *buffer = take_spare(device, memory, size);
-    if (buffer) {
-        count(device, memory, size, true);
-        *out = buffer;
-        return VKH_OK;
-    }
-    buffer = calloc(1, sizeof(*buffer));
+    struct vkh_buffer *buffer = calloc(1, sizeof(*buffer));
     if (!buffer)
         return vkh_fail(&device->log, VKH_ERR_MEMORY, "buffer \"%s\": out of host memory", name);
     buffer->device = device;
@@ -199,12 +146,9 @@ void vkh_buffer_destroy(struct vkh_buffer **pointer)
     struct vkh_device *device = buffer->device;
     *pointer = NULL;
     const uint64_t in_use = count(device, buffer->kind, buffer->size, false);
-    if (buffer->kind == VKH_MEMORY_DEVICE && in_use > 0)
-        keep_spare(buffer);
-    else
-        release(buffer);
+    release(buffer);
     if (in_use == 0)
-        release_spares(device);
+        vkh_blocks_trim(device);
 }
 
 uint64_t vkh_buffer_size(const struct vkh_buffer *buffer)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Storage buffers, each with memory of its own.
+// Storage buffers.
 #ifndef VKH_GPU_BUFFER_H
 #define VKH_GPU_BUFFER_H
 

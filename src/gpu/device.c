@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/size.h"
+#include "gpu/block.h"
 #include "gpu/internal.h"
 
 static VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
@@ -214,6 +215,7 @@ void vkh_device_destroy(struct vkh_device **pointer)
     struct vkh_device *device = pointer ? *pointer : NULL;
     if (!device)
         return;
+    vkh_blocks_trim(device);
     destroy_pipelines(device);
     if (device->pipeline_cache)
         device->vk.vkDestroyPipelineCache(device->handle, device->pipeline_cache,

@@ -45,15 +45,15 @@ struct vkh_device {
     struct vkh_matrix_layout matrix;
     bool matrix_known; // measured
     struct vkh_memory_use memory_use;
-    struct vkh_buffer *spares; // buffers of the device that nobody uses, while others live
+    struct vkh_block *blocks; // a list
 };
 
 struct vkh_buffer {
-    struct vkh_buffer *next; // of the device's spares
     struct vkh_device *device;
     VkBuffer handle;
-    VkDeviceMemory memory;
     uint64_t size;
+    struct vkh_piece *piece; // of VKH_MEMORY_DEVICE
+    VkDeviceMemory memory;   // of the other kinds
     void *mapped;
     enum vkh_memory kind;
 };
