@@ -204,6 +204,11 @@ void vkh_cmd_dispatch(struct vkh_cmd *cmd, const struct vkh_dispatch *d)
     device->vk.vkCmdDispatch(cmd->handle, d->groups[0], d->groups[1], d->groups[2]);
 }
 
+double vkh_cmd_budget(const struct vkh_cmd *cmd)
+{
+    return cmd->budget;
+}
+
 void vkh_cmd_copy(struct vkh_cmd *cmd, struct vkh_range from, struct vkh_range to)
 {
     if (!begin_command(cmd, 0.0))

@@ -32,7 +32,8 @@ struct vkh_cmd {
     enum vkh_status status; // the first failure
     struct vkh_access accesses[VKH_MAX_ACCESSES];
     uint32_t n_accesses;
-    double cost; // of what this command buffer holds
+    double cost;   // of what this command buffer holds
+    double budget; // of one command buffer
     uint32_t n_commands;
     // Called before each command; a stream submits here when enough is recorded. NULL: never.
     void (*before_command)(struct vkh_cmd *cmd, double cost, void *user);

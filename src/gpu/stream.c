@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "gpu/stream.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +32,6 @@ struct vkh_stream {
     VkQueryPool timestamps;
     uint64_t last_ticket, completed; // submitted; known to have finished
     uint64_t last_tick; // when the latest collected submit ended
-    double cost_limit;  // of one submit
     struct vkh_stream_times times;
 };
 
@@ -110,7 +110,16 @@ static VkResult wait_ticket(struct vkh_stream *stream, uint64_t ticket)
     return result;
 }
 
-// Accounts for the slot's finished submit and lets the cost of a submit follow the device's speed.
+// Lets the cost of a submit follow the device's speed. It falls only after a submit that took too
+// long: a short one may have been all copies.
+static void follow(struct vkh_cmd *cmd, double fitting, bool too_long)
+{
+    const double ceiling = 8.0 * cmd->budget;
+    if (too_long || fitting > cmd->budget)
+        cmd->budget = fitting < ceiling ? fitting : ceiling;
+}
+
+// Accounts for the slot's finished submit.
 // A submit may begin while the one before it still runs: that time is counted once.
 static void collect(struct vkh_stream *stream, struct slot *slot)
 {
@@ -131,11 +140,8 @@ static void collect(struct vkh_stream *stream, struct slot *slot)
     stream->times.busy += seconds;
     if (seconds > stream->times.longest)
         stream->times.longest = seconds;
-    if (slot->cost > 0.0 && seconds > 0.0) {
-        const double fitting = slot->cost * TARGET_SECONDS / seconds;
-        const double ceiling = 8.0 * stream->cost_limit;
-        stream->cost_limit = fitting < ceiling ? fitting : ceiling;
-    }
+    if (slot->cost > 0.0 && seconds > 0.0)
+        follow(&stream->cmd, slot->cost * TARGET_SECONDS / seconds, seconds > TARGET_SECONDS);
 }
 
 static void begin_recording(struct vkh_stream *stream)
@@ -232,7 +238,7 @@ static void submit_when_enough(struct vkh_cmd *cmd, double cost, void *user)
 {
     struct vkh_stream *stream = user;
     if (cmd->n_commands >= MAX_COMMANDS ||
-        (cmd->n_commands > 0 && cmd->cost + cost > stream->cost_limit))
+        (cmd->n_commands > 0 && cmd->cost + cost > cmd->budget))
         submit(stream);
 }
 
@@ -243,9 +249,10 @@ enum vkh_status vkh_stream_create(struct vkh_device *device, struct vkh_stream *
     if (!stream)
         return vkh_fail(&device->log, VKH_ERR_MEMORY, "creating a stream: out of memory");
     stream->device = device;
-    stream->cost_limit = FIRST_COST;
-    stream->cmd =
-        (struct vkh_cmd){.device = device, .before_command = submit_when_enough, .user = stream};
+    stream->cmd = (struct vkh_cmd){.device = device,
+                                   .budget = FIRST_COST,
+                                   .before_command = submit_when_enough,
+                                   .user = stream};
     VkResult result = create_semaphore(stream);
     if (result == VK_SUCCESS)
         result = create_timestamps(stream);

@@ -9,8 +9,6 @@
 #include "shaders/table.h"
 
 enum { MAX_HEAD_DIM = 256 };
-// Multiply-adds of one dispatch, so that none runs into a watchdog.
-static const double MAX_COST = 3e10, MAX_COST_CPU = 2e9;
 
 struct push {
     uint32_t row_elements, n_heads, group;
@@ -126,13 +124,11 @@ static uint32_t heads_at_once(const struct vkh_attention *attention,
 void vkh_attention_record(const struct vkh_attention *attention, struct vkh_cmd *cmd,
                           const struct vkh_attention_args *args)
 {
-    const struct vkh_caps *caps = vkh_device_caps(attention->device);
     const uint32_t n_kv = attention->shape.n_kv_heads, heads = heads_at_once(attention, args);
     const uint32_t group = attention->shape.n_heads / n_kv;
     const uint32_t all_tiles =
         (uint32_t)vkh_div_up(args->n_tokens, attention->variant->tile_tokens);
-    const double budget = caps->is_cpu ? MAX_COST_CPU : MAX_COST;
-    const double fitting = budget / cost_of(attention, args, heads * group, 1);
+    const double fitting = vkh_cmd_budget(cmd) / cost_of(attention, args, heads * group, 1);
     const uint32_t tiles = fitting >= all_tiles ? all_tiles : fitting > 1.0 ? (uint32_t)fitting : 1;
     for (uint32_t head = 0; head < n_kv; head += heads) {
         const uint32_t n = (uint32_t)vkh_min_size(n_kv - head, heads);

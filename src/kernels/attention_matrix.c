@@ -8,8 +8,6 @@
 
 enum { SUBGROUPS = 8, MAX_HEADS = 4 };
 static const double LOG2E = 1.4426950408889634;
-// Multiply-adds of one dispatch, so that none runs into a watchdog.
-static const double MAX_COST = 1e12, MAX_COST_CPU = 2e9;
 
 struct push {
     uint32_t n_heads, group;
@@ -131,7 +129,7 @@ void vkh_attention_matrix_record(const struct vkh_attention_matrix *attention, s
     const double keys = (double)args->first_token + args->n_tokens;
     const double seen = args->window && args->window < keys ? args->window : keys;
     const double cost = 2.0 * shape->n_heads * shape->head_dim * attention->block_queries * seen;
-    const double budget = vkh_device_caps(attention->device)->is_cpu ? MAX_COST_CPU : MAX_COST;
+    const double budget = vkh_cmd_budget(cmd);
     const uint32_t at_once = cost * blocks <= budget ? blocks
                              : cost < budget         ? (uint32_t)(budget / cost)
                                                      : 1;
