@@ -60,7 +60,7 @@ void main()
     vec2 total = reduced[0][line];
     for (uint i = 1; i < 16; i++)
         total = merge(total, reduced[i][line]);
-    const uint at = 2 * (token * n_parts + first_part + gl_WorkGroupID.x);
+    const uint at = 2 * ((first_part + gl_WorkGroupID.x) * n_tokens + token);
     scratch[at] = total.x;
     scratch[at + 1] = total.y;
 }

@@ -68,7 +68,7 @@ void main()
         const float most = subgroupMax(highest[t]);
         const float sum = subgroupAdd(total[t] * exp(highest[t] - most));
         if (token0 + t < n_tokens && gl_SubgroupInvocationID == 0) {
-            const uint at = 2 * ((token0 + t) * n_parts + first_part + gl_WorkGroupID.x);
+            const uint at = 2 * ((first_part + gl_WorkGroupID.x) * n_tokens + token0 + t);
             scratch[at] = most;
             scratch[at + 1] = sum;
         }

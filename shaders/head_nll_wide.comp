@@ -67,7 +67,7 @@ void main()
             state[i] = merge(state[i], subgroupShuffleXor(state[i], step));
         const uint token = token_of(token0, i);
         if (token < n_tokens && lane_x() == 0) {
-            const uint at = 2 * (token * n_parts + first_part + gl_WorkGroupID.x);
+            const uint at = 2 * ((first_part + gl_WorkGroupID.x) * n_tokens + token);
             scratch[at] = state[i].x;
             scratch[at + 1] = state[i].y;
         }

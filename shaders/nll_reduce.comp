@@ -16,12 +16,12 @@ void main()
         nll[token] = 0.0;
         return;
     }
-    const uint base = 2 * token * n_parts;
+    const uint base = 2 * token, stride = 2 * n_tokens;
     float highest = scratch[base];
     for (uint i = 1; i < n_parts; i++)
-        highest = max(highest, scratch[base + 2 * i]);
+        highest = max(highest, scratch[base + i * stride]);
     float sum = 0.0;
     for (uint i = 0; i < n_parts; i++)
-        sum += scratch[base + 2 * i + 1] * exp(scratch[base + 2 * i] - highest);
+        sum += scratch[base + i * stride + 1] * exp(scratch[base + i * stride] - highest);
     nll[token] = highest - scratch[2 * n_parts * n_tokens + token] + log(sum);
 }

@@ -137,7 +137,7 @@ void write_nll()
                 const float sum = row_sum(total[e]);
                 const uint element = element_of(e), token = origin_of(i, 0).x + element / SIDE;
                 if (token < n_tokens && element % SIDE == 0u)
-                    out_pairs[token * strips + strip] = vec2(highest[e], sum);
+                    out_pairs[strip * n_tokens + token] = vec2(highest[e], sum);
             }
         }
     }

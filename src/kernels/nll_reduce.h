@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // nll[t] = log(sum exp) - target's logit, from parts of a vocabulary: scratch holds fp32
-// [n_tokens][n_parts][maximum, sum of exp(logit - maximum)], then the targets' logits [n_tokens].
+// [n_parts][n_tokens][maximum, sum of exp(logit - maximum)], then the targets' logits [n_tokens].
 #ifndef VKH_KERNELS_NLL_REDUCE_H
 #define VKH_KERNELS_NLL_REDUCE_H
 
