@@ -81,6 +81,11 @@ struct vkh_ppl_options {
     // value is a method after those above.
     const char *const *sweeps;
     uint32_t n_sweeps;
+    // NULL, or the method that all are compared with by KL divergence, token by token. It becomes
+    // one of the methods when it is not, unless kl_model is given: another model of the same
+    // vocabulary, which it is then computed on.
+    const char *kl;
+    const struct vkh_model *kl_model;
     uint32_t original_max_len; // L of the methods; 0: the model's context length
     uint32_t chunk; // tokens at once, rounded to what the kernels take; 0: for the device
     enum vkh_kv_type kv_type;
@@ -116,6 +121,20 @@ struct vkh_ppl_cell {
 struct vkh_ppl_text_cell {
     uint32_t tokens_scored;
     double nll, ppl;
+};
+
+// How far a method's distributions of the next token are from the reference's, over the scored
+// tokens: KL(P||Q) = sum_v P(v) log(P(v) / Q(v)) in nats, P the reference's and Q the method's. 0
+// and 1 for the reference itself.
+struct vkh_ppl_kl {
+    double mean, standard_error;           // of the mean, tokens being independent
+    double median, p90, p95, p99, maximum; // percentiles, by linear interpolation
+    double same_top;                       // share of tokens whose most probable one is the same
+};
+
+struct vkh_ppl_token_kl {
+    float kl;
+    uint32_t top_differs; // 1: the most probable token is another than the reference's
 };
 
 // What a method came to on this model.
@@ -184,9 +203,13 @@ struct vkh_ppl_results {
     uint32_t n_sweeps;
     struct vkh_ppl_sweep *sweeps;
     struct vkh_ppl_curve curves[VKH_CURVES];
+    // Without a comparison NULL; kl_model is NULL where the reference is of the same model.
+    const char *kl_method, *kl_model, *kl_weight_type;
+    struct vkh_ppl_kl *kl; // [n_methods][n_lengths]
     // With keep_nll: [n_texts][n_methods], each [text_used]; that of token t at t, 0 where it is
     // not scored. NULL where text_used is 0.
     float **nll;
+    struct vkh_ppl_token_kl **token_kl; // the same; NULL without a comparison
     struct vkh_ppl_memory memory;
     double seconds;         // wall time of the whole evaluation
     double device_seconds;  // of it the device was at work

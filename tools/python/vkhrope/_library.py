@@ -47,7 +47,8 @@ class PplOptions(Structure):
     _fields_ = [('ids', POINTER(c_int32)), ('n_ids', c_uint64), ('texts', POINTER(PplText)),
                 ('n_texts', c_uint32), ('regime', PplRegime), ('lengths', POINTER(c_uint32)),
                 ('n_lengths', c_uint32), ('methods', POINTER(c_char_p)), ('n_methods', c_uint32),
-                ('sweeps', POINTER(c_char_p)), ('n_sweeps', c_uint32),
+                ('sweeps', POINTER(c_char_p)), ('n_sweeps', c_uint32), ('kl', c_char_p),
+                ('kl_model', c_void_p),
                 ('original_max_len', c_uint32), ('chunk', c_uint32), ('kv_type', c_int),
                 ('separate', c_bool), ('keep_nll', c_bool), ('progress', PROGRESS),
                 ('user', c_void_p)]
@@ -60,6 +61,16 @@ class PplCell(Structure):
                 ('macro_ppl', c_double), ('macro_error', c_double),
                 ('compression_active', c_bool), ('vs_baseline_percent', c_double),
                 ('seconds', c_double), ('tokens_per_second', c_double)]
+
+
+class PplKl(Structure):
+    _fields_ = [('mean', c_double), ('standard_error', c_double), ('median', c_double),
+                ('p90', c_double), ('p95', c_double), ('p99', c_double), ('maximum', c_double),
+                ('same_top', c_double)]
+
+
+class PplTokenKl(Structure):
+    _fields_ = [('kl', c_float), ('top_differs', c_uint32)]
 
 
 class PplCurve(Structure):
@@ -83,8 +94,10 @@ class PplResults(Structure):
                 ('methods', POINTER(c_char_p)), ('lengths', POINTER(c_uint32)),
                 ('cells', POINTER(PplCell)), ('text_cells', c_void_p),
                 ('method_details', c_void_p), ('n_sweeps', c_uint32), ('sweeps', c_void_p),
-                ('curves', PplCurve * 2), ('nll', POINTER(POINTER(c_float))),
-                ('memory', PplMemory), ('seconds', c_double), ('device_seconds', c_double),
+                ('curves', PplCurve * 2), ('kl_method', c_char_p), ('kl_model', c_char_p),
+                ('kl_weight_type', c_char_p), ('kl', POINTER(PplKl)),
+                ('nll', POINTER(POINTER(c_float))),
+                ('token_kl', POINTER(POINTER(PplTokenKl))), ('memory', PplMemory), ('seconds', c_double), ('device_seconds', c_double),
                 ('longest_submit', c_double), ('device_tokens', c_uint64)]
 
 
@@ -106,7 +119,8 @@ class Feed(Structure):
 STRUCTURES = {
     'vkh_log': Log, 'vkh_device_options': DeviceOptions, 'vkh_model_info': ModelInfo,
     'vkh_ppl_progress': Progress, 'vkh_ppl_regime': PplRegime, 'vkh_ppl_text': PplText,
-    'vkh_ppl_options': PplOptions, 'vkh_ppl_cell': PplCell, 'vkh_ppl_curve': PplCurve,
+    'vkh_ppl_options': PplOptions, 'vkh_ppl_cell': PplCell, 'vkh_ppl_kl': PplKl,
+    'vkh_ppl_token_kl': PplTokenKl, 'vkh_ppl_curve': PplCurve,
     'vkh_ppl_memory': PplMemory, 'vkh_ppl_results': PplResults,
     'vkh_session_options': SessionOptions, 'vkh_lane_options': LaneOptions, 'vkh_feed': Feed,
 }
