@@ -9,9 +9,11 @@
 #include "base/log.h"
 #include "eval/cells.h"
 #include "eval/curve.h"
+#include "eval/divergence.h"
 #include "eval/memory.h"
 #include "eval/walk.h"
 #include "gpu/stream.h"
+#include "graph/compare.h"
 #include "model/model.h"
 
 // Results with the memory that everything in them lies in.
@@ -22,38 +24,82 @@ struct owned_results {
 
 struct evaluation {
     struct vkh_device *device;
-    const struct vkh_model *model;
+    const struct vkh_model *models[VKH_N_MODELS]; // the second NULL: there is none
     const struct vkh_ppl_options *options;
     const struct vkh_log *log;
-    struct vkh_rope_source rope;
+    struct vkh_rope_source ropes[VKH_N_MODELS];
     struct vkh_eval eval;
-    struct vkh_graph_plan graph_plan;
+    struct vkh_eval_resident residents[VKH_N_MODELS];
     struct vkh_stream *stream;
-    struct vkh_graph *graph;
+    struct vkh_graph *graphs[VKH_N_MODELS];
 };
 
-static void size_up(struct evaluation *e, enum vkh_kv_type kv, struct vkh_ppl_memory *memory)
+static struct evaluation evaluation_of(struct vkh_device *device, const struct vkh_model *model,
+                                       const struct vkh_ppl_options *options,
+                                       const struct vkh_log *log)
 {
-    const struct vkh_graph_wish wish = {.chunk = e->options->chunk, .kv = kv};
-    e->graph_plan = vkh_graph_plan(e->device, e->model, &wish);
-    *memory = vkh_eval_memory(&e->eval, &e->graph_plan, e->model->config.n_layers,
-                              vkh_device_caps(e->device)->heap_bytes);
+    return (struct evaluation){
+        .device = device, .models = {model, options->kl_model}, .options = options, .log = log};
+}
+
+static enum vkh_status size_up(struct evaluation *e, enum vkh_kv_type kv,
+                               struct vkh_ppl_memory *memory)
+{
+    const struct vkh_graph_wish wish = {
+        .chunk = e->options->chunk, .kv = kv, .compared = e->eval.reference != VKH_NONE};
+    uint64_t comparison = 0;
+    uint32_t chunk = UINT32_MAX;
+    enum vkh_status status = VKH_OK;
+    for (int i = 0; i < VKH_N_MODELS; i++) {
+        if (!e->models[i])
+            continue;
+        const struct vkh_config *c = &e->models[i]->config;
+        e->residents[i] = (struct vkh_eval_resident){vkh_graph_plan(e->device, e->models[i], &wish),
+                                                     c->n_layers, c->hidden};
+        chunk = (uint32_t)vkh_min_size(chunk, e->residents[i].plan.chunk);
+    }
+    if (wish.compared)
+        status =
+            vkh_comparison_plan(e->device, e->models[VKH_OWN]->config.vocab, chunk, &comparison);
+    *memory =
+        vkh_eval_memory(&e->eval, e->residents, comparison, vkh_device_caps(e->device)->heap_bytes);
+    return status;
+}
+
+// Ids mean the same in both models only if there are as many.
+static enum vkh_status check_vocabularies(const struct evaluation *e)
+{
+    const struct vkh_config *own = &e->models[VKH_OWN]->config;
+    const struct vkh_config *other = &e->models[VKH_OTHER]->config;
+    if (own->vocab == other->vocab)
+        return VKH_OK;
+    return vkh_fail(e->log, VKH_ERR_ARGUMENT,
+                    "kl_model: %s has a vocabulary of %u, %s one of %u: there is no KL divergence",
+                    other->name, other->vocab, own->name, own->vocab);
 }
 
 // Lays the evaluation out and sizes it.
 static enum vkh_status plan(struct evaluation *e, struct vkh_arena *arena,
                             struct vkh_ppl_memory *memory)
 {
-    const struct vkh_config *c = &e->model->config;
-    enum vkh_status status = vkh_rope_source_init(c, e->log, &e->rope);
+    const struct vkh_rope_setting *other = NULL;
+    enum vkh_status status =
+        vkh_rope_source_init(&e->models[VKH_OWN]->config, e->log, &e->ropes[VKH_OWN]);
+    if (status == VKH_OK && e->models[VKH_OTHER]) {
+        other = &e->ropes[VKH_OTHER].setting;
+        status = check_vocabularies(e);
+        if (status == VKH_OK)
+            status =
+                vkh_rope_source_init(&e->models[VKH_OTHER]->config, e->log, &e->ropes[VKH_OTHER]);
+    }
     if (status == VKH_OK)
-        status = vkh_eval_init(e->options, &e->rope.setting, c->vocab, arena, e->log, &e->eval);
-    if (status != VKH_OK)
-        return status;
-    size_up(e, e->options->kv_type, memory);
-    if (e->options->kv_type == VKH_KV_AUTO && !memory->fits)
-        size_up(e, VKH_KV_F16, memory);
-    return VKH_OK;
+        status = vkh_eval_init(e->options, &e->ropes[VKH_OWN].setting, other,
+                               e->models[VKH_OWN]->config.vocab, arena, e->log, &e->eval);
+    if (status == VKH_OK)
+        status = size_up(e, e->options->kv_type, memory);
+    if (status == VKH_OK && e->options->kv_type == VKH_KV_AUTO && !memory->fits)
+        status = size_up(e, VKH_KV_F16, memory);
+    return status;
 }
 
 enum vkh_status vkh_ppl_plan(struct vkh_device *device, const struct vkh_model *model,
@@ -61,19 +107,21 @@ enum vkh_status vkh_ppl_plan(struct vkh_device *device, const struct vkh_model *
                              struct vkh_ppl_memory *memory)
 {
     struct vkh_arena arena = {0};
-    struct evaluation e = {.device = device, .model = model, .options = options, .log = log};
+    struct evaluation e = evaluation_of(device, model, options, log);
     const enum vkh_status status = plan(&e, &arena, memory);
     vkh_arena_fini(&arena);
     return status;
 }
 
 // The weights go through a stream of their own, so that the evaluation's times are its own.
-static enum vkh_status create_graph(struct evaluation *e)
+static enum vkh_status create_graphs(struct evaluation *e)
 {
     struct vkh_stream *upload;
     enum vkh_status status = vkh_stream_create(e->device, &upload);
-    if (status == VKH_OK)
-        status = vkh_graph_create(e->device, upload, e->model, &e->graph_plan, &e->graph);
+    for (int i = 0; i < VKH_N_MODELS && status == VKH_OK; i++)
+        if (e->models[i])
+            status = vkh_graph_create(e->device, upload, e->models[i], &e->residents[i].plan,
+                                      &e->graphs[i]);
     vkh_stream_destroy(&upload);
     return status;
 }
@@ -86,7 +134,7 @@ static char *copy(struct vkh_arena *arena, const char *text)
 static enum vkh_status describe(const struct evaluation *e, struct owned_results *owned)
 {
     const struct vkh_caps *caps = vkh_device_caps(e->device);
-    const struct vkh_model_info info = vkh_model_get_info(e->model);
+    const struct vkh_model_info info = vkh_model_get_info(e->models[VKH_OWN]);
     struct vkh_ppl_results *r = &owned->results;
     struct vkh_arena *arena = &owned->arena;
     char driver[sizeof(caps->driver_name) + sizeof(caps->driver_info)];
@@ -97,11 +145,11 @@ static enum vkh_status describe(const struct evaluation *e, struct owned_results
     r->weight_type = copy(arena, info.weight_type);
     r->device = copy(arena, caps->device_name);
     r->driver = copy(arena, driver);
-    r->variants = copy(arena, vkh_graph_variants(e->graph));
+    r->variants = copy(arena, vkh_graph_variants(e->graphs[VKH_OWN]));
     r->original_max_len_from_model = e->options->original_max_len == 0;
     r->original_max_len =
         e->options->original_max_len ? e->options->original_max_len : info.context_length;
-    r->chunk = vkh_graph_get_plan(e->graph)->chunk;
+    r->chunk = e->residents[VKH_OWN].plan.chunk;
     r->own_scaling = copy(arena, info.own_scaling);
     r->regime = e->options->regime;
     r->n_methods = e->eval.n_lanes;
@@ -114,6 +162,23 @@ static enum vkh_status describe(const struct evaluation *e, struct owned_results
         !r->variants || !r->own_scaling)
         return vkh_fail(e->log, VKH_ERR_MEMORY, "results: out of host memory");
     return VKH_OK;
+}
+
+// What the methods are compared with.
+static enum vkh_status describe_reference(const struct evaluation *e, struct owned_results *owned)
+{
+    struct vkh_ppl_results *r = &owned->results;
+    if (e->eval.reference == VKH_NONE)
+        return VKH_OK;
+    r->kl_method = e->eval.lanes[e->eval.reference].name;
+    if (!e->models[VKH_OTHER])
+        return VKH_OK;
+    const struct vkh_model_info info = vkh_model_get_info(e->models[VKH_OTHER]);
+    r->kl_model = copy(&owned->arena, info.name);
+    r->kl_weight_type = copy(&owned->arena, info.weight_type);
+    return r->kl_model && r->kl_weight_type
+               ? VKH_OK
+               : vkh_fail(e->log, VKH_ERR_MEMORY, "results: out of host memory");
 }
 
 // How many readings of one text a lane takes, at the most.
@@ -141,8 +206,12 @@ static enum vkh_status describe_methods(const struct evaluation *e, struct owned
         const struct vkh_lane *lane = &eval->lanes[i];
         const uint32_t passes = count_passes(eval, i);
         r->methods[i] = lane->name;
+        // A lane's own schedule, or that of what it is compared with.
+        const char *why = lane->why                       ? lane->why
+                          : e->eval.reference != VKH_NONE ? eval->lanes[eval->reference].why
+                                                          : NULL;
         r->method_details[i] =
-            (struct vkh_ppl_method){lane->applied, passes, passes > 1 ? lane->why : NULL};
+            (struct vkh_ppl_method){lane->applied, passes, passes > 1 ? why : NULL};
     }
     return VKH_OK;
 }
@@ -171,8 +240,13 @@ static enum vkh_status describe_texts(const struct evaluation *e, struct owned_r
 
 static enum vkh_status walk(struct evaluation *e, struct vkh_ppl_results *results)
 {
-    const struct vkh_walk_target target = {e->device, e->stream, e->graph,
-                                           e->model->config.n_layers, e->log};
+    const struct vkh_walk_target target = {
+        .device = e->device,
+        .stream = e->stream,
+        .graphs = {e->graphs[VKH_OWN], e->graphs[VKH_OTHER]},
+        .n_layers = {e->residents[VKH_OWN].n_layers, e->residents[VKH_OTHER].n_layers},
+        .log = e->log,
+    };
     const double began = vkh_clock();
     const enum vkh_status status = vkh_eval_walk(&e->eval, &target);
     const struct vkh_stream_times times = vkh_stream_times(e->stream);
@@ -182,21 +256,25 @@ static enum vkh_status walk(struct evaluation *e, struct vkh_ppl_results *result
     return status;
 }
 
-// Each lane's NLL of each text, at the longest length.
+// Each lane's NLL of each text, at the longest length, and its divergences.
 static enum vkh_status keep_nll(const struct evaluation *e, struct owned_results *owned)
 {
     const struct vkh_eval *eval = &e->eval;
     const size_t n = (size_t)eval->n_texts * eval->n_lanes;
     if (!e->options->keep_nll)
         return VKH_OK;
-    float **nll = owned->results.nll = vkh_arena_alloc(&owned->arena, n, sizeof(*nll));
-    if (!nll)
+    float **nll = vkh_arena_alloc(&owned->arena, n, sizeof(*nll));
+    struct vkh_ppl_token_kl **kl = vkh_arena_alloc(&owned->arena, n, sizeof(*kl));
+    if (!nll || !kl)
         return vkh_fail(e->log, VKH_ERR_MEMORY, "results: out of host memory");
     for (uint32_t i = 0; i < n; i++) {
         const struct vkh_reading *reading =
             vkh_eval_longest_reading(eval, i / eval->n_lanes, i % eval->n_lanes);
         nll[i] = reading ? reading->nll : NULL;
+        kl[i] = reading ? reading->kl : NULL;
     }
+    owned->results.nll = nll;
+    owned->results.token_kl = eval->reference == VKH_NONE ? NULL : kl;
     return VKH_OK;
 }
 
@@ -213,6 +291,8 @@ static enum vkh_status tabulate(const struct evaluation *e, struct owned_results
     enum vkh_status status = keep_nll(e, owned);
     if (status == VKH_OK)
         status = vkh_eval_cells(eval, e->log, r->cells, r->text_cells);
+    if (status == VKH_OK && eval->reference != VKH_NONE)
+        status = vkh_eval_divergences(eval, arena, e->log, &r->kl);
     return status == VKH_OK ? vkh_eval_curves(eval, arena, e->log, r->curves) : status;
 }
 
@@ -226,16 +306,20 @@ static enum vkh_status evaluate(struct evaluation *e, struct owned_results *owne
                           (unsigned long long)memory->peak, vkh_device_caps(e->device)->device_name,
                           (unsigned long long)memory->device);
     if (status == VKH_OK)
-        status = create_graph(e);
+        status = create_graphs(e);
     if (status == VKH_OK)
         status = vkh_stream_create(e->device, &e->stream);
     if (status == VKH_OK)
-        status =
-            vkh_eval_prepare(&e->eval, vkh_graph_get_plan(e->graph)->chunk, &owned->arena, e->log);
+        status = vkh_eval_prepare(
+            &e->eval,
+            (uint32_t[]){e->residents[VKH_OWN].plan.chunk, e->residents[VKH_OTHER].plan.chunk},
+            &owned->arena, e->log);
     if (status == VKH_OK)
         status = walk(e, &owned->results);
     if (status == VKH_OK)
         status = describe(e, owned);
+    if (status == VKH_OK)
+        status = describe_reference(e, owned);
     if (status == VKH_OK)
         status = describe_methods(e, owned);
     if (status == VKH_OK)
@@ -243,7 +327,8 @@ static enum vkh_status evaluate(struct evaluation *e, struct owned_results *owne
     if (status == VKH_OK)
         status = tabulate(e, owned);
     vkh_stream_destroy(&e->stream);
-    vkh_graph_destroy(&e->graph);
+    for (int i = 0; i < VKH_N_MODELS; i++)
+        vkh_graph_destroy(&e->graphs[i]);
     return status;
 }
 
@@ -255,7 +340,7 @@ enum vkh_status vkh_ppl_run(struct vkh_device *device, const struct vkh_model *m
     struct owned_results *owned = calloc(1, sizeof(*owned));
     if (!owned)
         return vkh_fail(log, VKH_ERR_MEMORY, "results: out of host memory");
-    struct evaluation e = {.device = device, .model = model, .options = options, .log = log};
+    struct evaluation e = evaluation_of(device, model, options, log);
     const enum vkh_status status = evaluate(&e, owned);
     struct vkh_ppl_results *made = &owned->results;
     if (status != VKH_OK)

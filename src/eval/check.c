@@ -86,5 +86,7 @@ enum vkh_status vkh_eval_check(const struct vkh_eval *eval, uint32_t vocab,
         status = check_text(eval, i, vocab, log);
     if (status == VKH_OK && eval->options->n_methods + eval->options->n_sweeps == 0)
         return vkh_fail(log, VKH_ERR_ARGUMENT, "methods: none given");
+    if (status == VKH_OK && eval->options->kl_model && !eval->options->kl)
+        return vkh_fail(log, VKH_ERR_ARGUMENT, "kl_model: kl, a method, is missing");
     return status;
 }

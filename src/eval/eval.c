@@ -55,13 +55,16 @@ static enum vkh_status list_texts(struct vkh_eval *eval, struct vkh_arena *arena
 }
 
 enum vkh_status vkh_eval_init(const struct vkh_ppl_options *options,
-                              const struct vkh_rope_setting *rope, uint32_t vocab,
+                              const struct vkh_rope_setting *rope,
+                              const struct vkh_rope_setting *other, uint32_t vocab,
                               struct vkh_arena *arena, const struct vkh_log *log,
                               struct vkh_eval *eval)
 {
-    *eval = (struct vkh_eval){.options = options, .rope = *rope};
-    if (options->original_max_len)
-        eval->rope.original_max_len = options->original_max_len;
+    *eval = (struct vkh_eval){.options = options, .ropes = {*rope}, .reference = VKH_NONE};
+    if (other)
+        eval->ropes[VKH_OTHER] = *other;
+    for (int i = 0; i < VKH_N_MODELS && options->original_max_len; i++)
+        eval->ropes[i].original_max_len = options->original_max_len;
     enum vkh_status status = list_texts(eval, arena, log);
     if (status == VKH_OK)
         status = vkh_eval_check(eval, vocab, log);
@@ -85,22 +88,28 @@ static bool prepare_marks(struct vkh_marks *marks, uint32_t chunk, uint32_t n_to
     return marks->seconds;
 }
 
-enum vkh_status vkh_eval_prepare(struct vkh_eval *eval, uint32_t chunk, struct vkh_arena *arena,
-                                 const struct vkh_log *log)
+enum vkh_status vkh_eval_prepare(struct vkh_eval *eval, const uint32_t chunks[VKH_N_MODELS],
+                                 struct vkh_arena *arena, const struct vkh_log *log)
 {
     bool good = true;
-    for (uint32_t i = 0; i < eval->n_groups; i++)
-        good &= prepare_marks(&eval->groups[i].marks, chunk, eval->groups[i].prefix_tokens, arena);
     for (uint32_t i = 0; i < eval->n_tracks; i++) {
         struct vkh_track *track = &eval->tracks[i];
-        const uint32_t shared = eval->groups[track->group].prefix_tokens;
+        struct vkh_group *group = &eval->groups[track->group];
+        const uint32_t chunk = chunks[vkh_eval_model_of(eval, track)];
+        const uint32_t shared = group->prefix_tokens;
         const uint32_t own = track->n_tokens > shared ? track->n_tokens - shared : 0;
         good &= prepare_marks(&track->marks, chunk, own, arena);
+        if (!group->marks.seconds)
+            good &= prepare_marks(&group->marks, chunk, shared, arena);
     }
     for (uint32_t i = 0; i < eval->n_readings; i++) {
         struct vkh_reading *reading = &eval->readings[i];
         reading->nll = vkh_arena_alloc(arena, reading->n_tokens, sizeof(*reading->nll));
         good &= reading->nll != NULL;
+        if (reading->reference == VKH_NONE)
+            continue;
+        reading->kl = vkh_arena_alloc(arena, reading->n_tokens, sizeof(*reading->kl));
+        good &= reading->kl != NULL;
     }
     return good ? VKH_OK : out_of_memory(log);
 }

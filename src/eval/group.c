@@ -24,6 +24,18 @@ static struct origin origin_of(const struct vkh_eval *eval, uint32_t first)
     return origin;
 }
 
+// Whether a track may be in the group that `lead` opens: of the same model, and not before its
+// reference.
+static bool may_join(const struct vkh_eval *eval, uint32_t lead, uint32_t track)
+{
+    const uint32_t reference = eval->tracks[track].reference;
+    if (vkh_eval_model_of(eval, &eval->tracks[lead]) !=
+        vkh_eval_model_of(eval, &eval->tracks[track]))
+        return false;
+    return reference == VKH_NONE || reference == track ||
+           eval->tracks[reference].group != UINT32_MAX;
+}
+
 // Opens a group with the first track that has none; returns whether others joined it.
 static bool gather(struct vkh_eval *eval, const struct origin *origin, uint32_t lead,
                    struct vkh_group *group)
@@ -32,7 +44,7 @@ static bool gather(struct vkh_eval *eval, const struct origin *origin, uint32_t 
     bool shared = false;
     for (uint32_t i = lead + 1; i < origin->end && !eval->options->separate; i++) {
         struct vkh_track *track = &eval->tracks[i];
-        if (track->group != UINT32_MAX)
+        if (track->group != UINT32_MAX || !may_join(eval, lead, i))
             continue;
         const uint64_t common = vkh_schedule_common_prefix(eval->tracks[lead].schedule,
                                                            track->schedule, origin->longest);
@@ -69,13 +81,20 @@ static void group_origin(struct vkh_eval *eval, const struct origin *origin)
     }
 }
 
+// A track's reference, counted from the first track of its origin.
+static uint32_t reference_from(const struct vkh_track *track, uint32_t first)
+{
+    return track->reference == VKH_NONE ? VKH_NONE : track->reference - first;
+}
+
 // Whether two origins have the same tracks, and so the same groups.
 static bool are_alike(const struct vkh_eval *eval, const struct origin *a, const struct origin *b)
 {
     bool alike = a->end - a->first == b->end - b->first;
     for (uint32_t i = 0; alike && i < a->end - a->first; i++) {
         const struct vkh_track *x = &eval->tracks[a->first + i], *y = &eval->tracks[b->first + i];
-        alike = x->schedule == y->schedule && x->n_tokens == y->n_tokens;
+        alike = x->schedule == y->schedule && x->n_tokens == y->n_tokens &&
+                reference_from(x, a->first) == reference_from(y, b->first);
     }
     return alike;
 }

@@ -39,32 +39,45 @@ static const char *explain(const char *name, const char *why, struct vkh_arena *
     return text;
 }
 
+static enum vkh_status name_lane(const struct layout *layout, const char *spec,
+                                 struct vkh_lane *lane)
+{
+    const enum vkh_status status = vkh_method_parse(spec, layout->log, &lane->method);
+    if (status != VKH_OK)
+        return status;
+    lane->name = spell(&lane->method, layout->arena);
+    return lane->name ? VKH_OK : out_of_memory(layout->log);
+}
+
+// What a lane comes to on a model.
+static enum vkh_status resolve_lane(const struct layout *layout, int model, struct vkh_lane *lane)
+{
+    struct vkh_method applied;
+    const char *name, *why;
+    vkh_method_resolve(&lane->method, layout->eval->ropes[model].own, &applied);
+    const bool varies = vkh_method_varies(&applied, &name, &why);
+    lane->applied = spell(&applied, layout->arena);
+    lane->why = varies ? explain(name, why, layout->arena) : NULL;
+    return lane->applied && varies == (lane->why != NULL) ? VKH_OK : out_of_memory(layout->log);
+}
+
 // The lane of a spec, which is added when there is none; *found says which was the case.
 static enum vkh_status need_lane(struct layout *layout, const char *spec, uint32_t *index,
                                  bool *found)
 {
     struct vkh_eval *eval = layout->eval;
     struct vkh_lane *lane = &eval->lanes[eval->n_lanes];
-    struct vkh_method applied;
-    const char *name, *why;
-    const enum vkh_status status = vkh_method_parse(spec, layout->log, &lane->method);
+    const enum vkh_status status = name_lane(layout, spec, lane);
     if (status != VKH_OK)
         return status;
-    lane->name = spell(&lane->method, layout->arena);
-    if (!lane->name)
-        return out_of_memory(layout->log);
     for (*index = 0; *index < eval->n_lanes; ++*index)
         if (strcmp(eval->lanes[*index].name, lane->name) == 0)
             break;
     *found = *index < eval->n_lanes;
     if (*found)
         return VKH_OK;
-    vkh_method_resolve(&lane->method, eval->rope.own, &applied);
-    const bool varies = vkh_method_varies(&applied, &name, &why);
-    lane->applied = spell(&applied, layout->arena);
-    lane->why = varies ? explain(name, why, layout->arena) : NULL;
     eval->n_lanes++;
-    return lane->applied && varies == (lane->why != NULL) ? VKH_OK : out_of_memory(layout->log);
+    return resolve_lane(layout, VKH_OWN, lane);
 }
 
 static enum vkh_status add_methods(struct layout *layout)
@@ -104,6 +117,25 @@ static enum vkh_status add_sweep(struct layout *layout, const struct vkh_sweep *
     return status;
 }
 
+static enum vkh_status add_reference(struct layout *layout)
+{
+    struct vkh_eval *eval = layout->eval;
+    const struct vkh_ppl_options *options = eval->options;
+    bool found;
+    if (!options->kl_model) {
+        const enum vkh_status status = need_lane(layout, options->kl, &eval->reference, &found);
+        if (status == VKH_OK && eval->n_lanes == 1)
+            return vkh_fail(layout->log, VKH_ERR_ARGUMENT,
+                            "kl %s: there is no other method to compare with it",
+                            eval->lanes[0].name);
+        return status;
+    }
+    struct vkh_lane *lane = &eval->lanes[eval->n_lanes];
+    eval->reference = eval->n_lanes;
+    const enum vkh_status status = name_lane(layout, options->kl, lane);
+    return status == VKH_OK ? resolve_lane(layout, VKH_OTHER, lane) : status;
+}
+
 static enum vkh_status expand(struct layout *layout, struct vkh_sweep *ranges, uint32_t *n_lanes)
 {
     const struct vkh_ppl_options *options = layout->eval->options;
@@ -120,7 +152,7 @@ enum vkh_status vkh_eval_lanes(struct vkh_eval *eval, struct vkh_arena *arena,
 {
     const struct vkh_ppl_options *options = eval->options;
     struct layout layout = {eval, arena, log};
-    uint32_t most = options->n_methods;
+    uint32_t most = options->n_methods + (options->kl != NULL);
     struct vkh_sweep *ranges = vkh_arena_alloc(arena, options->n_sweeps, sizeof(*ranges));
     eval->sweeps = vkh_arena_alloc(arena, options->n_sweeps, sizeof(*eval->sweeps));
     if (!ranges || !eval->sweeps)
@@ -139,5 +171,5 @@ enum vkh_status vkh_eval_lanes(struct vkh_eval *eval, struct vkh_arena *arena,
         status =
             sweep->spec ? add_sweep(&layout, &ranges[eval->n_sweeps], sweep) : out_of_memory(log);
     }
-    return status;
+    return status == VKH_OK && options->kl ? add_reference(&layout) : status;
 }

@@ -5,8 +5,8 @@
 
 #include "eval/eval.h"
 
-// Fills lanes and sweeps; eval->options, rope and n_lengths are there. A method given twice is
-// VKH_ERR_ARGUMENT, unless a sweep gives it.
+// Fills lanes, sweeps and reference; eval->options, ropes and n_lengths are there. A method given
+// twice is VKH_ERR_ARGUMENT, unless a sweep gives it.
 enum vkh_status vkh_eval_lanes(struct vkh_eval *eval, struct vkh_arena *arena,
                                const struct vkh_log *log);
 

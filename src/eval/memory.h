@@ -6,10 +6,17 @@
 #include "eval/eval.h"
 #include "graph/graph.h"
 
-// Weights and activations of `plan`, and the keys and values of the worst group: its prefix and its
-// longest own part. A pass's other buffers count as activations.
+// One of the models on the device.
+struct vkh_eval_resident {
+    struct vkh_graph_plan plan;
+    uint32_t n_layers, hidden;
+};
+
+// Weights and activations of every model, and the keys and values of the worst group: its prefix
+// and its longest own part. A pass's other buffers count as activations, and so do `comparison`
+// bytes (vkh_comparison_plan) and the rows of an origin's references.
 struct vkh_ppl_memory vkh_eval_memory(const struct vkh_eval *eval,
-                                      const struct vkh_graph_plan *plan, uint32_t n_layers,
-                                      uint64_t heap_bytes);
+                                      const struct vkh_eval_resident models[VKH_N_MODELS],
+                                      uint64_t comparison, uint64_t heap_bytes);
 
 #endif

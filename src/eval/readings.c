@@ -18,7 +18,7 @@ struct layout {
     struct vkh_eval *eval;
     struct vkh_arena *arena;
     const struct vkh_log *log;
-    struct entry **entries; // [n_lanes]
+    struct entry **entries; // of each lane
     uint32_t longest_window;
 };
 
@@ -48,12 +48,13 @@ static enum vkh_status check_schedule(const struct vkh_schedule *schedule, const
     return VKH_OK;
 }
 
-static enum vkh_status make_entry(const struct layout *layout, const struct vkh_lane *lane,
-                                  uint32_t length, struct entry *entry)
+static enum vkh_status make_entry(const struct layout *layout, uint32_t index, uint32_t length,
+                                  struct entry *entry)
 {
+    const struct vkh_lane *lane = &layout->eval->lanes[index];
     const uint32_t n_tokens = length ? length : layout->longest_window;
     const struct vkh_method baseline = {.n_terms = 0};
-    struct vkh_rope_setting setting = layout->eval->rope;
+    struct vkh_rope_setting setting = layout->eval->ropes[vkh_eval_model(layout->eval, index)];
     struct vkh_schedule plain;
     setting.length = n_tokens;
     entry->length = length;
@@ -71,15 +72,14 @@ static enum vkh_status make_entry(const struct layout *layout, const struct vkh_
 static enum vkh_status find_entry(const struct layout *layout, uint32_t index, uint32_t length,
                                   const struct entry **found)
 {
-    const struct vkh_lane *lane = &layout->eval->lanes[index];
-    const uint32_t key = lane->why ? length : 0;
+    const uint32_t key = layout->eval->lanes[index].why ? length : 0;
     struct entry **at = &layout->entries[index];
     while (*at && (*at)->length != key)
         at = &(*at)->next;
     enum vkh_status status = VKH_OK;
     if (!*at) {
         *at = vkh_arena_alloc(layout->arena, 1, sizeof(**at));
-        status = *at ? make_entry(layout, lane, key, *at) : out_of_memory(layout->log);
+        status = *at ? make_entry(layout, index, key, *at) : out_of_memory(layout->log);
     }
     *found = *at;
     return status;
@@ -102,10 +102,23 @@ static enum vkh_status is_prefix(const struct layout *layout, uint32_t lane, uin
     return status;
 }
 
-// The readings of one lane over one text, from the longest length down.
+// The same for a lane and what it is compared with.
+static enum vkh_status are_prefixes(const struct layout *layout, uint32_t lane, uint32_t n,
+                                    uint32_t longer, bool *same)
+{
+    const uint32_t reference = layout->eval->reference;
+    const enum vkh_status status = is_prefix(layout, lane, n, longer, same);
+    if (status != VKH_OK || !*same || reference == VKH_NONE)
+        return status;
+    return is_prefix(layout, reference, n, longer, same);
+}
+
+// The readings of one lane over one text, from the longest length down; those of the reference are
+// there, or it is the lane.
 static enum vkh_status add_readings(const struct layout *layout, uint32_t text, uint32_t lane)
 {
     struct vkh_eval *eval = layout->eval;
+    const uint32_t reference = eval->reference;
     uint32_t end = eval->n_lengths;
     while (end > 0 && vkh_eval_tokens(eval, text, end - 1) == 0)
         end--;
@@ -115,25 +128,34 @@ static enum vkh_status add_readings(const struct layout *layout, uint32_t text, 
         bool same = !eval->options->separate;
         while (first > 0 && same) {
             const enum vkh_status status =
-                is_prefix(layout, lane, vkh_eval_tokens(eval, text, first - 1), longest, &same);
+                are_prefixes(layout, lane, vkh_eval_tokens(eval, text, first - 1), longest, &same);
             if (status != VKH_OK)
                 return status;
             first -= same;
         }
-        eval->readings[eval->n_readings++] =
-            (struct vkh_reading){lane, text, first, end - first, longest, NULL};
+        struct vkh_reading *reading = &eval->readings[eval->n_readings++];
+        *reading = (struct vkh_reading){.lane = lane,
+                                        .text = text,
+                                        .first_length = first,
+                                        .n_lengths = end - first,
+                                        .n_tokens = longest,
+                                        .reference = VKH_NONE};
+        if (reference != VKH_NONE)
+            reading->reference =
+                (uint32_t)(vkh_eval_reading(eval, text, reference, first) - eval->readings);
         end = first;
     }
     return VKH_OK;
 }
 
-// The tracks of window `index` of the readings [first, n_readings), which are of one text; *more
+// The tracks of window `index` of the readings [first, end), which are of one text; *more
 // says that there were any.
 static enum vkh_status add_tracks(const struct layout *layout, uint32_t first, uint32_t end,
                                   uint32_t index, bool *more)
 {
     struct vkh_eval *eval = layout->eval;
     const struct vkh_ppl_regime *regime = &eval->options->regime;
+    const uint32_t base = eval->n_tracks;
     *more = false;
     for (uint32_t r = first; r < end; r++) {
         const struct vkh_reading *reading = &eval->readings[r];
@@ -145,14 +167,20 @@ static enum vkh_status add_tracks(const struct layout *layout, uint32_t first, u
         if (status != VKH_OK)
             return status;
         *more = true;
-        eval->tracks[eval->n_tracks++] = (struct vkh_track){
+        struct vkh_track *track = &eval->tracks[eval->n_tracks++];
+        *track = (struct vkh_track){
             .reading = r,
             .origin = window.origin,
             .n_tokens = window.n_tokens,
             .scored_from = window.scored_from,
+            .reference = reading->reference == VKH_NONE ? VKH_NONE : base,
             .schedule = &entry->schedule,
             .plain_tokens = (uint32_t)vkh_min_size(entry->plain_tokens, window.n_tokens),
         };
+        // Its reading is at least as long, and so has this window.
+        while (track->reference != VKH_NONE &&
+               eval->tracks[track->reference].reading != reading->reference)
+            track->reference++;
     }
     return VKH_OK;
 }
@@ -189,8 +217,9 @@ enum vkh_status vkh_eval_readings(struct vkh_eval *eval, struct vkh_arena *arena
                                   const struct vkh_log *log)
 {
     struct layout layout = {.eval = eval, .arena = arena, .log = log};
-    uint64_t most = (uint64_t)eval->n_texts * eval->n_lanes;
-    layout.entries = vkh_arena_alloc(arena, eval->n_lanes, sizeof(*layout.entries));
+    const uint32_t n_lanes = vkh_eval_all_lanes(eval), reference = eval->reference;
+    uint64_t most = (uint64_t)eval->n_texts * n_lanes;
+    layout.entries = vkh_arena_alloc(arena, n_lanes, sizeof(*layout.entries));
     eval->readings = vkh_mul_size(most, eval->n_lengths, &most)
                          ? vkh_arena_alloc(arena, most, sizeof(*eval->readings))
                          : NULL;
@@ -201,8 +230,12 @@ enum vkh_status vkh_eval_readings(struct vkh_eval *eval, struct vkh_arena *arena
         layout.longest_window =
             (uint32_t)vkh_min_size(layout.longest_window, eval->options->regime.window);
     enum vkh_status status = VKH_OK;
-    for (uint32_t text = 0; text < eval->n_texts; text++)
-        for (uint32_t lane = 0; lane < eval->n_lanes && status == VKH_OK; lane++)
-            status = add_readings(&layout, text, lane);
+    for (uint32_t text = 0; text < eval->n_texts; text++) {
+        if (reference != VKH_NONE && status == VKH_OK)
+            status = add_readings(&layout, text, reference);
+        for (uint32_t lane = 0; lane < n_lanes && status == VKH_OK; lane++)
+            if (lane != reference)
+                status = add_readings(&layout, text, lane);
+    }
     return status == VKH_OK ? add_all_tracks(&layout) : status;
 }

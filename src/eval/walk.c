@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/size.h"
+#include "eval/references.h"
 #include "gpu/stream.h"
 #include "rope/fixed.h"
 
@@ -14,7 +15,7 @@ enum { QUEUED_CHUNKS = 2 }; // that the host runs ahead of the device
 struct walk {
     struct vkh_eval *eval;
     const struct vkh_walk_target *target;
-    const struct vkh_graph_plan *plan;
+    struct vkh_references references;
     uint64_t done; // tokens
 };
 
@@ -68,6 +69,7 @@ static enum vkh_status create_pass(const struct walk *walk, const struct span *s
 {
     const struct vkh_walk_target *target = walk->target;
     const struct vkh_schedule *schedule = span->track->schedule;
+    const int model = vkh_eval_model_of(walk->eval, span->track);
     struct inputs in;
     *pass = (struct vkh_pass){0};
     if (!fill_inputs(walk->eval, span, &in))
@@ -84,8 +86,9 @@ static enum vkh_status create_pass(const struct walk *walk, const struct span *s
         .n_frequencies = schedule->n_frequencies,
         .attention_scale = (float)schedule->attention_scale,
     };
-    const enum vkh_status status = vkh_pass_create(target->device, target->stream, &walk->plan->kv,
-                                                   target->n_layers, &inputs, pass);
+    const enum vkh_status status = vkh_pass_create(target->device, target->stream,
+                                                   &vkh_graph_get_plan(target->graphs[model])->kv,
+                                                   target->n_layers[model], &inputs, pass);
     free(in.positions);
     return status;
 }
@@ -105,7 +108,9 @@ static enum vkh_status advance(struct walk *walk, const char *name, uint32_t n)
 // A pass on its way through the layers.
 struct run {
     struct walk *walk;
+    struct vkh_graph *graph;
     const struct vkh_pass *prefix, *pass;
+    struct vkh_tracks tracks; // that it serves
     const char *name;
     double began;
     struct vkh_marks *marks;
@@ -120,10 +125,11 @@ static uint32_t chunk_tokens(const struct run *run, uint32_t index)
 
 static enum vkh_status submit_chunk(struct run *run, uint32_t index)
 {
-    const struct vkh_walk_target *target = run->walk->target;
-    vkh_graph_record(target->graph, target->stream, run->prefix, run->pass,
-                     index * run->marks->chunk, chunk_tokens(run, index));
-    return vkh_stream_submit(target->stream, &run->tickets[index % QUEUED_CHUNKS]);
+    struct vkh_stream *stream = run->walk->target->stream;
+    const uint32_t from = index * run->marks->chunk, n = chunk_tokens(run, index);
+    vkh_graph_record(run->graph, stream, run->prefix, run->pass, from, n);
+    vkh_references_record(&run->walk->references, run->graph, run->pass, from, n);
+    return vkh_stream_submit(stream, &run->tickets[index % QUEUED_CHUNKS]);
 }
 
 static enum vkh_status await_chunk(struct run *run, uint32_t index)
@@ -160,24 +166,45 @@ static void deliver(const struct vkh_eval *eval, const struct vkh_pass *pass, co
     float *nll = eval->readings[track->reading].nll + track->origin;
     for (uint32_t i = 0; i < pass->n_tokens; i++) {
         const uint32_t t = pass->first_token + i + 1;
-        if (t >= track->scored_from && t < track->n_tokens)
+        if (vkh_track_scores(track, t))
             nll[t] = rows[i];
     }
 }
 
-// The pass's results to every track of [tracks, tracks + n) that belongs to the group.
-static enum vkh_status read_rows(const struct walk *walk, const struct vkh_pass *pass,
-                                 uint32_t group, const struct vkh_track *tracks, uint32_t n)
+// The pass's NLL to every track that it serves.
+static enum vkh_status read_rows(const struct run *run)
 {
-    float *rows = malloc(pass->n_tokens * sizeof(*rows));
+    const struct walk *walk = run->walk;
+    const struct vkh_tracks *tracks = &run->tracks;
+    float *rows = malloc(run->pass->n_tokens * sizeof(*rows));
     if (!rows)
         return vkh_fail(walk->target->log, VKH_ERR_MEMORY, "NLL of %u tokens: out of host memory",
-                        pass->n_tokens);
-    const enum vkh_status status = vkh_pass_read(pass, walk->target->stream, rows);
-    for (uint32_t i = 0; i < n && status == VKH_OK; i++)
-        if (tracks[i].group == group)
-            deliver(walk->eval, pass, rows, &tracks[i]);
+                        run->pass->n_tokens);
+    const enum vkh_status status = vkh_pass_read(run->pass, walk->target->stream, rows);
+    for (uint32_t i = 0; i < tracks->n && status == VKH_OK; i++)
+        if (tracks->first[i].group == tracks->group)
+            deliver(walk->eval, run->pass, rows, &tracks->first[i]);
     free(rows);
+    return status;
+}
+
+// From the span's inputs to the results of the tracks that it serves; leaves the pass, for others
+// may go on from it.
+static enum vkh_status run_pass(struct run *run, const struct span *span, struct vkh_pass *pass)
+{
+    struct vkh_references *references = &run->walk->references;
+    run->pass = pass;
+    run->graph = run->walk->target->graphs[vkh_eval_model_of(run->walk->eval, span->track)];
+    enum vkh_status status = create_pass(run->walk, span, pass);
+    if (status == VKH_OK)
+        status = vkh_references_begin(references, pass, &run->tracks);
+    if (status == VKH_OK)
+        status = run_chunks(run);
+    if (status == VKH_OK)
+        status = read_rows(run);
+    if (status == VKH_OK)
+        status = vkh_references_read(references, pass, &run->tracks);
+    vkh_references_end(references);
     return status;
 }
 
@@ -186,16 +213,15 @@ static enum vkh_status run_prefix(struct walk *walk, uint32_t index, struct vkh_
     struct vkh_eval *eval = walk->eval;
     struct vkh_group *group = &eval->groups[index];
     const struct vkh_track *tracks = eval->tracks + group->first_track;
-    struct run run = {walk, NULL, pass, "shared prefix", vkh_clock(), &group->marks, {0}};
+    struct run run = {.walk = walk,
+                      .tracks = {tracks, group->n_tracks, index},
+                      .name = "shared prefix",
+                      .began = vkh_clock(),
+                      .marks = &group->marks};
     struct span span = {tracks, 0, group->prefix_tokens, group->longest};
     while (span.track->group != index)
         span.track++;
-    enum vkh_status status = create_pass(walk, &span, pass);
-    if (status == VKH_OK)
-        status = run_chunks(&run);
-    if (status == VKH_OK)
-        status = read_rows(walk, pass, index, tracks, group->n_tracks);
-    return status;
+    return run_pass(&run, &span, pass);
 }
 
 static enum vkh_status run_track(struct walk *walk, struct vkh_track *track,
@@ -203,17 +229,17 @@ static enum vkh_status run_track(struct walk *walk, struct vkh_track *track,
 {
     const struct vkh_eval *eval = walk->eval;
     const uint32_t shared = eval->groups[track->group].prefix_tokens;
-    const char *name = eval->lanes[eval->readings[track->reading].lane].name;
     if (track->n_tokens <= shared)
         return VKH_OK;
     const struct span span = {track, shared, track->n_tokens - shared, track->n_tokens};
     struct vkh_pass pass;
-    struct run run = {walk, shared ? prefix : NULL, &pass, name, vkh_clock(), &track->marks, {0}};
-    enum vkh_status status = create_pass(walk, &span, &pass);
-    if (status == VKH_OK)
-        status = run_chunks(&run);
-    if (status == VKH_OK)
-        status = read_rows(walk, &pass, track->group, track, 1);
+    struct run run = {.walk = walk,
+                      .prefix = shared ? prefix : NULL,
+                      .tracks = {track, 1, track->group},
+                      .name = eval->lanes[eval->readings[track->reading].lane].name,
+                      .began = vkh_clock(),
+                      .marks = &track->marks};
+    const enum vkh_status status = run_pass(&run, &span, &pass);
     vkh_pass_destroy(&pass);
     return status;
 }
@@ -224,8 +250,8 @@ static enum vkh_status run_group(struct walk *walk, uint32_t index)
     const struct vkh_group *group = &eval->groups[index];
     struct vkh_track *tracks = eval->tracks + group->first_track;
     struct vkh_pass prefix = {0};
-    enum vkh_status status = VKH_OK;
-    if (group->prefix_tokens)
+    enum vkh_status status = vkh_references_move(&walk->references, group);
+    if (status == VKH_OK && group->prefix_tokens)
         status = run_prefix(walk, index, &prefix);
     for (uint32_t i = 0; i < group->n_tracks && status == VKH_OK; i++)
         if (tracks[i].group == index)
@@ -236,9 +262,10 @@ static enum vkh_status run_group(struct walk *walk, uint32_t index)
 
 enum vkh_status vkh_eval_walk(struct vkh_eval *eval, const struct vkh_walk_target *target)
 {
-    struct walk walk = {.eval = eval, .target = target, .plan = vkh_graph_get_plan(target->graph)};
-    enum vkh_status status = VKH_OK;
+    struct walk walk = {.eval = eval, .target = target};
+    enum vkh_status status = vkh_references_init(&walk.references, eval, target);
     for (uint32_t i = 0; i < eval->n_groups && status == VKH_OK; i++)
         status = run_group(&walk, i);
+    vkh_references_fini(&walk.references);
     return status;
 }

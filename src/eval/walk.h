@@ -6,15 +6,17 @@
 #include "eval/eval.h"
 #include "graph/graph.h"
 
+// Of either model its graph; of the other one where there is one.
 struct vkh_walk_target {
     struct vkh_device *device;
     struct vkh_stream *stream;
-    struct vkh_graph *graph;
-    uint32_t n_layers;
+    struct vkh_graph *graphs[VKH_N_MODELS];
+    uint32_t n_layers[VKH_N_MODELS];
     const struct vkh_log *log;
 };
 
-// Fills the NLL and the marks of every track; vkh_eval_prepare was called with the graph's chunk.
+// Fills the NLL, the divergences and the marks of every track; vkh_eval_prepare was called with the
+// graphs' chunks.
 // VKH_ERR_CANCELLED when the options' callback says so.
 enum vkh_status vkh_eval_walk(struct vkh_eval *eval, const struct vkh_walk_target *target);
 

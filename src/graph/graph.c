@@ -52,6 +52,7 @@ struct vkh_graph_plan vkh_graph_plan(struct vkh_device *device, const struct vkh
     struct vkh_graph_plan plan = {
         .kv = {.n_kv_heads = c->n_kv_heads, .head_dim = c->head_dim},
         .post_norms = model->layers[0].post_attn_norm || model->layers[0].post_ffn_norm,
+        .compared = wish->compared,
     };
     const bool matrix =
         !wish->rows && wish->kv != VKH_KV_F32 && vkh_tier_matrix_takes(device, model, &plan.layout);
@@ -172,24 +173,38 @@ const struct vkh_weight *vkh_graph_head(const struct vkh_graph *graph)
     return vkh_weights_head(&graph->weights);
 }
 
+struct vkh_range vkh_graph_residual(const struct vkh_graph *graph, uint32_t from, uint32_t n)
+{
+    return vkh_graph_rows(graph, graph->act.residual, from, n);
+}
+
+void vkh_graph_logits(const struct vkh_graph *graph, struct vkh_stream *stream,
+                      struct vkh_range residual, const struct vkh_buffer *logits, uint32_t n)
+{
+    struct vkh_cmd *cmd = vkh_stream_cmd(stream);
+    graph->tier->normalise(graph, cmd, residual, graph->weights.output_norm, n);
+    graph->tier->project(graph, cmd, vkh_weights_head_stack(&graph->weights), graph->act.normed,
+                         logits, n, false);
+}
+
 void vkh_graph_record(struct vkh_graph *graph, struct vkh_stream *stream,
                       const struct vkh_pass *prefix, const struct vkh_pass *pass, uint32_t from,
                       uint32_t n)
 {
     struct vkh_cmd *cmd = vkh_stream_cmd(stream);
     const uint64_t words_at = (uint64_t)from * 4, words = (uint64_t)n * 4;
-    vkh_embed_record(
-        &graph->embed, cmd,
-        &(struct vkh_embed_args){
-            .ids = vkh_range(pass->ids, words_at, words),
-            .table = &graph->weights.embed.weights[0],
-            .out = vkh_range(graph->act.residual, 0, (uint64_t)n * graph->config.hidden * 4),
-            .n_tokens = n,
-            .scale = (float)graph->config.embedding_scale,
-        });
+    vkh_embed_record(&graph->embed, cmd,
+                     &(struct vkh_embed_args){
+                         .ids = vkh_range(pass->ids, words_at, words),
+                         .table = &graph->weights.embed.weights[0],
+                         .out = vkh_graph_residual(graph, 0, n),
+                         .n_tokens = n,
+                         .scale = (float)graph->config.embedding_scale,
+                     });
     for (uint32_t i = 0; i < graph->config.n_layers; i++)
         vkh_layer_record(graph, cmd, i, prefix, pass, from, n);
-    graph->tier->normalise(graph, cmd, graph->weights.output_norm, n);
+    graph->tier->normalise(graph, cmd, vkh_graph_residual(graph, 0, n), graph->weights.output_norm,
+                           n);
     graph->tier->score(graph, cmd, vkh_range(pass->targets, words_at, words),
                        vkh_range(pass->nll, words_at, words), n);
 }

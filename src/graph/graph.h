@@ -24,12 +24,14 @@ struct vkh_graph_plan {
     struct vkh_kv_shape kv;          // capacity 0: per pass
     struct vkh_matrix_layout layout; // side 0: rows of fp32 instead of cooperative matrices
     bool post_norms;                 // projections are normed before they are added
+    bool compared;                   // vkh_graph_logits will be called
 };
 
 struct vkh_graph_wish {
     uint32_t chunk;      // 0: chosen for the device
     enum vkh_kv_type kv; // AUTO: F16 with cooperative matrices, else F32
     bool rows;           // no cooperative matrices
+    bool compared;       // as in the plan
 };
 
 struct vkh_graph_plan vkh_graph_plan(struct vkh_device *device, const struct vkh_model *model,
@@ -53,6 +55,15 @@ const char *vkh_graph_variants(const struct vkh_graph *graph);
 const struct vkh_buffer *vkh_graph_hidden(const struct vkh_graph *graph);
 // The matrix [vocab][hidden] that turns them into logits.
 const struct vkh_weight *vkh_graph_head(const struct vkh_graph *graph);
+
+// Before the final norm, of tokens [from, from + n) of the chunk recorded last: fp32 [n][hidden].
+// From a multiple of VKH_KEY_TILE.
+struct vkh_range vkh_graph_residual(const struct vkh_graph *graph, uint32_t from, uint32_t n);
+
+// Records the logits, before their soft cap, of n such rows, n at most the chunk: fp32 [n][vocab
+// rounded up to a multiple of 4]. The NLL is made of the same. Writes over the final norm's output.
+void vkh_graph_logits(const struct vkh_graph *graph, struct vkh_stream *stream,
+                      struct vkh_range residual, const struct vkh_buffer *logits, uint32_t n);
 
 // Records the pass's tokens [from, from + n) (offsets in the pass; from a multiple of VKH_KEY_TILE,
 // n at most the chunk): their keys and values, and their NLL. Everything before them, the prefix

@@ -30,16 +30,14 @@ struct vkh_attention_shape vkh_graph_attention_shape(const struct vkh_graph *gra
     };
 }
 
-struct vkh_rmsnorm_args vkh_graph_norm_args(const struct vkh_graph *graph,
-                                            const struct vkh_buffer *x,
+struct vkh_rmsnorm_args vkh_graph_norm_args(const struct vkh_graph *graph, struct vkh_range x,
                                             const struct vkh_buffer *weight,
                                             const struct vkh_buffer *out, uint32_t n)
 {
-    const uint64_t bytes = (uint64_t)n * graph->config.hidden * 4;
     return (struct vkh_rmsnorm_args){
-        .x = vkh_range(x, 0, bytes),
+        .x = x,
         .weight = vkh_range_all(weight),
-        .out = vkh_range(out, 0, bytes),
+        .out = vkh_range(out, 0, x.size),
         .n_tokens = n,
         .width = graph->config.hidden,
         .eps = (float)graph->config.norm_eps,
@@ -55,8 +53,8 @@ static void add_projection(const struct vkh_graph *graph, struct vkh_cmd *cmd,
     graph->tier->project(graph, cmd, stack, x, norm ? act->projected : act->residual, n, !norm);
     if (!norm)
         return;
-    struct vkh_rmsnorm_args args =
-        vkh_graph_norm_args(graph, act->projected, norm, act->residual, n);
+    const struct vkh_range projected = vkh_graph_rows(graph, act->projected, 0, n);
+    struct vkh_rmsnorm_args args = vkh_graph_norm_args(graph, projected, norm, act->residual, n);
     args.accumulate = true;
     vkh_rmsnorm_record(&graph->norm, cmd, &args);
 }
@@ -138,12 +136,13 @@ void vkh_layer_record(const struct vkh_graph *graph, struct vkh_cmd *cmd, uint32
 {
     const struct vkh_layer_weights *layer = &graph->weights.layers[index];
     const struct vkh_activations *act = &graph->act;
-    graph->tier->normalise(graph, cmd, layer->attn_norm, n);
+    const struct vkh_range residual = vkh_graph_residual(graph, 0, n);
+    graph->tier->normalise(graph, cmd, residual, layer->attn_norm, n);
     record_qkv(graph, cmd, layer, n);
     record_attention(graph, cmd, index, prefix, pass, from, n);
     add_projection(graph, cmd, &layer->o, act->attended, layer->post_attn_norm, n);
 
-    graph->tier->normalise(graph, cmd, layer->ffn_norm, n);
+    graph->tier->normalise(graph, cmd, residual, layer->ffn_norm, n);
     graph->tier->gate(graph, cmd, &layer->gate_up, n);
     add_projection(graph, cmd, &layer->down, act->gated, layer->post_ffn_norm, n);
 }

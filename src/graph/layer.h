@@ -77,12 +77,20 @@ static inline uint32_t vkh_qkv_width(const struct vkh_config *c)
     return (c->n_heads + 2 * c->n_kv_heads) * c->head_dim;
 }
 
+// Rows [from, from + n) of the hidden size.
+static inline struct vkh_range vkh_graph_rows(const struct vkh_graph *graph,
+                                              const struct vkh_buffer *buffer, uint64_t from,
+                                              uint64_t n)
+{
+    const uint64_t row = (uint64_t)graph->config.hidden * 4;
+    return vkh_range(buffer, from * row, n * row);
+}
+
 struct vkh_rope_shape vkh_graph_rope_shape(const struct vkh_graph *graph);
 struct vkh_attention_shape vkh_graph_attention_shape(const struct vkh_graph *graph);
 
 // Rows of the hidden size.
-struct vkh_rmsnorm_args vkh_graph_norm_args(const struct vkh_graph *graph,
-                                            const struct vkh_buffer *x,
+struct vkh_rmsnorm_args vkh_graph_norm_args(const struct vkh_graph *graph, struct vkh_range x,
                                             const struct vkh_buffer *weight,
                                             const struct vkh_buffer *out, uint32_t n);
 

@@ -22,10 +22,11 @@ struct vkh_tier {
     void (*sizes)(const struct vkh_config *config, const struct vkh_graph_plan *plan,
                   struct vkh_activation_size sizes[VKH_N_ACTIVATIONS]);
     enum vkh_status (*create)(struct vkh_graph *graph);
-    // normed = norm(residual)
-    void (*normalise)(const struct vkh_graph *graph, struct vkh_cmd *cmd,
+    // normed = norm(x), x being rows of the residual stream
+    void (*normalise)(const struct vkh_graph *graph, struct vkh_cmd *cmd, struct vkh_range x,
                       const struct vkh_buffer *weight, uint32_t n);
-    // fp32 rows of x @ stack^T, to `out` or added to it; x is normed, attended or gated.
+    // fp32 rows of x @ stack^T, vkh_stack_stride apart, to `out` or added to it; x is normed,
+    // attended or gated.
     void (*project)(const struct vkh_graph *graph, struct vkh_cmd *cmd,
                     const struct vkh_stack *stack, const struct vkh_buffer *x,
                     const struct vkh_buffer *out, uint32_t n, bool accumulate);

@@ -52,6 +52,8 @@ static enum vkh_epilogue glu_of(const struct vkh_graph *graph)
 static enum vkh_status create_matmuls(struct vkh_graph *graph)
 {
     enum vkh_status status = need(graph, &graph->weights.head, VKH_EPILOGUE_NLL);
+    if (status == VKH_OK && graph->plan.compared)
+        status = need(graph, &graph->weights.head, VKH_EPILOGUE_ROWS);
     for (uint32_t i = 0; i < graph->weights.n_layers && status == VKH_OK; i++) {
         const struct vkh_layer_weights *layer = &graph->weights.layers[i];
         const struct vkh_stack *stacks[] = {&layer->qkv, &layer->o, &layer->down};
@@ -79,11 +81,10 @@ static enum vkh_status create(struct vkh_graph *graph)
     return status;
 }
 
-static void normalise(const struct vkh_graph *graph, struct vkh_cmd *cmd,
+static void normalise(const struct vkh_graph *graph, struct vkh_cmd *cmd, struct vkh_range x,
                       const struct vkh_buffer *weight, uint32_t n)
 {
-    struct vkh_rmsnorm_args args =
-        vkh_graph_norm_args(graph, graph->act.residual, weight, graph->act.residual, n);
+    struct vkh_rmsnorm_args args = vkh_graph_norm_args(graph, x, weight, graph->act.residual, n);
     args.out = vkh_range_all(graph->act.normed);
     vkh_rmsnorm_matrix_record(&graph->matrix.norm, cmd, &args);
 }
@@ -95,16 +96,17 @@ static void project(const struct vkh_graph *graph, struct vkh_cmd *cmd,
     uint32_t first = 0;
     for (uint32_t i = 0; i < stack->n; i++) {
         const struct vkh_matrix_weight *weight = &stack->matrices[i];
-        vkh_matmul_matrix_record(&graph->matrix.matmul[VKH_EPILOGUE_ROWS][weight->type], cmd,
-                                 &(struct vkh_matmul_matrix_args){
-                                     .x = vkh_range_all(x),
-                                     .weight = weight,
-                                     .n_tokens = n,
-                                     .out = vkh_range(out, 0, n * stack->rows * 4),
-                                     .out_stride = (uint32_t)stack->rows,
-                                     .out_first = first,
-                                     .accumulate = accumulate,
-                                 });
+        vkh_matmul_matrix_record(
+            &graph->matrix.matmul[VKH_EPILOGUE_ROWS][weight->type], cmd,
+            &(struct vkh_matmul_matrix_args){
+                .x = vkh_range_all(x),
+                .weight = weight,
+                .n_tokens = n,
+                .out = vkh_range(out, 0, (uint64_t)n * vkh_stack_stride(stack) * 4),
+                .out_stride = vkh_stack_stride(stack),
+                .out_first = first,
+                .accumulate = accumulate,
+            });
         first += (uint32_t)weight->rows;
     }
 }

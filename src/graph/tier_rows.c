@@ -41,6 +41,8 @@ static enum vkh_status need_matmul(struct vkh_graph *graph, const struct vkh_sta
 static enum vkh_status create_matmuls(struct vkh_graph *graph)
 {
     enum vkh_status status = VKH_OK;
+    if (graph->plan.compared)
+        status = need_matmul(graph, vkh_weights_head_stack(&graph->weights));
     for (uint32_t i = 0; i < graph->weights.n_layers && status == VKH_OK; i++) {
         const struct vkh_layer_weights *layer = &graph->weights.layers[i];
         const struct vkh_stack *stacks[] = {&layer->qkv, &layer->o, &layer->gate_up, &layer->down};
@@ -71,11 +73,11 @@ static enum vkh_status create(struct vkh_graph *graph)
     return status;
 }
 
-static void normalise(const struct vkh_graph *graph, struct vkh_cmd *cmd,
+static void normalise(const struct vkh_graph *graph, struct vkh_cmd *cmd, struct vkh_range x,
                       const struct vkh_buffer *weight, uint32_t n)
 {
     const struct vkh_rmsnorm_args args =
-        vkh_graph_norm_args(graph, graph->act.residual, weight, graph->act.normed, n);
+        vkh_graph_norm_args(graph, x, weight, graph->act.normed, n);
     vkh_rmsnorm_record(&graph->norm, cmd, &args);
 }
 
@@ -90,8 +92,8 @@ static void project(const struct vkh_graph *graph, struct vkh_cmd *cmd,
                           &(struct vkh_matmul_args){
                               .x = vkh_range(x, 0, n * weight->cols * 4),
                               .weight = weight,
-                              .out = vkh_range(out, 0, n * stack->rows * 4),
-                              .out_stride = (uint32_t)stack->rows,
+                              .out = vkh_range(out, 0, (uint64_t)n * vkh_stack_stride(stack) * 4),
+                              .out_stride = vkh_stack_stride(stack),
                               .out_first = first,
                               .n_tokens = n,
                               .accumulate = accumulate,

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <vkhrope/status.h>
 
+#include "base/size.h"
 #include "kernels/matrix_weight.h"
 #include "kernels/weight.h"
 
@@ -51,10 +52,23 @@ enum vkh_status vkh_weights_create(struct vkh_device *device, struct vkh_stream 
                                    struct vkh_weights *weights);
 void vkh_weights_destroy(struct vkh_weights *weights);
 
-// The matrix of the language model's head, of rows.
+// The language model's head.
+static inline const struct vkh_stack *vkh_weights_head_stack(const struct vkh_weights *weights)
+{
+    return weights->head.n ? &weights->head : &weights->embed;
+}
+
+// Its matrix, of rows.
 static inline const struct vkh_weight *vkh_weights_head(const struct vkh_weights *weights)
 {
-    return weights->head.n ? &weights->head.weights[0] : &weights->embed.weights[0];
+    return &vkh_weights_head_stack(weights)->weights[0];
+}
+
+// Elements from one token's outputs to the next one's: whole vectors. Only a vocabulary may be no
+// multiple of 4 (vkh_weight_create, vkh_attention_create).
+static inline uint32_t vkh_stack_stride(const struct vkh_stack *stack)
+{
+    return (uint32_t)vkh_round_up(stack->rows, 4);
 }
 
 #endif

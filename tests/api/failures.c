@@ -189,6 +189,7 @@ static enum vkh_status table(struct vkh_device *device, const struct vkh_model *
                                             .n_lengths = 1,
                                             .methods = methods,
                                             .n_methods = 2,
+                                            .kl = "linear:factor=2",
                                             .keep_nll = true};
     struct vkh_ppl_results *results;
     enum vkh_status status = vkh_ppl_run(device, model, &options, NULL, &results);

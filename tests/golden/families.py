@@ -184,7 +184,7 @@ def place_and_scale(method, n):
 
 
 @torch.no_grad()
-def nll_of(config, weights, ids, method):
+def logits_of(config, weights, ids, method):
     model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation='eager')
     missing, unexpected = model.load_state_dict(weights, strict=False)
     assert not unexpected and set(missing) <= {'lm_head.weight'}, (missing, unexpected)
@@ -194,7 +194,11 @@ def nll_of(config, weights, ids, method):
     with nothing_narrows():
         logits = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0]
     assert logits.dtype == torch.float64
-    return reference.nll_of(logits, torch.tensor(ids))
+    return logits
+
+
+def nll_of(config, weights, ids, method):
+    return reference.nll_of(logits_of(config, weights, ids, method), torch.tensor(ids))
 
 
 def judge(family, name, config, weights, ids):

@@ -92,8 +92,8 @@ def nll_of(logits, ids):
     return torch.nn.functional.cross_entropy(logits[:-1], ids[1:], reduction='none')
 
 
-def nll_plain(config, weights, ids, turn):
-    """NLL of ids[1:], each given all before it."""
+def logits_plain(config, weights, ids, turn):
+    """Those after each of the ids, given all up to it."""
     def norm(x, weight):
         return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + config['eps']) * weight
 
@@ -119,7 +119,7 @@ def nll_plain(config, weights, ids, turn):
         x = x + (score.softmax(-1) @ v).transpose(0, 1).flatten(1) @ w['o'].T
         h = norm(x, w['norm2'])
         x = x + (torch.nn.functional.silu(h @ w['gate'].T) * (h @ w['up'].T)) @ w['down'].T
-    return nll_of(norm(x, weights['norm']) @ weights.get('head', weights['embed']).T, ids)
+    return norm(x, weights['norm']) @ weights.get('head', weights['embed']).T
 
 
 def norm_in_input_type(self, x):
@@ -146,13 +146,12 @@ def open_transformers(path, device):
     return model.double().to(device).eval()
 
 
-def nll_transformers(model, ids, turn):
-    """As nll_plain. The mask is explicit: positions that do not step by one would change it."""
+def logits_transformers(model, ids, turn):
+    """As logits_plain. The mask is explicit: positions that do not step by one would change it."""
     model.model.rotary_emb = Rotary(*turn)
     n = len(ids)
     mask = torch.full((n, n), -math.inf, dtype=torch.float64, device=ids.device).triu(1)
-    logits = model(input_ids=ids[None], attention_mask=mask[None, None], use_cache=False).logits[0]
-    return nll_of(logits, ids)
+    return model(input_ids=ids[None], attention_mask=mask[None, None], use_cache=False).logits[0]
 
 
 class Judge:
@@ -170,14 +169,18 @@ class Judge:
             own and own[0]['rope_type'] in ('dynamic', 'longrope'))
 
     @torch.no_grad()
-    def nll(self, method, ids):
-        """NLL of ids[1:], one sequence from position 0."""
+    def logits(self, method, ids):
+        """Those after each of the ids, one sequence from position 0."""
         turn = turning(self.config, self.weights, method, self.limit, len(ids), self.device)
-        nll = nll_plain(self.config, self.weights, ids, turn)
-        apart = (nll - nll_transformers(self.model, ids, turn)).abs().max().item()
+        logits = logits_plain(self.config, self.weights, ids, turn)
+        apart = (logits - logits_transformers(self.model, ids, turn)).abs().max().item()
         assert apart < AGREE, f'{method}: the two implementations are {apart} apart'
         self.apart = max(self.apart, apart)
-        return nll
+        return logits
+
+    def nll(self, method, ids):
+        """NLL of ids[1:]."""
+        return nll_of(self.logits(method, ids), ids)
 
     def sliding(self, method, ids, window, stride):
         """As Hugging Face's guide to perplexity does it, but without its error of one token a

@@ -44,7 +44,7 @@ static void check_refused(const struct vkh_ppl_options *options, enum vkh_status
     struct vkh_arena arena = {0};
     struct vkh_eval eval;
     last_line[0] = '\0';
-    CHECK(vkh_eval_init(options, &rope, VOCAB, &arena, &log_to_line, &eval) == want);
+    CHECK(vkh_eval_init(options, &rope, NULL, VOCAB, &arena, &log_to_line, &eval) == want);
     CHECK_MSG(strcmp(last_line, line) == 0, "'%s', not '%s'", last_line, line);
     vkh_arena_fini(&arena);
 }
@@ -88,7 +88,7 @@ static void test_layout(void)
     struct vkh_arena arena = {0};
     struct vkh_eval eval;
     struct vkh_ppl_options options = options_of();
-    CHECK(vkh_eval_init(&options, &rope, VOCAB, &arena, NULL, &eval) == VKH_OK);
+    CHECK(vkh_eval_init(&options, &rope, NULL, VOCAB, &arena, NULL, &eval) == VKH_OK);
     CHECK(eval.n_lengths == 4 && eval.lengths[0] == 2 && eval.lengths[1] == 512 &&
           eval.lengths[2] == 1024 && eval.lengths[3] == 3000);
     CHECK(eval.n_lanes == 4 && strcmp(eval.lanes[1].name, "hybrid:cf=1.5") == 0);
@@ -103,21 +103,21 @@ static void test_layout(void)
     CHECK(vkh_eval_reading(&eval, 0, 2, 0) == &eval.readings[2]);
 
     options.original_max_len = 1000; // not a multiple of a tile
-    CHECK(vkh_eval_init(&options, &rope, VOCAB, &arena, NULL, &eval) == VKH_OK);
+    CHECK(vkh_eval_init(&options, &rope, NULL, VOCAB, &arena, NULL, &eval) == VKH_OK);
     CHECK(eval.groups[0].prefix_tokens == 960);
     options.original_max_len = 2999; // nothing moves: all is shared
-    CHECK(vkh_eval_init(&options, &rope, VOCAB, &arena, NULL, &eval) == VKH_OK);
+    CHECK(vkh_eval_init(&options, &rope, NULL, VOCAB, &arena, NULL, &eval) == VKH_OK);
     CHECK(eval.groups[0].prefix_tokens == 3000 && eval.device_tokens == 6000);
     options.original_max_len = 63; // 64 tokens alike
-    CHECK(vkh_eval_init(&options, &rope, VOCAB, &arena, NULL, &eval) == VKH_OK);
+    CHECK(vkh_eval_init(&options, &rope, NULL, VOCAB, &arena, NULL, &eval) == VKH_OK);
     CHECK(eval.n_groups == 2 && eval.groups[0].prefix_tokens == 64);
     options.original_max_len = 62;
-    CHECK(vkh_eval_init(&options, &rope, VOCAB, &arena, NULL, &eval) == VKH_OK);
+    CHECK(vkh_eval_init(&options, &rope, NULL, VOCAB, &arena, NULL, &eval) == VKH_OK);
     CHECK(eval.n_groups == 4 && eval.groups[0].prefix_tokens == 0);
 
     options = options_of();
     options.separate = true;
-    CHECK(vkh_eval_init(&options, &rope, VOCAB, &arena, NULL, &eval) == VKH_OK);
+    CHECK(vkh_eval_init(&options, &rope, NULL, VOCAB, &arena, NULL, &eval) == VKH_OK);
     CHECK(eval.n_tracks == 16 && eval.n_groups == 16);
     for (uint32_t lane = 0; lane < 4; lane++)
         for (uint32_t i = 0; i < 4; i++) {
@@ -133,17 +133,17 @@ static void test_memory(void)
     struct vkh_arena arena = {0};
     struct vkh_eval eval;
     struct vkh_ppl_options options = options_of();
-    CHECK(vkh_eval_init(&options, &rope, VOCAB, &arena, NULL, &eval) == VKH_OK);
-    const struct vkh_graph_plan plan = {
-        .weights = 1000, .activations = 500, .chunk = 512, .kv = {2, 64, 0, true}};
-    struct vkh_ppl_memory memory = vkh_eval_memory(&eval, &plan, 3, 1u << 30);
+    CHECK(vkh_eval_init(&options, &rope, NULL, VOCAB, &arena, NULL, &eval) == VKH_OK);
+    const struct vkh_eval_resident models[VKH_N_MODELS] = {
+        {{.weights = 1000, .activations = 500, .chunk = 512, .kv = {2, 64, 0, true}}, 3, 128}};
+    struct vkh_ppl_memory memory = vkh_eval_memory(&eval, models, 0, 1u << 30);
     // The hybrid group: 512 + 2496 slots; as many as linear's 3008, which is one pass.
     CHECK(memory.kv == 3ull * 2 * 2 * 64 * 2 * 3008);
     CHECK(memory.weights == 1000 && memory.activations > 500 + 3000 * 16);
     CHECK(memory.peak == memory.weights + memory.activations + memory.kv && memory.fits);
     const uint64_t peak = memory.peak;
-    CHECK(vkh_eval_memory(&eval, &plan, 3, peak).fits);
-    CHECK(!vkh_eval_memory(&eval, &plan, 3, peak - 1).fits);
+    CHECK(vkh_eval_memory(&eval, models, 0, peak).fits);
+    CHECK(!vkh_eval_memory(&eval, models, 0, peak - 1).fits);
     vkh_arena_fini(&arena);
 }
 
@@ -194,8 +194,8 @@ static void test_cells(bool separate)
     struct vkh_ppl_text_cell text_cells[16];
     struct vkh_ppl_options options = options_of();
     options.separate = separate;
-    CHECK(vkh_eval_init(&options, &rope, VOCAB, &arena, NULL, &eval) == VKH_OK);
-    CHECK(vkh_eval_prepare(&eval, 512, &arena, NULL) == VKH_OK);
+    CHECK(vkh_eval_init(&options, &rope, NULL, VOCAB, &arena, NULL, &eval) == VKH_OK);
+    CHECK(vkh_eval_prepare(&eval, (uint32_t[]){512, 512}, &arena, NULL) == VKH_OK);
     fill(&eval);
     CHECK(vkh_eval_cells(&eval, NULL, cells, text_cells) == VKH_OK);
     for (uint32_t lane = 0; lane < 4; lane++)
@@ -222,8 +222,8 @@ static void test_without_baseline(void)
     struct vkh_ppl_options options = options_of();
     options.methods++;
     options.n_methods = 2;
-    CHECK(vkh_eval_init(&options, &rope, VOCAB, &arena, NULL, &eval) == VKH_OK);
-    CHECK(vkh_eval_prepare(&eval, 64, &arena, NULL) == VKH_OK);
+    CHECK(vkh_eval_init(&options, &rope, NULL, VOCAB, &arena, NULL, &eval) == VKH_OK);
+    CHECK(vkh_eval_prepare(&eval, (uint32_t[]){64, 64}, &arena, NULL) == VKH_OK);
     fill(&eval);
     CHECK(vkh_eval_cells(&eval, NULL, cells, text_cells) == VKH_OK);
     for (int i = 0; i < 8; i++)
@@ -247,8 +247,8 @@ static void test_times(void)
     struct vkh_ppl_cell cells[16];
     struct vkh_ppl_text_cell text_cells[16];
     const struct vkh_ppl_options options = options_of();
-    CHECK(vkh_eval_init(&options, &rope, VOCAB, &arena, NULL, &eval) == VKH_OK);
-    CHECK(vkh_eval_prepare(&eval, 512, &arena, NULL) == VKH_OK);
+    CHECK(vkh_eval_init(&options, &rope, NULL, VOCAB, &arena, NULL, &eval) == VKH_OK);
+    CHECK(vkh_eval_prepare(&eval, (uint32_t[]){512, 512}, &arena, NULL) == VKH_OK);
     fill(&eval);
     eval.groups[0].marks.seconds[0] = 4.0;
     for (int i = 0; i < 5; i++)

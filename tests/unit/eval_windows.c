@@ -91,7 +91,7 @@ static void test_passes(void)
     struct vkh_ppl_options options = options_of(lengths, 4);
     struct vkh_arena arena = {0};
     struct vkh_eval eval;
-    CHECK(vkh_eval_init(&options, &rope, VOCAB, &arena, NULL, &eval) == VKH_OK);
+    CHECK(vkh_eval_init(&options, &rope, NULL, VOCAB, &arena, NULL, &eval) == VKH_OK);
     CHECK(eval.n_readings == 5 && eval.n_tracks == 5);
     const struct vkh_reading *shortest = vkh_eval_reading(&eval, 0, 2, 0);
     CHECK(shortest == vkh_eval_reading(&eval, 0, 2, 1) && shortest->n_tokens == 512);
@@ -110,7 +110,7 @@ static void test_passes(void)
     setting.long_factors = other;
     setting.own = &own;
     options.n_methods = 2;
-    CHECK(vkh_eval_init(&options, &setting, VOCAB, &arena, NULL, &eval) == VKH_OK);
+    CHECK(vkh_eval_init(&options, &setting, NULL, VOCAB, &arena, NULL, &eval) == VKH_OK);
     CHECK(eval.n_readings == 4 && eval.n_groups == 2);
     CHECK(strcmp(eval.lanes[1].applied, "longrope:factor=4,original=512+hybrid:cf=2") == 0);
     CHECK(eval.tracks[2].plain_tokens != 0);
@@ -124,7 +124,7 @@ static void test_layout(void)
     options.regime = (struct vkh_ppl_regime){VKH_REGIME_WINDOW, 700, 200, false, 0};
     struct vkh_arena arena = {0};
     struct vkh_eval eval;
-    CHECK(vkh_eval_init(&options, &rope, VOCAB, &arena, NULL, &eval) == VKH_OK);
+    CHECK(vkh_eval_init(&options, &rope, NULL, VOCAB, &arena, NULL, &eval) == VKH_OK);
     // 12 windows, all of 700 tokens; those of 1000 tokens end with one of 600, for dynamic NTK.
     CHECK(vkh_regime_windows(&options.regime, 2900) == 12);
     CHECK(eval.n_readings == 4 && eval.n_tracks == 3 * 12 + 3);
@@ -158,7 +158,8 @@ static void check_refused(const struct vkh_ppl_options *options, const char *par
     struct vkh_arena arena = {0};
     struct vkh_eval eval;
     last_line[0] = '\0';
-    CHECK(vkh_eval_init(options, &rope, VOCAB, &arena, &log_to_line, &eval) == VKH_ERR_ARGUMENT);
+    CHECK(vkh_eval_init(options, &rope, NULL, VOCAB, &arena, &log_to_line, &eval) ==
+          VKH_ERR_ARGUMENT);
     CHECK_MSG(strstr(last_line, part), "'%s', not '%s'", last_line, part);
     vkh_arena_fini(&arena);
 }
@@ -205,8 +206,8 @@ static float made_up(uint32_t text, uint32_t lane, uint32_t t)
 static void prepare(const struct vkh_ppl_options *options, struct vkh_arena *arena,
                     struct vkh_eval *eval)
 {
-    CHECK(vkh_eval_init(options, &rope, VOCAB, arena, NULL, eval) == VKH_OK);
-    CHECK(vkh_eval_prepare(eval, 512, arena, NULL) == VKH_OK);
+    CHECK(vkh_eval_init(options, &rope, NULL, VOCAB, arena, NULL, eval) == VKH_OK);
+    CHECK(vkh_eval_prepare(eval, (uint32_t[]){512, 512}, arena, NULL) == VKH_OK);
     for (uint32_t i = 0; i < eval->n_readings; i++) {
         const struct vkh_reading *r = &eval->readings[i];
         for (uint32_t t = 1; t < r->n_tokens; t++)

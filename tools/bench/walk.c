@@ -21,7 +21,7 @@ struct job {
     int32_t *ids; // as many as the longest length
     struct vkh_ppl_options options;
     struct vkh_rope_source rope;
-    struct vkh_graph_plan plan;
+    struct vkh_eval_resident residents[VKH_N_MODELS]; // the first
     struct vkh_graph *graph;
     struct vkh_stream *stream; // of its own, so that its times are
     struct vkh_arena arena;
@@ -52,8 +52,18 @@ static enum vkh_status lay_out(struct job *job, const uint32_t *lengths, uint32_
         return status;
     job->options.lengths = lengths;
     job->options.n_lengths = n;
-    return vkh_eval_init(&job->options, &job->rope.setting, c->vocab, &job->arena, &job->bench->log,
-                         &job->eval);
+    return vkh_eval_init(&job->options, &job->rope.setting, NULL, c->vocab, &job->arena,
+                         &job->bench->log, &job->eval);
+}
+
+static struct vkh_ppl_memory size_up(struct job *job, const struct vkh_graph_wish *wish)
+{
+    const struct bench *bench = job->bench;
+    const struct vkh_config *c = bench->config;
+    job->residents[VKH_OWN] = (struct vkh_eval_resident){
+        vkh_graph_plan(bench->device, bench->model, wish), c->n_layers, c->hidden};
+    return vkh_eval_memory(&job->eval, job->residents, 0,
+                           vkh_device_caps(bench->device)->heap_bytes);
 }
 
 // Chooses how keys are kept as vkhrope-ppl does, for all lengths at once.
@@ -61,43 +71,40 @@ static enum vkh_status plan(struct job *job)
 {
     const struct bench *bench = job->bench;
     const struct bench_args *args = bench->args;
-    const uint64_t heap = vkh_device_caps(bench->device)->heap_bytes;
     const enum vkh_status status = lay_out(job, args->lengths, args->n_lengths);
     if (status != VKH_OK)
         return status;
     struct vkh_graph_wish wish = {.chunk = args->chunk, .kv = args->kv_type};
-    job->plan = vkh_graph_plan(bench->device, bench->model, &wish);
-    struct vkh_ppl_memory memory =
-        vkh_eval_memory(&job->eval, &job->plan, bench->config->n_layers, heap);
+    struct vkh_ppl_memory memory = size_up(job, &wish);
     if (!memory.fits && wish.kv == VKH_KV_AUTO) {
         wish.kv = VKH_KV_F16;
-        job->plan = vkh_graph_plan(bench->device, bench->model, &wish);
-        memory = vkh_eval_memory(&job->eval, &job->plan, bench->config->n_layers, heap);
+        memory = size_up(job, &wish);
     }
     if (!memory.fits)
         return vkh_fail(&bench->log, VKH_ERR_DEVICE_MEMORY,
                         "the run needs %llu bytes of device memory; %s has %llu",
                         (unsigned long long)memory.peak,
-                        vkh_device_caps(bench->device)->device_name, (unsigned long long)heap);
+                        vkh_device_caps(bench->device)->device_name,
+                        (unsigned long long)memory.device);
     return VKH_OK;
 }
 
 static enum vkh_status open_job(struct job *job)
 {
     struct bench *bench = job->bench;
+    const struct vkh_graph_plan *chosen = &job->residents[VKH_OWN].plan;
     enum vkh_status status = make_ids(job);
     if (status == VKH_OK)
         status = plan(job);
     if (status == VKH_OK)
-        status =
-            vkh_graph_create(bench->device, bench->stream, bench->model, &job->plan, &job->graph);
+        status = vkh_graph_create(bench->device, bench->stream, bench->model, chosen, &job->graph);
     if (status == VKH_OK)
         status = vkh_stream_create(bench->device, &job->stream);
     if (status != VKH_OK)
         return status;
-    bench->layout = job->plan.layout;
-    bench->chunk = job->plan.chunk;
-    bench->kv_type = job->plan.kv.half ? "F16" : "F32";
+    bench->layout = chosen->layout;
+    bench->chunk = chosen->chunk;
+    bench->kv_type = chosen->kv.half ? "F16" : "F32";
     snprintf(bench->variants, sizeof(bench->variants), "%s", vkh_graph_variants(job->graph));
     return VKH_OK;
 }
@@ -113,8 +120,11 @@ static void close_job(struct job *job)
 static enum vkh_status run(void *user)
 {
     struct job *job = user;
-    const struct vkh_walk_target target = {job->bench->device, job->stream, job->graph,
-                                           job->bench->config->n_layers, &job->bench->log};
+    const struct vkh_walk_target target = {.device = job->bench->device,
+                                           .stream = job->stream,
+                                           .graphs = {job->graph},
+                                           .n_layers = {job->bench->config->n_layers},
+                                           .log = &job->bench->log};
     return vkh_eval_walk(&job->eval, &target);
 }
 
@@ -154,7 +164,8 @@ static enum vkh_status measure(struct job *job, json_t *row)
     struct vkh_ppl_text_cell *texts = vkh_arena_alloc(&job->arena, n_cells, sizeof(*texts));
     struct bench_times times;
     enum vkh_status status =
-        cells && texts ? vkh_eval_prepare(&job->eval, job->plan.chunk, &job->arena, &bench->log)
+        cells && texts ? vkh_eval_prepare(&job->eval, (uint32_t[VKH_N_MODELS]){bench->chunk},
+                                          &job->arena, &bench->log)
                        : vkh_fail(&bench->log, VKH_ERR_MEMORY, "out of memory");
     if (status == VKH_OK)
         status = bench_measure(bench->device, job->stream, run, job, bench->args->repeat, &times);
