@@ -12,7 +12,8 @@ extern "C" {
 #endif
 
 enum vkh_report_format {
-    VKH_REPORT_TABLE,    // for a terminal: lengths down, methods across, best improvement last
+    // For a terminal: lengths down, methods across, best improvement last; KL divergences below.
+    VKH_REPORT_TABLE,
     VKH_REPORT_MARKDOWN, // the same as a Markdown table, then one row a cell
     VKH_REPORT_CSV,      // one row a cell
     VKH_REPORT_JSON,
@@ -51,8 +52,9 @@ VKH_API enum vkh_status vkh_report_plot(const struct vkh_ppl_results *results, c
                                         const struct vkh_log *log);
 
 // One line a scored token and method: method, position, id, NLL, separated by tabs, under a header
-// line; with several texts, or in windows, also the text and the tokens that it was given. Needs
-// results with keep_nll; `texts` is what they were made from, [n_texts].
+// line; with several texts, or in windows, also the text and the tokens that it was given; with a
+// comparison also the KL divergence from the reference and whether the top token is the same (1 or
+// 0). Needs results with keep_nll; `texts` is what they were made from, [n_texts].
 VKH_API enum vkh_status vkh_report_nll(const struct vkh_ppl_results *results,
                                        const struct vkh_ppl_text *texts, const char *path,
                                        const struct vkh_log *log);

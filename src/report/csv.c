@@ -28,6 +28,21 @@ static void write_number(FILE *stream, double number)
         fprintf(stream, "%.17g", number);
 }
 
+// The divergence of a cell, and what from; all empty without a comparison.
+static void write_divergence(FILE *stream, const struct vkh_ppl_results *results, uint64_t cell)
+{
+    if (!results->kl_method) {
+        fputs(",,,,,,,,,,", stream);
+        return;
+    }
+    const struct vkh_ppl_kl *kl = &results->kl[cell];
+    fprintf(stream, ",%.17g,%.17g,%.17g,%.17g,%.17g,%.17g,%.17g,%.17g,", kl->mean,
+            kl->standard_error, kl->median, kl->p90, kl->p95, kl->p99, kl->maximum, kl->same_top);
+    write_field(stream, results->kl_method);
+    fputc(',', stream);
+    write_field(stream, results->kl_model ? results->kl_model : "");
+}
+
 enum vkh_status vkh_write_csv(const struct vkh_ppl_results *results, struct vkh_arena *arena,
                               FILE *stream)
 {
@@ -35,7 +50,8 @@ enum vkh_status vkh_write_csv(const struct vkh_ppl_results *results, struct vkh_
     if (!regime)
         return VKH_ERR_MEMORY;
     fputs("method,length,tokens_scored,nll,ppl,stderr,compression_active,vs_baseline_percent,"
-          "seconds,tokens_per_second,texts,text_stderr,macro_ppl,macro_stderr,regime\r\n",
+          "seconds,tokens_per_second,texts,text_stderr,macro_ppl,macro_stderr,kl_mean,kl_stderr,"
+          "kl_median,kl_p90,kl_p95,kl_p99,kl_max,same_top,kl_method,kl_model,regime\r\n",
           stream);
     for (uint32_t m = 0; m < results->n_methods; m++) {
         for (uint32_t l = 0; l < results->n_lengths; l++) {
@@ -50,6 +66,7 @@ enum vkh_status vkh_write_csv(const struct vkh_ppl_results *results, struct vkh_
             write_number(stream, cell->text_error);
             fprintf(stream, ",%.17g,", cell->macro_ppl);
             write_number(stream, cell->macro_error);
+            write_divergence(stream, results, (uint64_t)m * results->n_lengths + l);
             fprintf(stream, ",%s\r\n", regime);
         }
     }

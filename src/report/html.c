@@ -150,6 +150,23 @@ static void write_table(const struct page *page)
         element(stream, "p", page->reference.title);
 }
 
+static void write_divergence(FILE *stream, const struct vkh_divergence *divergence)
+{
+    if (!divergence->title)
+        return;
+    element(stream, "h2", "KL divergence");
+    element(stream, "p", divergence->title);
+    fputs("<div class=\"wide\"><table>\n", stream);
+    for (uint32_t row = 0; row < divergence->n_rows; row++) {
+        fputs("<tr>", stream);
+        for (uint32_t i = 0; i < VKH_DIVERGENCE_COLUMNS; i++)
+            element(stream, row == 0 || i <= VKH_DIVERGENCE_METHOD ? "th" : "td",
+                    divergence->rows[row][i]);
+        fputs("</tr>\n", stream);
+    }
+    fputs("</table></div>\n", stream);
+}
+
 // An SVG as the address of an image, in which no script runs.
 static void write_address(FILE *stream, FILE *picture)
 {
@@ -221,6 +238,7 @@ static enum vkh_status write_page(const struct page *page)
     fputs("</h1>\n", stream);
     write_facts(stream, page->summary.head, page->summary.n_head);
     write_table(page);
+    write_divergence(stream, &page->summary.divergence);
     const enum vkh_status status = write_plots(page);
     element(stream, "h2", "Details");
     write_facts(stream, page->summary.tail, VKH_SUMMARY_TAIL);

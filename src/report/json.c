@@ -56,7 +56,7 @@ static json_t *results_object(const struct vkh_ppl_results *results, const char 
 {
     return json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:b, s:s, s:I, s:I, s:f, "
-        "s:f, s:f, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "s:f, s:f, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
         "version", VKH_VERSION,                                                   //
         "model", results->model,                                                  //
         "architecture", results->architecture,                                    //
@@ -82,6 +82,7 @@ static json_t *results_object(const struct vkh_ppl_results *results, const char 
         "results", cell_array(results),                                           //
         "text_results", vkh_json_text_results(results),                           //
         "sweeps", vkh_json_sweeps(results),                                       //
+        "kl", vkh_json_kl(results),                                               //
         "curves", vkh_json_curves(results),                                       //
         "memory", memory_object(&results->memory));
 }

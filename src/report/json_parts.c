@@ -114,6 +114,40 @@ json_t *vkh_json_sweeps(const struct vkh_ppl_results *results)
     return array;
 }
 
+static json_t *kl_object(const char *method, uint32_t length, const struct vkh_ppl_kl *kl)
+{
+    return json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", // one value a key
+                     "method", method,                                     //
+                     "length", (json_int_t)length,                         //
+                     "mean", kl->mean,                                     //
+                     "stderr", kl->standard_error,                         //
+                     "median", kl->median,                                 //
+                     "p90", kl->p90,                                       //
+                     "p95", kl->p95,                                       //
+                     "p99", kl->p99,                                       //
+                     "max", kl->maximum,                                   //
+                     "same_top", kl->same_top);
+}
+
+json_t *vkh_json_kl(const struct vkh_ppl_results *results)
+{
+    if (!results->kl_method)
+        return json_null();
+    json_t *array = json_array();
+    for (uint32_t m = 0; m < results->n_methods; m++)
+        for (uint32_t l = 0; l < results->n_lengths; l++)
+            push(&array, kl_object(results->methods[m], results->lengths[l],
+                                   &results->kl[(uint64_t)m * results->n_lengths + l]));
+    return json_pack("{s:s, s:s, s:s?, s:s?, s:o}", // one value a key
+                     "definition",
+                     "KL(P||Q) = sum P ln(P/Q) of the next token in nats a scored "
+                     "token, P of the method named here, Q of each result's",
+                     "method", results->kl_method,           //
+                     "model", results->kl_model,             //
+                     "weight_type", results->kl_weight_type, //
+                     "results", array);
+}
+
 static json_t *numbers(const double *values, uint32_t n)
 {
     json_t *array = json_array();

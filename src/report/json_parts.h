@@ -15,6 +15,7 @@ json_t *vkh_json_methods(const struct vkh_ppl_results *results);
 json_t *vkh_json_texts(const struct vkh_ppl_results *results);
 json_t *vkh_json_text_results(const struct vkh_ppl_results *results); // empty with one text
 json_t *vkh_json_sweeps(const struct vkh_ppl_results *results);
+json_t *vkh_json_kl(const struct vkh_ppl_results *results); // null without a comparison
 json_t *vkh_json_curves(const struct vkh_ppl_results *results);
 
 #endif

@@ -50,6 +50,28 @@ static void write_grid(FILE *stream, const struct vkh_summary *summary)
     }
 }
 
+static void write_divergence(FILE *stream, const struct vkh_divergence *divergence)
+{
+    if (!divergence->title)
+        return;
+    write_escaped(stream, divergence->title);
+    fputs("\n\n", stream);
+    for (uint32_t row = 0; row < divergence->n_rows; row++) {
+        for (uint32_t i = 0; i < VKH_DIVERGENCE_COLUMNS; i++) {
+            fputs("| ", stream);
+            write_escaped(stream, divergence->rows[row][i]);
+            fputc(' ', stream);
+        }
+        fputs("|\n", stream);
+        if (row == 0)
+            for (uint32_t i = 0; i < VKH_DIVERGENCE_COLUMNS; i++)
+                fputs(i == VKH_DIVERGENCE_METHOD ? "|:---" : "|---:", stream);
+        if (row == 0)
+            fputs("|\n", stream);
+    }
+    fputc('\n', stream);
+}
+
 static void write_number(FILE *stream, const char *format, double number)
 {
     fputs(" | ", stream);
@@ -107,6 +129,7 @@ enum vkh_status vkh_write_markdown(const struct vkh_ppl_results *results, struct
         write_escaped(stream, summary.notes.lines[i]);
         fputs("\n\n", stream);
     }
+    write_divergence(stream, &summary.divergence);
     write_facts(stream, summary.tail, VKH_SUMMARY_TAIL);
     write_cells(stream, results);
     return VKH_OK;

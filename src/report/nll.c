@@ -18,19 +18,23 @@ static enum vkh_status write_text(const struct vkh_ppl_results *results, uint32_
                                   uint32_t text, const int32_t *ids, const struct vkh_log *log,
                                   FILE *stream)
 {
-    const float *nll = results->nll[(uint64_t)text * results->n_methods + method];
+    const uint64_t at = (uint64_t)text * results->n_methods + method;
+    const float *nll = results->nll[at];
+    const struct vkh_ppl_token_kl *kl = results->token_kl ? results->token_kl[at] : NULL;
     const uint32_t n = results->text_used[text];
     const char *name = results->methods[method];
     for (uint32_t t = 1; t < n; t++) {
         if (!vkh_ppl_regime_scores(&results->regime, t, n))
             continue;
-        if (!isfinite(nll[t]))
+        if (!isfinite(nll[t]) || (kl && !isfinite(kl[t].kl)))
             return vkh_fail(log, VKH_ERR_INTERNAL,
-                            "report: the NLL of %s at position %u is not a finite number", name, t);
+                            "report: a number of %s at position %u is not finite", name, t);
         fprintf(stream, "%s\t%u\t%d\t%.9g", name, t, ids[t], (double)nll[t]);
         if (!is_simple(results))
             fprintf(stream, "\t%s\t%u", results->text_names[text],
                     vkh_ppl_regime_context(&results->regime, t));
+        if (kl)
+            fprintf(stream, "\t%.9g\t%d", (double)kl[t].kl, !kl[t].top_differs);
         fputc('\n', stream);
     }
     return VKH_OK;
@@ -47,7 +51,8 @@ static enum vkh_status write_all(const struct vkh_ppl_results *results,
     struct vkh_arena arena = {0};
     struct vkh_ppl_results clean;
     status = vkh_results_prepare(results, &arena, log, &clean);
-    fprintf(stream, "method\tposition\tid\tnll%s\n", is_simple(results) ? "" : "\ttext\tcontext");
+    fprintf(stream, "method\tposition\tid\tnll%s%s\n", is_simple(results) ? "" : "\ttext\tcontext",
+            results->token_kl ? "\tkl\tsame_top" : "");
     for (uint32_t m = 0; status == VKH_OK && m < clean.n_methods; m++)
         for (uint32_t i = 0; status == VKH_OK && i < clean.n_texts; i++)
             status = write_text(&clean, m, i, texts[i].ids, log, stream);

@@ -69,6 +69,13 @@ static bool cell_is_finite(const struct vkh_ppl_cell *cell)
            isfinite(cell->seconds) && isfinite(cell->tokens_per_second);
 }
 
+static bool kl_is_finite(const struct vkh_ppl_kl *kl)
+{
+    return isfinite(kl->mean) && isfinite(kl->standard_error) && isfinite(kl->median) &&
+           isfinite(kl->p90) && isfinite(kl->p95) && isfinite(kl->p99) && isfinite(kl->maximum) &&
+           isfinite(kl->same_top);
+}
+
 static enum vkh_status check(const struct vkh_ppl_results *results, const struct vkh_log *log)
 {
     for (uint32_t m = 0; m < results->n_methods; m++)
@@ -77,6 +84,13 @@ static enum vkh_status check(const struct vkh_ppl_results *results, const struct
                 return vkh_fail(log, VKH_ERR_INTERNAL,
                                 "report: the result of %s at length %u is not a finite number",
                                 results->methods[m], results->lengths[l]);
+    for (uint64_t i = 0;
+         results->kl_method && i < (uint64_t)results->n_methods * results->n_lengths; i++)
+        if (!kl_is_finite(&results->kl[i]))
+            return vkh_fail(log, VKH_ERR_INTERNAL,
+                            "report: the KL divergence of %s at length %u is not a finite number",
+                            results->methods[i / results->n_lengths],
+                            results->lengths[i % results->n_lengths]);
     const struct vkh_ppl_memory *memory = &results->memory;
     const uint64_t sizes[] = {memory->weights,       memory->kv,     memory->activations,
                               memory->peak,          memory->device, results->tokens_available,
@@ -137,9 +151,12 @@ enum vkh_status vkh_results_prepare(const struct vkh_ppl_results *results, struc
     const char **strings[] = {&clean->model,      &clean->architecture, &clean->weight_type,
                               &clean->device,     &clean->driver,       &clean->variants,
                               &clean->own_scaling};
+    const char **maybe[] = {&clean->kl_method, &clean->kl_model, &clean->kl_weight_type};
     bool good = true;
     for (size_t i = 0; i < VKH_COUNTOF(strings); i++)
         good &= (*strings[i] = vkh_text_clean(arena, *strings[i])) != NULL;
+    for (size_t i = 0; i < VKH_COUNTOF(maybe); i++)
+        good &= !*maybe[i] || (*maybe[i] = vkh_text_clean(arena, *maybe[i])) != NULL;
     clean->methods = clean_all(arena, results->methods, results->n_methods);
     clean->text_names = clean_all(arena, results->text_names, results->n_texts);
     good = good && clean->methods && clean->text_names && clean_sweeps(clean, arena) &&

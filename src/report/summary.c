@@ -186,6 +186,7 @@ enum vkh_status vkh_summary_make(const struct vkh_ppl_results *results, struct v
                                   : "= no position is moved at this length";
     const bool good = make_head(results, arena, summary) && make_grid(results, arena, summary) &&
                       vkh_notes_make(results, arena, &summary->notes) &&
+                      vkh_divergence_make(results, arena, &summary->divergence) &&
                       make_tail(results, arena, summary->tail);
     return good ? VKH_OK : VKH_ERR_MEMORY;
 }

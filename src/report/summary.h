@@ -7,6 +7,7 @@
 #include <vkhrope/perplexity.h>
 
 #include "base/arena.h"
+#include "report/divergence.h"
 #include "report/notes.h"
 
 struct vkh_fact {
@@ -29,6 +30,7 @@ struct vkh_summary {
     bool has_unmoved;           // some cell is marked
     const char *unmoved_legend;
     struct vkh_notes notes;
+    struct vkh_divergence divergence;       // below the notes
     struct vkh_fact tail[VKH_SUMMARY_TAIL]; // variants, memory, rate, … below it
 };
 

@@ -71,6 +71,31 @@ static size_t *column_widths(const struct vkh_summary *summary, struct vkh_arena
     return widths;
 }
 
+// Under the methods' names to the left, under the numbers to the right.
+static void write_divergence(FILE *stream, const struct vkh_divergence *divergence)
+{
+    size_t widths[VKH_DIVERGENCE_COLUMNS] = {0};
+    if (!divergence->title)
+        return;
+    for (uint32_t row = 0; row < divergence->n_rows; row++)
+        for (uint32_t i = 0; i < VKH_DIVERGENCE_COLUMNS; i++)
+            if (vkh_text_width(divergence->rows[row][i]) > widths[i])
+                widths[i] = vkh_text_width(divergence->rows[row][i]);
+    fprintf(stream, "%s\n\n", divergence->title);
+    for (uint32_t row = 0; row < divergence->n_rows; row++) {
+        for (uint32_t i = 0; i < VKH_DIVERGENCE_COLUMNS; i++) {
+            const char *text = divergence->rows[row][i];
+            const size_t room = widths[i] - vkh_text_width(text);
+            fputs(i > 0 ? "  " : "", stream);
+            pad(stream, i == VKH_DIVERGENCE_METHOD ? 0 : room);
+            fputs(text, stream);
+            pad(stream, i == VKH_DIVERGENCE_METHOD ? room : 0);
+        }
+        fputc('\n', stream);
+    }
+    fputc('\n', stream);
+}
+
 enum vkh_status vkh_write_table(const struct vkh_ppl_results *results, struct vkh_arena *arena,
                                 FILE *stream)
 {
@@ -89,6 +114,9 @@ enum vkh_status vkh_write_table(const struct vkh_ppl_results *results, struct vk
         fprintf(stream, "%s\n", summary.unmoved_legend);
     for (uint32_t i = 0; i < summary.notes.n; i++)
         fprintf(stream, "note: %s\n", summary.notes.lines[i]);
+    if (summary.divergence.title && (summary.has_unmoved || summary.notes.n > 0))
+        fputc('\n', stream);
+    write_divergence(stream, &summary.divergence);
     write_facts(stream, summary.tail, VKH_SUMMARY_TAIL);
     return VKH_OK;
 }
