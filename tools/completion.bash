@@ -7,7 +7,7 @@ _vkhrope_values()
     case $2 in
     --format) echo table markdown csv json html ;;
     --kv-type) echo auto f32 f16 ;;
-    --method | -m) echo baseline hybrid:cf= linear:factor= ;;
+    --method | -m | --kl) echo baseline hybrid:cf= linear:factor= ;;
     --caps-mask) vkhrope-info 2>/dev/null | sed -n 's/^ *capabilities *//p' | tr ',' ' ' ;;
     --device) "$1" --list-devices 2>/dev/null | sed -n 's/^\([0-9]*\):.*/\1/p' ;;
     esac

@@ -16,6 +16,8 @@ enum {
     OPT_TOKENS,
     OPT_LENGTHS,
     OPT_SWEEP,
+    OPT_KL,
+    OPT_KL_MODEL,
     OPT_LIST_METHODS,
     OPT_ORIGINAL,
     OPT_WINDOW,
@@ -57,6 +59,15 @@ static const struct argp_option options[] = {
      "methods with one value over a range, hybrid:cf=1.2..3.0:0.1, and which is best at each "
      "length; may be repeated",
      1},
+    {"kl", OPT_KL, "SPEC", 0,
+     "compare every method with this one, which joins them: mean and percentiles of the KL "
+     "divergence of its distribution of the next token from theirs, and how often both find the "
+     "same token most probable",
+     1},
+    {"kl-model", OPT_KL_MODEL, "FILE|DIR", 0,
+     "compute the --kl method (default: baseline) on another model of the same vocabulary, the same "
+     "one in higher precision for example",
+     1},
     {"list-methods", OPT_LIST_METHODS, NULL, 0, "print what methods there are and stop", 1},
     {"original-max-len", OPT_ORIGINAL, "N", 0,
      "tokens beyond which hybrid compresses; default: the model's training length", 1},
@@ -89,7 +100,9 @@ static const struct argp_option options[] = {
      "--format says another, and still print the table unless --quiet; may be repeated",
      3},
     {"plot", OPT_PLOT, "FILE", 0, "draw PPL against length as .svg or .png (needs gnuplot)", 3},
-    {"nll", OPT_NLL, "FILE", 0, "write one line a token and method: method, position, id, NLL", 3},
+    {"nll", OPT_NLL, "FILE", 0,
+     "write one line a token and method: method, position, id, NLL; with --kl its divergence too",
+     3},
     {"curve", OPT_CURVE, "FILE", 0,
      "write NLL against position, one line a bucket and method: in equal buckets and in octaves",
      3},
@@ -108,7 +121,9 @@ static const char doc[] =
     "  vkhrope-ppl --model model.gguf --text book.txt --lengths 8192,16384 \\\n"
     "      -m baseline -m hybrid:cf=1.5 -o results.json --plot ppl.svg\n\n"
     "PPL at length n is exp(mean NLL of tokens 1 to n-1, each given all before it), unless "
-    "--window or --chunked says otherwise.\n\n" TOOL_EXIT_HELP;
+    "--window or --chunked says otherwise. KL(P||Q) = sum P ln(P/Q) in nats over the same tokens: P "
+    "is the --kl method's distribution, of --kl-model where it is given, Q each method's.\n\n"
+    TOOL_EXIT_HELP;
 
 struct parse {
     struct tool *tool;
@@ -184,6 +199,12 @@ static error_t parse_input(int key, const char *text, const struct tool *tool,
         return 0;
     case OPT_SWEEP:
         add_string(tool, text, &args->sweeps);
+        return 0;
+    case OPT_KL:
+        set_once(tool, "--kl", text, &args->kl);
+        return 0;
+    case OPT_KL_MODEL:
+        set_once(tool, "--kl-model", text, &args->kl_model);
         return 0;
     case OPT_LIST_METHODS:
         args->list_methods = true;
@@ -324,6 +345,8 @@ void ppl_args_parse(struct tool *tool, int argc, char **argv, struct ppl_args *a
     const size_t n_defaults = args->sweeps.n ? 1 : sizeof(defaults) / sizeof(defaults[0]);
     for (size_t i = 0; args->methods.n < n_defaults && i == args->methods.n; i++)
         add_string(tool, defaults[i], &args->methods);
+    if (args->kl_model && !args->kl)
+        args->kl = defaults[0];
     settle_regime(tool, &args->regime);
     ppl_outputs_settle(tool, parse.format, args);
     args->device.variants = args->variants;

@@ -96,6 +96,8 @@ static void check_against_inputs(const struct tool *tool, const struct ppl_args 
         return;
     if (args->model)
         check_against(tool, output, &(struct named_file){"--model", args->model});
+    if (args->kl_model)
+        check_against(tool, output, &(struct named_file){"--kl-model", args->kl_model});
     if (args->reference)
         check_against(tool, output, &(struct named_file){"--reference", args->reference});
     for (uint32_t i = 0; i < args->texts.n; i++)

@@ -7,13 +7,14 @@
 #include "ppl_args.h"
 #include "progress.h"
 #include "texts.h"
+#include "vocabulary.h"
 
 enum { MOST_MULTIPLES = 6 };
 
 // What a run works on.
 struct job {
-    const char *command; // that started the run
-    struct vkh_model *model;
+    const char *command;                // that started the run
+    struct vkh_model *model, *kl_model; // the latter NULL without --kl-model
     struct vkh_model_info info;
     struct texts texts;
     uint32_t *lengths;
@@ -97,13 +98,22 @@ static enum vkh_status open_job(struct tool *tool, const struct ppl_args *args, 
     if (status != VKH_OK)
         return status;
     job->info = vkh_model_get_info(job->model);
-    status = texts_open(tool, args, job->info.vocab, &job->texts);
+    if (args->kl_model) {
+        status = vkh_model_open(args->kl_model, &log, &job->kl_model);
+        if (status != VKH_OK)
+            return status;
+        const struct vkh_model_info other = vkh_model_get_info(job->kl_model);
+        status = vocabulary_check(tool, args, &job->info, &other);
+    }
+    if (status == VKH_OK)
+        status = texts_open(tool, args, job->info.vocab, &job->texts);
     return status == VKH_OK ? get_lengths(tool, args, job) : status;
 }
 
 static void close_job(struct job *job)
 {
     vkh_model_close(&job->model);
+    vkh_model_close(&job->kl_model);
     texts_close(&job->texts);
     free(job->lengths);
 }
@@ -191,6 +201,8 @@ static enum vkh_status evaluate(struct tool *tool, const struct ppl_args *args,
         .n_methods = args->methods.n,
         .sweeps = args->sweeps.items,
         .n_sweeps = args->sweeps.n,
+        .kl = args->kl,
+        .kl_model = job->kl_model,
         .original_max_len = args->original_max_len,
         .chunk = args->chunk,
         .kv_type = args->kv_type,
