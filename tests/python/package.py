@@ -91,6 +91,25 @@ def test_table():
         return model, ids, table
 
 
+def test_kl(ids):
+    """The numbers of the tool, and of another model."""
+    with vkhrope.Model(TINY) as model:
+        table = model.perplexity(ids, lengths=[64, 300], methods=METHODS, keep_nll=True,
+                                 kl='baseline')
+        cells = tool('--model', TINY, '--tokens', IDS, '--lengths', '64,300', '--kl',
+                     'baseline')['kl']['results']
+        for name, key in (('mean', 'mean'), ('p95', 'p95'), ('maximum', 'max'),
+                          ('same_top', 'same_top')):
+            got = table.kl[name].ravel().tolist()
+            check(got == [cell[key] for cell in cells], f'{name}: {got}')
+        mean = table.token_kl[2, 1:].astype(float).mean()
+        check(table.token_kl.shape == (3, 300) and
+              math.isclose(mean, table.kl['mean'][2, 1], rel_tol=1e-6), f'tokens: {mean}')
+        other = model.perplexity(ids, methods=['baseline'], kl='hybrid:cf=2', kl_model=model)
+        check(other.kl['mean'][0, 0] > 0 and other.token_kl is None, 'another model')
+        check(model.perplexity(ids, lengths=[64]).kl is None, 'no comparison')
+
+
 def test_text():
     with vkhrope.Model(DEMO, vkhrope.Device(0)) as model:
         ids = model.encode(TEXT.read_text(encoding='utf-8'))
@@ -150,6 +169,7 @@ def main():
     except vkhrope.Error:
         return 77
     _, ids, table = test_table()
+    test_kl(ids)
     test_text()
     test_lanes(ids, table)
     test_errors(ids)

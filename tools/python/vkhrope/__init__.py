@@ -92,6 +92,10 @@ class Table:
     device: str
     variants: str
     token_nll: Optional[np.ndarray]  # float32 [method, longest]; 0 for the first token
+    # With kl: 'mean', 'standard_error', 'median', 'p90', 'p95', 'p99', 'maximum' and 'same_top',
+    # and with the NLL of every token kept also its divergence, as token_nll.
+    kl: Optional[dict]
+    token_kl: Optional[np.ndarray]
 
 
 def _table(results):
@@ -102,10 +106,19 @@ def _table(results):
         return np.array([getattr(cell, name) for cell in cells], dtype=kind).reshape(shape)
 
     lengths = np.ctypeslib.as_array(results.lengths, (shape[1],)).copy()
-    token_nll = None
+    kl = token_nll = token_kl = None
+
+    def stack(rows):
+        return np.stack([np.ctypeslib.as_array(rows[m], (int(lengths[-1]),))
+                         for m in range(shape[0])])
+
     if results.nll:
-        token_nll = np.stack([np.ctypeslib.as_array(results.nll[m], (int(lengths[-1]),))
-                              for m in range(shape[0])])
+        token_nll = stack(results.nll)
+    if results.token_kl:
+        token_kl = stack(results.token_kl)['kl']
+    if results.kl:
+        rows = np.ctypeslib.as_array(results.kl, shape)
+        kl = {name: rows[name].copy() for name in rows.dtype.names}
     return Table(
         methods=[results.methods[m].decode() for m in range(shape[0])], lengths=lengths,
         ppl=column('ppl', float), nll=column('nll', float),
@@ -113,7 +126,8 @@ def _table(results):
         compression_active=column('compression_active', bool),
         vs_baseline_percent=column('vs_baseline_percent', float),
         seconds=column('seconds', float), original_max_len=results.original_max_len,
-        device=results.device.decode(), variants=results.variants.decode(), token_nll=token_nll)
+        device=results.device.decode(), variants=results.variants.decode(), token_nll=token_nll,
+        kl=kl, token_kl=token_kl)
 
 
 def _ids(ids):
@@ -156,8 +170,10 @@ class Model(_Owner):
             _c.vkh_tokenizer_close(ctypes.byref(tokenizer))
 
     def perplexity(self, text, lengths=None, methods=('baseline', 'hybrid:cf=1.5', 'hybrid:cf=2'),
-                   original_max_len=0, kv_type='auto', chunk=0, keep_nll=False, progress=None):
-        """A Table. `text` is a str, bytes of UTF-8, or ids; lengths None: the whole text.
+                   original_max_len=0, kv_type='auto', chunk=0, keep_nll=False, progress=None,
+                   kl=None, kl_model=None):
+        """A Table. `text` is a str, bytes of UTF-8, or ids; lengths None: the whole text. `kl` is
+        a method that all are compared with, computed on kl_model where that is given.
         progress(done, total, method) is called between chunks; False from it, or an exception in
         it, ends the run."""
         ids = self.encode(text) if isinstance(text, (str, bytes)) else _ids(text)
@@ -178,7 +194,8 @@ class Model(_Owner):
             ids=_pointer(ids, ctypes.c_int32), n_ids=len(ids),
             lengths=_pointer(lengths, ctypes.c_uint32), n_lengths=len(lengths), methods=spelled,
             n_methods=len(methods), original_max_len=original_max_len, chunk=chunk,
-            kv_type=c.KV_TYPES[kv_type], keep_nll=keep_nll, progress=c.PROGRESS(step))
+            kv_type=c.KV_TYPES[kv_type], keep_nll=keep_nll, progress=c.PROGRESS(step),
+            kl=kl.encode() if kl else None, kl_model=kl_model._handle if kl_model else None)
         results = ctypes.POINTER(c.PplResults)()
         status = _c.vkh_ppl_run(self.device._handle, self._handle, ctypes.byref(options),
                                 ctypes.byref(self._messages.log), ctypes.byref(results))
