@@ -27,6 +27,7 @@ const uint X_WORDS = TILES * STEP / W_SUBGROUPS; // of an invocation, of a step
 const uint W_WORDS = TILES * STEP / X_SUBGROUPS;
 
 layout(binding = 0) readonly buffer X { uvec4 x_words[]; };
+layout(binding = 1) readonly buffer W { uvec4 w_words[]; };
 layout(push_constant) uniform Push {
     uint n_tokens, n_rows; // of this dispatch; rows count from the bound matrix's first
     uint k_tiles;          // a multiple of 2 STEP
@@ -36,8 +37,6 @@ layout(push_constant) uniform Push {
     uint accumulate;
     uint strips; // of the whole vocabulary
     float cap;   // of the logits; 0: none
-    // Of weights in blocks: the gate's rows, which those of the up projection follow, or 0.
-    uint cols, row_words, glu_rows;
 };
 
 shared uvec4 x_shared[2][X_TILES * STEP * LANES];
@@ -46,8 +45,7 @@ shared uvec4 w_shared[2][W_TILES * STEP * LANES];
 const uint PANEL_WORDS = STEP * PANEL * LANES / INVOCATIONS; // of an invocation, of a panel's step
 
 uint x_block, w_block;    // of the workgroup
-uint k_now;               // the first tile of k of the step at hand
-uint x_at;                // of this invocation's first word of it
+uint x_at, w_at;          // of this invocation's first words of the step at hand
 uint x_first, w_first;    // tiles of the subgroup in the block
 uvec4 x_fetched[X_WORDS]; // of the step that was fetched last
 uvec4 w_fetched[W_WORDS];
@@ -72,8 +70,6 @@ uint place_of(uint i)
     return i * INVOCATIONS + gl_LocalInvocationIndex;
 }
 
-#include "matrix/weights.glsl"
-
 // The step `ahead` tiles of k after the present one. What lies past the last is fetched like the rest,
 // and never multiplied: operands end with as many spare words (kernels/panel.h).
 void fetch(uint ahead)
@@ -82,14 +78,14 @@ void fetch(uint ahead)
         x_fetched[i] = x_words[x_at + ahead * PANEL * LANES +
                                i / PANEL_WORDS * k_tiles * PANEL * LANES + i % PANEL_WORDS * INVOCATIONS];
     [[unroll]] for (uint i = 0; i < W_WORDS; i++)
-        w_fetched[i] = fetch_weight(i, ahead);
+        w_fetched[i] = w_words[w_at + ahead * PANEL * LANES +
+                               i / PANEL_WORDS * k_tiles * PANEL * LANES + i % PANEL_WORDS * INVOCATIONS];
 }
 
 void advance(uint tiles)
 {
-    k_now += tiles;
     x_at += tiles * PANEL * LANES;
-    advance_weights(tiles);
+    w_at += tiles * PANEL * LANES;
 }
 
 void store(uint buffer_index)
@@ -133,9 +129,8 @@ void multiply_block()
     [[unroll]] for (uint i = 0; i < TILES; i++)
         [[unroll]] for (uint j = 0; j < TILES; j++)
             sums[i][j] = MATRIX_C(0.0);
-    k_now = 0;
     x_at = x_block * (X_TILES / PANEL) * k_tiles * PANEL * LANES + gl_LocalInvocationIndex;
-    start_weights();
+    w_at = w_block * (W_TILES / PANEL) * k_tiles * PANEL * LANES + gl_LocalInvocationIndex;
     fetch(0);
     store(0);
     fetch(STEP);

@@ -62,6 +62,7 @@ struct vkh_graph_plan vkh_graph_plan(struct vkh_device *device, const struct vkh
                  : matrix       ? MATRIX_CHUNK
                                 : ROWS_CHUNK;
     plan.weights = vkh_weights_plan(model, &plan.layout);
+    plan.unpacked = matrix ? vkh_weights_unpacked(model, &plan.layout) : 0;
     fit_chunk(caps, c, &plan);
     return plan;
 }
@@ -144,9 +145,9 @@ void vkh_graph_destroy(struct vkh_graph **pointer)
     if (!graph->borrowed)
         vkh_weights_destroy(&graph->weights);
     struct vkh_activations *act = &graph->act;
-    struct vkh_buffer **buffers[] = {&act->residual, &act->normed,    &act->qkv,
-                                     &act->queries,  &act->attended,  &act->gate_up,
-                                     &act->gated,    &act->projected, &act->scratch};
+    struct vkh_buffer **buffers[] = {&act->residual, &act->normed,  &act->qkv,   &act->queries,
+                                     &act->attended, &act->gate_up, &act->gated, &act->projected,
+                                     &act->scratch,  &act->panels};
     for (uint32_t i = 0; i < VKH_COUNTOF(buffers); i++)
         vkh_buffer_destroy(buffers[i]);
     free(graph);

@@ -20,6 +20,7 @@ struct vkh_weight;
 
 struct vkh_graph_plan {
     uint64_t weights, activations;   // device bytes
+    uint64_t unpacked;               // of the activations: room for weights in blocks
     uint32_t chunk;                  // tokens at once, a multiple of VKH_KEY_TILE
     struct vkh_kv_shape kv;          // capacity 0: per pass
     struct vkh_matrix_layout layout; // side 0: rows of fp32 instead of cooperative matrices

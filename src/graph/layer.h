@@ -51,6 +51,7 @@ struct vkh_activations {
     struct vkh_buffer *gated;     // [ffn] (L)
     struct vkh_buffer *projected; // [hidden], rows in both tiers; with norms after projections
     struct vkh_buffer *scratch;   // of the head
+    struct vkh_buffer *panels;    // of weights in blocks, while cooperative matrices multiply
 };
 
 struct vkh_tier;

@@ -8,7 +8,7 @@
 #include "graph/layer.h"
 #include "kernels/variant.h"
 
-enum { VKH_N_ACTIVATIONS = 8 };
+enum { VKH_N_ACTIVATIONS = 9 };
 
 // One buffer of a chunk; `buffer` is where struct vkh_activations has it. 0 bytes: not needed.
 struct vkh_activation_size {

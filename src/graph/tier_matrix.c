@@ -23,6 +23,7 @@ static void sizes(const struct vkh_config *c, const struct vkh_graph_plan *plan,
         {"gated activations", vkh_left_bytes(layout, chunk, c->ffn), BUFFER(gated)},
         {"projection", plan->post_norms ? row * c->hidden : 0, BUFFER(projected)},
         {"head scratch", vkh_matmul_matrix_scratch_bytes(layout, c->vocab, chunk), BUFFER(scratch)},
+        {"unpacked weights", plan->unpacked, BUFFER(panels)},
     };
     for (int i = 0; i < VKH_N_ACTIVATIONS; i++)
         list[i] = all[i];
@@ -89,6 +90,12 @@ static void normalise(const struct vkh_graph *graph, struct vkh_cmd *cmd, struct
     vkh_rmsnorm_matrix_record(&graph->matrix.norm, cmd, &args);
 }
 
+// For weights in blocks.
+static struct vkh_range room(const struct vkh_graph *graph)
+{
+    return graph->act.panels ? vkh_range_all(graph->act.panels) : (struct vkh_range){0};
+}
+
 static void project(const struct vkh_graph *graph, struct vkh_cmd *cmd,
                     const struct vkh_stack *stack, const struct vkh_buffer *x,
                     const struct vkh_buffer *out, uint32_t n, bool accumulate)
@@ -106,6 +113,7 @@ static void project(const struct vkh_graph *graph, struct vkh_cmd *cmd,
                 .out_stride = vkh_stack_stride(stack),
                 .out_first = first,
                 .accumulate = accumulate,
+                .panels = room(graph),
             });
         first += (uint32_t)weight->rows;
     }
@@ -121,6 +129,7 @@ static void gate(const struct vkh_graph *graph, struct vkh_cmd *cmd, const struc
                                  .weight = weight,
                                  .n_tokens = n,
                                  .out = vkh_range_all(graph->act.gated),
+                                 .panels = room(graph),
                              });
 }
 
@@ -153,6 +162,7 @@ static void score(const struct vkh_graph *graph, struct vkh_cmd *cmd, struct vkh
                                  .out = scratch,
                                  .targets = targets,
                                  .cap = (float)graph->config.final_soft_cap,
+                                 .panels = room(graph),
                              });
     vkh_nll_reduce_record(
         &graph->matrix.reduce, cmd,

@@ -8,7 +8,7 @@
 #include <vkhrope/status.h>
 
 #include "base/size.h"
-#include "kernels/matrix_weight.h"
+#include "kernels/matrix_unpack.h"
 #include "kernels/weight.h"
 
 struct vkh_device;
@@ -44,6 +44,10 @@ struct vkh_weights {
 
 // Bytes on the device. layout->side 0: rows; else right operands of cooperative matrices.
 uint64_t vkh_weights_plan(const struct vkh_model *model, const struct vkh_matrix_layout *layout);
+
+// Bytes of room in which each matrix can be unpacked, part after part; 0: none is in blocks.
+uint64_t vkh_weights_unpacked(const struct vkh_model *model,
+                              const struct vkh_matrix_layout *layout);
 
 // The stream is finished when it returns.
 enum vkh_status vkh_weights_create(struct vkh_device *device, struct vkh_stream *stream,

@@ -14,7 +14,6 @@ struct push {
     uint32_t x_blocks, w_blocks;
     uint32_t first_row, out_stride, accumulate, strips;
     float cap;
-    uint32_t cols, row_words, glu_rows;
 };
 
 // Subgroups of a workgroup: tokens, rows.
@@ -24,25 +23,19 @@ static const struct shape {
 
 enum { N_VARIANTS = VKH_COUNTOF(shapes) };
 
-#define VARIANTS(type)                                                                             \
+#define VARIANTS                                                                                   \
     {                                                                                              \
-        {"2x2", VKH_CAP_MATRIX16, &vkh_shader_matmul_matrix_2x2_##type##_16, 0},                   \
-            {"4x2", VKH_CAP_MATRIX16, &vkh_shader_matmul_matrix_4x2_##type##_16, 0},               \
+        {"2x2", VKH_CAP_MATRIX16, &vkh_shader_matmul_matrix_2x2_16, 0},                            \
+            {"4x2", VKH_CAP_MATRIX16, &vkh_shader_matmul_matrix_4x2_16, 0},                        \
     }
-// The same for matrices of side 8.
-#define SHADERS_8(type)                                                                            \
-    {                                                                                              \
-        &vkh_shader_matmul_matrix_2x2_##type##_8, &vkh_shader_matmul_matrix_4x2_##type##_8         \
-    }
-
-#define OF_TYPE(NAME, name) [VKH_##NAME] = VARIANTS(name),
-#define OF_TYPE_8(NAME, name) [VKH_##NAME] = SHADERS_8(name),
+#define OF_TYPE(NAME, name) [VKH_##NAME] = VARIANTS,
 
 static const struct vkh_variant variants[VKH_N_DTYPES][N_VARIANTS] = {
-    [VKH_F16] = VARIANTS(packed), [VKH_BF16] = VARIANTS(packed), VKH_BLOCK_DTYPES(OF_TYPE)};
+    [VKH_F16] = VARIANTS, [VKH_BF16] = VARIANTS, VKH_BLOCK_DTYPES(OF_TYPE)};
 
-static const struct vkh_shader *const shaders_8[VKH_N_DTYPES][N_VARIANTS] = {
-    [VKH_F16] = SHADERS_8(packed), [VKH_BF16] = SHADERS_8(packed), VKH_BLOCK_DTYPES(OF_TYPE_8)};
+// The same for matrices of side 8.
+static const struct vkh_shader *const shaders_8[N_VARIANTS] = {&vkh_shader_matmul_matrix_2x2_8,
+                                                               &vkh_shader_matmul_matrix_4x2_8};
 
 const struct vkh_variant *vkh_matmul_matrix_variants(enum vkh_dtype type, uint32_t *n)
 {
@@ -96,7 +89,7 @@ enum vkh_status vkh_matmul_matrix_create(struct vkh_device *device, enum vkh_dty
     matmul->block_tokens = shape->x * TILES * layout->side;
     matmul->block_rows = shape->w * TILES * layout->side;
     struct vkh_pipeline_desc desc = {
-        .shader = layout->side == 16 ? matmul->variant->shader : shaders_8[type][index],
+        .shader = layout->side == 16 ? matmul->variant->shader : shaders_8[index],
         .n_bindings = 4,
         .push_bytes = sizeof(struct push),
         .n_constants = VKH_MATRIX_CONSTANTS + 4,
@@ -110,7 +103,8 @@ enum vkh_status vkh_matmul_matrix_create(struct vkh_device *device, enum vkh_dty
     desc.constants[6] = epilogue == VKH_EPILOGUE_GLU_GELU;
     desc.constants[7] =
         (layout->c & 15) == 0; // neighbours of a row are neighbours of an invocation
-    return vkh_pipeline_get(device, &desc, &matmul->pipeline);
+    status = vkh_matrix_unpack_create(device, layout, type, is_glu, &matmul->unpack);
+    return status == VKH_OK ? vkh_pipeline_get(device, &desc, &matmul->pipeline) : status;
 }
 
 uint32_t vkh_matmul_matrix_strips(const struct vkh_matrix_layout *layout, uint64_t vocab)
@@ -124,9 +118,10 @@ uint64_t vkh_matmul_matrix_scratch_bytes(const struct vkh_matrix_layout *layout,
     return vkh_nll_scratch_bytes(vkh_matmul_matrix_strips(layout, vocab), n_tokens);
 }
 
-static void record_slice(const struct vkh_matmul_matrix *matmul, struct vkh_cmd *cmd,
-                         const struct vkh_matmul_matrix_args *args,
-                         const struct vkh_weight_slice *slice)
+// Rows [first, first + n) of the weight, in panels.
+static void record_rows(const struct vkh_matmul_matrix *matmul, struct vkh_cmd *cmd,
+                        const struct vkh_matmul_matrix_args *args, struct vkh_range panels,
+                        uint64_t first, uint64_t n)
 {
     const struct vkh_matrix_weight *weight = args->weight;
     const struct vkh_matrix_layout *layout = &matmul->layout;
@@ -134,34 +129,50 @@ static void record_slice(const struct vkh_matmul_matrix *matmul, struct vkh_cmd 
     const bool is_rows = matmul->epilogue == VKH_EPILOGUE_ROWS;
     const struct push push = {
         .n_tokens = args->n_tokens,
-        .n_rows = (uint32_t)vkh_min_size(slice->n, weight->rows - slice->first),
+        .n_rows = (uint32_t)vkh_min_size(n, weight->rows - first),
         .k_tiles = (uint32_t)weight->cols / layout->side,
         .x_blocks = (uint32_t)vkh_div_up(args->n_tokens, matmul->block_tokens),
-        .w_blocks = (uint32_t)vkh_div_up(slice->n, matmul->block_rows),
-        .first_row = args->out_first + (uint32_t)slice->first,
+        .w_blocks = (uint32_t)vkh_div_up(n, matmul->block_rows),
+        .first_row = args->out_first + (uint32_t)first,
         .out_stride = is_rows ? args->out_stride : (uint32_t)weight->rows / 2 / layout->side,
         .accumulate = args->accumulate,
         .strips = vkh_matmul_matrix_strips(layout, weight->rows),
         .cap = args->cap,
-        .cols = (uint32_t)weight->cols,
-        .row_words = weight->row_words,
-        .glu_rows = weight->glu_rows,
     };
     vkh_cmd_dispatch(cmd,
                      &(struct vkh_dispatch){
                          .pipeline = matmul->pipeline,
-                         .bindings = {args->x, vkh_range_all(slice->buffer), args->out,
-                                      is_nll ? args->targets : args->x},
+                         .bindings = {args->x, panels, args->out, is_nll ? args->targets : args->x},
                          .writes = 1 << 2,
                          .push = &push,
                          .groups = {push.x_blocks * push.w_blocks, 1, 1},
-                         .cost = (double)args->n_tokens * (double)slice->n * (double)weight->cols,
+                         .cost = (double)args->n_tokens * (double)n * (double)weight->cols,
                      });
+}
+
+// As many rows at a time as the room for panels holds.
+static void record_blocks(const struct vkh_matmul_matrix *matmul, struct vkh_cmd *cmd,
+                          const struct vkh_matmul_matrix_args *args,
+                          const struct vkh_weight_slice *slice)
+{
+    const struct vkh_matrix_layout *layout = &matmul->layout;
+    const uint64_t end = slice->first + vkh_round_up(slice->n, vkh_panel_rows(layout));
+    const uint64_t at_once = vkh_matrix_unpack_rows(layout, args->weight->cols, args->panels.size);
+    for (uint64_t first = slice->first; first < end; first += at_once) {
+        const struct vkh_matrix_piece piece = {slice, first, vkh_min_size(at_once, end - first)};
+        vkh_matrix_unpack_record(&matmul->unpack, cmd, args->weight, &piece, args->panels);
+        record_rows(matmul, cmd, args, args->panels, first, piece.n);
+    }
 }
 
 void vkh_matmul_matrix_record(const struct vkh_matmul_matrix *matmul, struct vkh_cmd *cmd,
                               const struct vkh_matmul_matrix_args *args)
 {
-    for (uint32_t i = 0; i < args->weight->n_slices; i++)
-        record_slice(matmul, cmd, args, &args->weight->slices[i]);
+    for (uint32_t i = 0; i < args->weight->n_slices; i++) {
+        const struct vkh_weight_slice *slice = &args->weight->slices[i];
+        if (matmul->unpack.pipeline)
+            record_blocks(matmul, cmd, args, slice);
+        else
+            record_rows(matmul, cmd, args, vkh_range_all(slice->buffer), slice->first, slice->n);
+    }
 }

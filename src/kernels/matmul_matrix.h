@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <vkhrope/status.h>
 
-#include "kernels/matrix_weight.h"
+#include "kernels/matrix_unpack.h"
 #include "kernels/variant.h"
 
 struct vkh_cmd;
@@ -29,6 +29,7 @@ struct vkh_matmul_matrix {
     const struct vkh_variant *variant;
     enum vkh_epilogue epilogue;
     const struct vkh_pipeline *pipeline;
+    struct vkh_matrix_unpack unpack;
     uint32_t block_tokens, block_rows; // of a workgroup
 };
 
@@ -58,6 +59,7 @@ struct vkh_matmul_matrix_args {
     bool accumulate;                // ROWS: adds to out
     struct vkh_range targets;       // NLL: int32 [n_tokens]
     float cap;                      // NLL: of the logits; 0: none
+    struct vkh_range panels;        // room for a weight in blocks, vkh_matrix_unpack_bytes
 };
 
 void vkh_matmul_matrix_record(const struct vkh_matmul_matrix *matmul, struct vkh_cmd *cmd,

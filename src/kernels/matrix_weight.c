@@ -146,8 +146,9 @@ static enum vkh_status create_slices(struct packing *p, const char *name, uint64
         struct vkh_weight_slice *slice = &weight->slices[weight->n_slices];
         slice->first = first;
         slice->n = vkh_min_size(fitting, padded - first);
-        status = vkh_buffer_create(p->device, name, vkh_right_bytes(&p->layout, slice->n, weight->cols), VKH_MEMORY_DEVICE,
-                                   &slice->buffer);
+        status =
+            vkh_buffer_create(p->device, name, vkh_right_bytes(&p->layout, slice->n, weight->cols),
+                              VKH_MEMORY_DEVICE, &slice->buffer);
         if (status == VKH_OK) {
             weight->n_slices++;
             vkh_cmd_fill(vkh_stream_cmd(p->stream), vkh_range_all(slice->buffer), 0);
@@ -182,9 +183,19 @@ static enum vkh_status keep_blocks(struct vkh_device *device, struct vkh_stream 
                                    uint32_t n_parts, uint64_t slice_limit,
                                    struct vkh_matrix_weight *weight)
 {
+    const struct vkh_caps *caps = vkh_device_caps(device);
+    struct vkh_matrix_layout layout;
     struct vkh_weight blocks;
-    const enum vkh_status status = vkh_weight_create(
-        device, stream, name, weight->type, weight->cols, parts, n_parts, slice_limit, &blocks);
+    enum vkh_status status = vkh_matrix_layout(device, &layout);
+    if (status != VKH_OK)
+        return status;
+    // Slices are whole panels.
+    const uint64_t panel = vkh_weight_bytes(weight->type, vkh_panel_rows(&layout), weight->cols);
+    uint64_t limit = vkh_min_size(caps->max_storage_range, caps->max_allocation);
+    if (slice_limit)
+        limit = vkh_min_size(limit, slice_limit);
+    status = vkh_weight_create(device, stream, name, weight->type, weight->cols, parts, n_parts,
+                               vkh_max_size(limit / panel, 1) * panel, &blocks);
     if (status != VKH_OK)
         return status;
     weight->n_slices = blocks.n_slices;

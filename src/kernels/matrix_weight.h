@@ -11,7 +11,7 @@
 #include "kernels/weight.h"
 
 // [rows][cols]. fp16 and bf16 in panels of fp16 (kernels/panel.h), whose slices are whole panels;
-// types in blocks as in kernels/weight.h.
+// types in blocks as in kernels/weight.h, slices whole panels of rows, too.
 struct vkh_matrix_weight {
     enum vkh_dtype type;
     uint64_t rows, cols;

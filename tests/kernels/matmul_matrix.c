@@ -17,7 +17,7 @@ struct operands {
     enum vkh_dtype type;
     float *x;
     void *w;
-    struct vkh_buffer *x_buffer;
+    struct vkh_buffer *x_buffer, *panels;
     struct vkh_matrix_weight weight;
 };
 
@@ -36,21 +36,23 @@ static struct operands make_operands(struct gpu_test *test, const struct vkh_mat
         {o.w, head},
         {(const char *)o.w + head * test_weight_row_bytes(type, s.cols), s.rows - head},
     };
-    const uint64_t limit =
-        type == VKH_F16 || type == VKH_BF16
-            ? s.slice_panels * (uint64_t)vkh_panel_rows(layout) * s.cols * 2
-            : 0;
+    const uint64_t limit = type == VKH_F16 || type == VKH_BF16
+                               ? s.slice_panels * (uint64_t)vkh_panel_rows(layout) * s.cols * 2
+                               : 0;
     if (vkh_matrix_weight_create(test->device, test->stream, "test", type, s.cols,
                                  head ? parts : parts + 1, head ? 2 : 1, glu, limit,
                                  &o.weight) != VKH_OK)
         exit(1);
     CHECK(!limit || o.weight.n_slices > 1);
+    // Room for one panel: products of weights in blocks then come in parts.
+    o.panels = gpu_test_buffer(test, NULL, vkh_right_bytes(layout, 1, s.cols));
     return o;
 }
 
 static void free_operands(struct operands *o)
 {
     vkh_buffer_destroy(&o->x_buffer);
+    vkh_buffer_destroy(&o->panels);
     vkh_matrix_weight_destroy(&o->weight);
     free(o->x);
     free(o->w);
@@ -93,7 +95,8 @@ static void test_rows(struct gpu_test *test, const struct vkh_matrix_layout *lay
                                           .n_tokens = s.n_tokens,
                                           .out = vkh_range_all(out),
                                           .out_stride = stride,
-                                          .out_first = first};
+                                          .out_first = first,
+                                          .panels = vkh_range_all(o.panels)};
     for (int round = 0; round < 2; round++, args.accumulate = true) {
         vkh_matmul_matrix_record(&matmul, vkh_stream_cmd(test->stream), &args);
         uint32_t *words = gpu_test_read(test, out);
@@ -131,7 +134,8 @@ static void test_glu(struct gpu_test *test, const struct vkh_matrix_layout *layo
                              &(struct vkh_matmul_matrix_args){.x = vkh_range_all(o.x_buffer),
                                                               .weight = &o.weight,
                                                               .n_tokens = s.n_tokens,
-                                                              .out = vkh_range_all(out)});
+                                                              .out = vkh_range_all(out),
+                                                              .panels = vkh_range_all(o.panels)});
     const uint64_t n = (uint64_t)s.n_tokens * width;
     float *w = weights_seen(&o), *products = malloc(2 * n * sizeof(*products));
     float *want = malloc(n * sizeof(*want));
@@ -173,7 +177,8 @@ static void test_nll(struct gpu_test *test, const struct vkh_matrix_layout *layo
                                          .n_tokens = s.n_tokens,
                                          .out = vkh_range_all(scratch),
                                          .targets = vkh_range_all(targets_buffer),
-                                         .cap = cap});
+                                         .cap = cap,
+                                         .panels = vkh_range_all(o.panels)});
     vkh_nll_reduce_record(&reduce, vkh_stream_cmd(test->stream),
                           &(struct vkh_nll_reduce_args){vkh_range_all(scratch),
                                                         vkh_range_all(targets_buffer),

@@ -67,6 +67,16 @@ static enum vkh_status upload_weight(struct product *p)
     return status;
 }
 
+// For weights in blocks.
+static enum vkh_status make_room(struct product *p)
+{
+    const uint64_t bytes =
+        vkh_matrix_unpack_bytes(&p->bench->layout, p->type, p->matrix.rows, p->matrix.cols);
+    return bytes ? vkh_buffer_create(p->bench->device, "unpacked weights", bytes, VKH_MEMORY_DEVICE,
+                                     &p->tiles.panels)
+                 : VKH_OK;
+}
+
 // Every target is the last of the vocabulary.
 static enum vkh_status make_targets(struct product *p)
 {
@@ -93,6 +103,8 @@ static enum vkh_status prepare(struct product *p)
     if (status == VKH_OK)
         status = upload_weight(p);
     if (status == VKH_OK)
+        status = make_room(p);
+    if (status == VKH_OK)
         status = make_targets(p);
     if (status == VKH_OK)
         status = vkh_matmul_matrix_create(bench->device, p->type, p->matrix.epilogue, NULL,
@@ -103,16 +115,18 @@ static enum vkh_status prepare(struct product *p)
 static enum vkh_status run(void *user)
 {
     const struct product *p = user;
-    vkh_matmul_matrix_record(&p->tiles.matmul, vkh_stream_cmd(p->bench->stream),
-                             &(struct vkh_matmul_matrix_args){
-                                 .x = vkh_range_all(p->x_buffer),
-                                 .weight = &p->tiles.weight,
-                                 .n_tokens = p->n_tokens,
-                                 .out = vkh_range_all(p->out),
-                                 .out_stride = (uint32_t)p->matrix.rows,
-                                 .accumulate = p->matrix.accumulate,
-                                 .targets = vkh_range_all(p->tiles.targets),
-                             });
+    vkh_matmul_matrix_record(
+        &p->tiles.matmul, vkh_stream_cmd(p->bench->stream),
+        &(struct vkh_matmul_matrix_args){
+            .x = vkh_range_all(p->x_buffer),
+            .weight = &p->tiles.weight,
+            .n_tokens = p->n_tokens,
+            .out = vkh_range_all(p->out),
+            .out_stride = (uint32_t)p->matrix.rows,
+            .accumulate = p->matrix.accumulate,
+            .targets = vkh_range_all(p->tiles.targets),
+            .panels = p->tiles.panels ? vkh_range_all(p->tiles.panels) : (struct vkh_range){0},
+        });
     return VKH_OK;
 }
 
@@ -232,6 +246,7 @@ static void release(struct product *p)
 {
     vkh_matrix_weight_destroy(&p->tiles.weight);
     vkh_buffer_destroy(&p->tiles.targets);
+    vkh_buffer_destroy(&p->tiles.panels);
 }
 
 const struct product_tier product_matrix = {

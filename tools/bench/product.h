@@ -33,7 +33,7 @@ struct product {
     struct {
         struct vkh_matrix_weight weight;
         struct vkh_matmul_matrix matmul;
-        struct vkh_buffer *targets;
+        struct vkh_buffer *targets, *panels;
     } tiles;
 };
 

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+// Rows in blocks (src/kernels/weight.h) to panels of right operands of fp16; an invocation makes one
+// word. Rows past the last repeat it. Define MATRIX_SIDE and the type.
+layout(local_size_x = 64) in;
+layout(constant_id = 0) const uint LAYOUT_B = 0;
+layout(binding = 0) readonly buffer W { uint weight_words[]; };
+layout(binding = 1) writeonly buffer Panels { uvec4 words[]; };
+layout(push_constant) uniform Push {
+    uint n_rows, cols, row_words; // of the bound weight
+    uint glu_rows;                // of the gate, which those of the up projection follow, or 0
+    uint first_tile, n_tiles;     // of the panels to make
+};
+
+const uint SIDE = MATRIX_SIDE, LANES = SIDE * SIDE / 8, PANEL = 8;
+
+#include "common/order.glsl"
+#include "common/weights.glsl"
+
+// Gate and up projection take turns, tile by tile.
+uint row_of(uint tile, uint in_tile)
+{
+    const uint row = glu_rows == 0u ? tile * SIDE + in_tile
+                                    : tile % 2u * glu_rows + tile / 2u * SIDE + in_tile;
+    return min(row, n_rows - 1u) * row_words;
+}
+
+uint pair_of(float low, float high)
+{
+    return packFloat2x16(f16vec2(low, high));
+}
+
+uvec4 word_of(uint tile, uint k0, uint first)
+{
+#if MATRIX_SIDE == 16
+    // Four neighbours in each of two rows (src/gpu/matrix.c holds the device to it).
+    const uint low = element_at(LAYOUT_B, first), high = element_at(LAYOUT_B, first + 4);
+    const vec4 a = weight4(row_of(tile, low % SIDE), k0 + low / SIDE, cols);
+    const vec4 b = weight4(row_of(tile, high % SIDE), k0 + high / SIDE, cols);
+#else
+    // One element in each of eight rows.
+    float w[8];
+    [[unroll]] for (uint i = 0; i < 8; i++) {
+        const uint element = element_at(LAYOUT_B, first + i), k = k0 + element / SIDE;
+        w[i] = weight4(row_of(tile, element % SIDE), k & ~3u, cols)[k & 3u];
+    }
+    const vec4 a = vec4(w[0], w[1], w[2], w[3]), b = vec4(w[4], w[5], w[6], w[7]);
+#endif
+    return uvec4(pair_of(a.x, a.y), pair_of(a.z, a.w), pair_of(b.x, b.y), pair_of(b.z, b.w));
+}
+
+void main()
+{
+    const uint k_tiles = cols / SIDE;
+    const uint lane = gl_GlobalInvocationID.x % LANES, k = gl_GlobalInvocationID.x / LANES;
+    if (k >= k_tiles)
+        return;
+    for (uint t = gl_WorkGroupID.y; t < n_tiles; t += gl_NumWorkGroups.y) {
+        const uint to = (t / PANEL * k_tiles + k) * PANEL + t % PANEL;
+        words[to * LANES + lane] = word_of(first_tile + t, k * SIDE, lane * 8);
+    }
+}
