@@ -76,7 +76,8 @@ uint32_t tool_option_caps(const struct tool *tool, const char *text);
 // --variant, repeated: appends "op=name" to the list *variants, which is reallocated.
 void tool_option_variant(const struct tool *tool, const char *text, char **variants);
 
-// Creates the device, with the switches of tests that the environment holds
+// Creates the device, with the user's cache folder ($XDG_CACHE_HOME/vkhrope or ~/.cache/vkhrope) and
+// the switches of tests that the environment holds
 // (VKHROPE_TEST_MINIMUM_LIMITS, VKHROPE_TEST_VALIDATION), and checks that every variant chosen by
 // hand exists (VKH_ERR_ARGUMENT).
 enum vkh_status tool_open_device(struct tool *tool, struct vkh_device_options options,

@@ -94,14 +94,30 @@ static bool is_set(const char *name)
     return value && *value && strcmp(value, "0") != 0;
 }
 
+// $XDG_CACHE_HOME/vkhrope, or ~/.cache/vkhrope; NULL where neither is an absolute path.
+static char *cache_folder(void)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    char *folder = NULL;
+    int length = -1;
+    if (cache && *cache == '/')
+        length = asprintf(&folder, "%s/vkhrope", cache);
+    else if (home && *home == '/')
+        length = asprintf(&folder, "%s/.cache/vkhrope", home);
+    return length < 0 ? NULL : folder;
+}
+
 enum vkh_status tool_open_device(struct tool *tool, struct vkh_device_options options,
                                  struct vkh_device **device)
 {
     const struct vkh_log log = tool_log(tool);
+    char *cache = cache_folder();
     options.log = &log;
+    options.cache = cache;
     options.minimum_limits |= is_set("VKHROPE_TEST_MINIMUM_LIMITS");
     options.validation |= is_set("VKHROPE_TEST_VALIDATION");
     enum vkh_status status = vkh_device_create(&options, device);
+    free(cache);
     if (status != VKH_OK)
         return status;
     status = check_variants(tool, *device, options.variants);

@@ -11,7 +11,7 @@
 
 #include "tool.h"
 
-enum { OPT_DEVICE = 256, OPT_VARIANT, OPT_CAPS_MASK, OPT_MODEL, OPT_MINIMUM };
+enum { OPT_DEVICE = 256, OPT_VARIANT, OPT_CAPS_MASK, OPT_TUNE, OPT_MODEL, OPT_MINIMUM };
 
 static const struct argp_option options[] = {
     {"device", OPT_DEVICE, "N|NAME", 0,
@@ -19,6 +19,8 @@ static const struct argp_option options[] = {
     {"variant", OPT_VARIANT, "OP=NAME", 0, "kernel variant by hand; may be repeated", 0},
     {"caps-mask", OPT_CAPS_MASK, "LIST", 0, "device capabilities to leave unused, joined by commas",
      0},
+    {"tune", OPT_TUNE, NULL, 0,
+     "measure anew which variants are the fastest on the device, and keep it for the other tools", 0},
     {"model", OPT_MODEL, "FILE|DIR", 0, "print what the files of a model say, no devices", 0},
     {"minimum-limits", OPT_MINIMUM, NULL, OPTION_HIDDEN, NULL, 0},
     {"quiet", 'q', NULL, 0, "errors only on standard error", 0},
@@ -36,6 +38,7 @@ struct args {
     struct tool *tool;
     struct vkh_device_options device;
     char *variants;
+    bool tune;
     const char *model;
 };
 
@@ -51,6 +54,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return 0;
     case OPT_CAPS_MASK:
         args->device.caps_mask |= tool_option_caps(args->tool, text);
+        return 0;
+    case OPT_TUNE:
+        args->tune = true;
         return 0;
     case OPT_MODEL:
         args->model = text;
@@ -119,10 +125,46 @@ static void print_device(void *user, uint32_t index, const struct vkh_caps *caps
 }
 
 struct listing {
+    const struct vkh_device *device;
     const char *operation; // the one before; NULL at first
     const char *by_hand;   // "op=name,op=name"; may be NULL
     bool used;             // one of the operation's, before
 };
+
+struct search {
+    const char *operation;
+    bool found;
+};
+
+static void match_measured(void *user, const char *operation, const char *type, const char *variant,
+                           double seconds, bool chosen)
+{
+    (void)variant;
+    (void)seconds;
+    (void)chosen;
+    struct search *search = user;
+    search->found |= strcmp(search->operation, operation) == 0 &&
+                     (*type == '\0' || strcmp(type, "F16") == 0); // as vkh_ppl_variants has it
+}
+
+static const char *why_chosen(const struct listing *listing, bool by_hand)
+{
+    struct search search = {.operation = listing->operation};
+    vkh_ppl_measured(listing->device, match_measured, &search);
+    return by_hand        ? "chosen by --variant"
+           : search.found ? "measured on this device"
+                          : "preferred on this device";
+}
+
+static const char *why_not(const struct listing *listing, bool by_hand)
+{
+    struct search search = {.operation = listing->operation};
+    vkh_ppl_measured(listing->device, match_measured, &search);
+    return by_hand         ? "another is chosen by --variant"
+           : search.found  ? "not the one measured as the fastest"
+           : listing->used ? "processors take it when chosen by --variant only"
+                           : "a later one is preferred";
+}
 
 static bool is_by_hand(const char *list, const char *operation)
 {
@@ -143,11 +185,9 @@ static void print_variant(void *user, const char *operation, const char *variant
     listing->used = chosen || (same && listing->used);
     printf("  %-12s %-16s %-4s  ", same ? "" : operation, variant, chosen ? "used" : "");
     if (chosen)
-        printf("%s\n", by_hand ? "chosen by --variant" : "preferred on this device");
+        printf("%s\n", why_chosen(listing, by_hand));
     else if (supported)
-        printf("%s\n", by_hand         ? "another is chosen by --variant"
-                       : listing->used ? "processors take it when chosen by --variant only"
-                                       : "a later one is preferred");
+        printf("%s\n", why_not(listing, by_hand));
     else if (missing_caps == 0)
         printf("not within the device's limits\n");
     if (supported || missing_caps == 0)
@@ -156,12 +196,41 @@ static void print_variant(void *user, const char *operation, const char *variant
     print_caps_bits(missing_caps, ", ");
 }
 
+// One variant's time, under the operation and type that it was measured for.
+static void print_measured(void *user, const char *operation, const char *type, const char *variant,
+                           double seconds, bool chosen)
+{
+    char *last = user, name[32];
+    snprintf(name, sizeof(name), "%s%s%s", operation, *type ? " " : "", type);
+    printf("  %-12s %-16s %-4s  %.3g ms\n", strcmp(name, last) == 0 ? "" : name, variant,
+           chosen ? "used" : "", 1e3 * seconds);
+    memcpy(last, name, sizeof(name));
+}
+
+static void print_measurements(const struct vkh_device *device)
+{
+    char last[32] = "";
+    const char *file = vkh_ppl_measured_file(device);
+    if (!file)
+        return;
+    printf("\nmeasured, in ");
+    tool_print(file);
+    fputc('\n', stdout);
+    vkh_ppl_measured(device, print_measured, last);
+    if (!*last)
+        printf("  nothing yet%s\n", vkh_device_caps(device)->is_cpu
+                                        ? ": on processors with --tune only"
+                                        : ": a model's first use measures, or --tune");
+}
+
 static enum vkh_status print_devices(struct args *args)
 {
     const struct vkh_log log = tool_log(args->tool);
     struct vkh_device *device = NULL;
     args->device.variants = args->variants;
     enum vkh_status status = tool_open_device(args->tool, args->device, &device);
+    if (status == VKH_OK && args->tune)
+        status = vkh_ppl_measure(device);
     if (status == VKH_OK)
         status = vkh_device_list(&log, print_device, NULL);
     if (status != VKH_OK)
@@ -172,8 +241,10 @@ static enum vkh_status print_devices(struct args *args)
         printf("  capabilities left: ");
         print_caps_bits(caps->bits, ", ");
     }
-    struct listing listing = {.by_hand = args->variants};
+    struct listing listing = {.device = device, .by_hand = args->variants};
     status = vkh_ppl_variants(device, print_variant, &listing);
+    if (status == VKH_OK)
+        print_measurements(device);
 done:
     vkh_device_destroy(&device);
     return status;

@@ -266,6 +266,22 @@ VKH_API enum vkh_status vkh_ppl_variants(struct vkh_device *device,
                                                        bool chosen, uint32_t missing_caps),
                                          void *user);
 
+// What was measured on a device, where it has a cache folder: calls `visit` for each operation, type
+// of weights ("" for operations without) and variant, with the seconds that the same work took.
+VKH_API void vkh_ppl_measured(const struct vkh_device *device,
+                              void (*visit)(void *user, const char *operation, const char *type,
+                                            const char *variant, double seconds, bool chosen),
+                              void *user);
+// The file that it is kept in, if there is one; NULL without a cache folder. Lives as long as the
+// device.
+VKH_API const char *vkh_ppl_measured_file(const struct vkh_device *device);
+
+// Measures F16 weights and every type that was measured before, on any device. What was chosen
+// before stays unless another variant is clearly faster.
+//   VKH_ERR_ARGUMENT  variants are chosen by hand
+//   VKH_ERR_IO        there is no cache folder, or it cannot be written
+VKH_API enum vkh_status vkh_ppl_measure(struct vkh_device *device);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include <vkhrope/perplexity.h>
 
+#include <string.h>
+
+#include "gpu/choices.h"
 #include "graph/tier.h"
+#include "graph/tune.h"
 #include "kernels/attention.h"
 #include "kernels/head_nll.h"
 #include "kernels/matmul.h"
 #include "kernels/matmul_matrix.h"
 #include "kernels/rmsnorm.h"
+
+static const char TYPE[] = "F16";
 
 typedef void visit_fn(void *user, const char *operation, const char *variant, bool supported,
                       bool chosen, uint32_t missing_caps);
@@ -20,11 +26,12 @@ static void visit_one(const struct vkh_device *device, const char *operation,
 }
 
 static enum vkh_status visit_all(const struct vkh_device *device, const char *operation,
-                                 const struct vkh_variant *variants, uint32_t n, visit_fn *visit,
-                                 void *user)
+                                 const char *type, const struct vkh_variant *variants, uint32_t n,
+                                 visit_fn *visit, void *user)
 {
     const struct vkh_variant *chosen;
-    const enum vkh_status status = vkh_variant_choose(device, operation, variants, n, &chosen);
+    const enum vkh_status status =
+        vkh_variant_choose(device, operation, type, variants, n, &chosen);
     for (uint32_t i = 0; i < n && status == VKH_OK; i++)
         visit_one(device, operation, &variants[i], vkh_variant_supported(device, &variants[i]),
                   &variants[i] == chosen, visit, user);
@@ -35,7 +42,7 @@ static enum vkh_status visit_tiers(const struct vkh_device *device, visit_fn *vi
 {
     uint32_t n;
     const struct vkh_variant *tiers = vkh_tier_variants(&n), *chosen;
-    const enum vkh_status status = vkh_tier_choose(device, &chosen);
+    const enum vkh_status status = vkh_tier_choose(device, VKH_F16, &chosen);
     for (uint32_t i = 0; i < n && status == VKH_OK; i++)
         visit_one(device, "tier", &tiers[i], vkh_variant_supported(device, &tiers[i]),
                   &tiers[i] == chosen, visit, user);
@@ -45,16 +52,15 @@ static enum vkh_status visit_tiers(const struct vkh_device *device, visit_fn *vi
 // Tiles depend on how the device lays out its matrices.
 static enum vkh_status visit_tiles(struct vkh_device *device, visit_fn *visit, void *user)
 {
-    uint32_t n, fitting = 0;
+    uint32_t n;
     const struct vkh_variant *tiles = vkh_matmul_matrix_variants(VKH_F16, &n), *chosen = NULL;
     struct vkh_matrix_layout layout;
     enum vkh_status status = vkh_matrix_layout(device, &layout);
     if (status != VKH_OK)
         return status;
-    while (fitting < n && vkh_matmul_matrix_supported(device, &layout, &tiles[fitting]))
-        fitting++;
+    const uint32_t fitting = vkh_matmul_matrix_fitting(device, &layout, VKH_F16);
     if (fitting > 0)
-        status = vkh_variant_choose(device, "tile", tiles, fitting, &chosen);
+        status = vkh_variant_choose(device, "tile", TYPE, tiles, fitting, &chosen);
     for (uint32_t i = 0; i < n && status == VKH_OK; i++)
         visit_one(device, "tile", &tiles[i], i < fitting, &tiles[i] == chosen, visit, user);
     return status;
@@ -65,20 +71,58 @@ enum vkh_status vkh_ppl_variants(struct vkh_device *device, visit_fn *visit, voi
     enum { N = 4 };
     uint32_t n[N];
     const struct {
-        const char *operation;
+        const char *operation, *type;
         const struct vkh_variant *variants;
     } tables[N] = {
-        {"rmsnorm", vkh_rmsnorm_variants(&n[0])},
-        {"matmul", vkh_matmul_variants(VKH_F16, &n[1])},
-        {"attention", vkh_attention_variants(&n[2])},
-        {"head", vkh_head_nll_variants(VKH_F16, &n[3])},
+        {"rmsnorm", NULL, vkh_rmsnorm_variants(&n[0])},
+        {"matmul", TYPE, vkh_matmul_variants(VKH_F16, &n[1])},
+        {"attention", NULL, vkh_attention_variants(&n[2])},
+        {"head", TYPE, vkh_head_nll_variants(VKH_F16, &n[3])},
     };
     enum vkh_status status = VKH_OK;
     for (int i = 0; i < N && status == VKH_OK; i++)
-        status = visit_all(device, tables[i].operation, tables[i].variants, n[i], visit, user);
+        status = visit_all(device, tables[i].operation, tables[i].type, tables[i].variants, n[i],
+                           visit, user);
     if (status == VKH_OK)
         status = visit_tiers(device, visit, user);
     if (status == VKH_OK)
         status = visit_tiles(device, visit, user);
+    return status;
+}
+
+void vkh_ppl_measured(const struct vkh_device *device,
+                      void (*visit)(void *user, const char *operation, const char *type,
+                                    const char *variant, double seconds, bool chosen),
+                      void *user)
+{
+    struct vkh_choice choice;
+    for (uint32_t i = 0; vkh_choice_at(device, i, &choice); i++)
+        for (uint32_t j = 0; j < choice.n; j++)
+            visit(user, choice.operation, choice.type, choice.variants[j].name,
+                  choice.variants[j].seconds, j == choice.chosen);
+}
+
+const char *vkh_ppl_measured_file(const struct vkh_device *device)
+{
+    return vkh_choices_path(device);
+}
+
+static bool was_measured(const struct vkh_device *device, const char *type)
+{
+    struct vkh_choice choice;
+    for (uint32_t i = 0; vkh_choice_at(device, i, &choice); i++)
+        if (strcmp(choice.type, type) == 0)
+            return true;
+    return false;
+}
+
+enum vkh_status vkh_ppl_measure(struct vkh_device *device)
+{
+    enum vkh_status status = VKH_OK;
+    for (int i = 0; i < VKH_N_DTYPES && status == VKH_OK; i++) {
+        const enum vkh_dtype type = (enum vkh_dtype)i;
+        if (type == VKH_F16 || was_measured(device, vkh_dtype_info(type)->name))
+            status = vkh_tune_again(device, type);
+    }
     return status;
 }

@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "base/size.h"
 #include "gpu/block.h"
+#include "gpu/cache.h"
+#include "gpu/choices.h"
 #include "gpu/internal.h"
 
 static VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
@@ -152,7 +154,8 @@ enum vkh_status vkh_device_settle(struct vkh_device *device,
     device->statistics = features->statistics.pipelineExecutableInfo;
     if (options->minimum_limits)
         vkh_caps_to_minimum(&device->caps);
-    if (options->variants && !(device->variants = strdup(options->variants)))
+    if ((options->variants && !(device->variants = strdup(options->variants))) ||
+        (options->cache && !(device->cache_folder = strdup(options->cache))))
         return vkh_fail(&device->log, VKH_ERR_MEMORY, "creating the device: out of memory");
     return VKH_OK;
 }
@@ -164,10 +167,8 @@ enum vkh_status vkh_device_load(struct vkh_device *device)
                         "%s: the Vulkan device lacks functions of Vulkan 1.2",
                         device->caps.device_name);
     device->instance.vk.vkGetPhysicalDeviceMemoryProperties(device->physical, &device->memory);
-    const VkPipelineCacheCreateInfo cache = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO};
-    const VkResult result = device->vk.vkCreatePipelineCache(
-        device->handle, &cache, device->allocator, &device->pipeline_cache);
-    return vkh_vk_status(&device->log, result, "creating the pipeline cache");
+    vkh_choices_load(device);
+    return vkh_vk_status(&device->log, vkh_cache_open(device), "creating the pipeline cache");
 }
 
 enum vkh_status vkh_device_create(const struct vkh_device_options *options, struct vkh_device **out)
@@ -216,16 +217,17 @@ void vkh_device_destroy(struct vkh_device **pointer)
     if (!device)
         return;
     vkh_blocks_trim(device);
+    vkh_cache_close(device);
     destroy_pipelines(device);
-    if (device->pipeline_cache)
-        device->vk.vkDestroyPipelineCache(device->handle, device->pipeline_cache,
-                                          device->allocator);
     if (device->handle && !device->borrowed && device->vk.vkDestroyDevice)
         device->vk.vkDestroyDevice(device->handle, device->allocator);
     vkh_instance_destroy(&device->instance);
     pthread_mutex_destroy(&device->queue_mutex);
     pthread_mutex_destroy(&device->lock);
     free(device->variants);
+    free(device->cache_folder);
+    free(device->choices_path);
+    free(device->choices);
     free(device);
     *pointer = NULL;
 }

@@ -63,6 +63,7 @@
     X(vkFreeMemory)                                                                                \
     X(vkGetBufferMemoryRequirements)                                                               \
     X(vkGetDeviceQueue)                                                                            \
+    X(vkGetPipelineCacheData)                                                                      \
     X(vkGetQueryPoolResults)                                                                       \
     X(vkGetSemaphoreCounterValue)                                                                  \
     X(vkMapMemory)                                                                                 \

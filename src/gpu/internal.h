@@ -40,7 +40,12 @@ struct vkh_device {
     char *variants;
     atomic_uint validation_messages;
     bool statistics; // asked for, and the driver has them
+    char *cache_folder; // NULL: nothing is kept
     VkPipelineCache pipeline_cache;
+    uint64_t cache_bytes; // that it was made of
+    char *choices_path;   // NULL: nothing is kept
+    struct vkh_choice *choices;
+    uint32_t n_choices;
     struct vkh_pipeline *pipelines; // a list
     struct vkh_matrix_layout matrix;
     bool matrix_known; // measured

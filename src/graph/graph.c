@@ -8,6 +8,7 @@
 #include "gpu/device.h"
 #include "gpu/stream.h"
 #include "graph/tier.h"
+#include "graph/tune.h"
 #include "model/model.h"
 
 static const struct vkh_tier *tier_of(const struct vkh_graph_plan *plan)
@@ -56,6 +57,8 @@ struct vkh_graph_plan vkh_graph_plan(struct vkh_device *device, const struct vkh
     };
     const bool matrix =
         !wish->rows && wish->kv != VKH_KV_F32 && vkh_tier_matrix_takes(device, model, &plan.layout);
+    if (!matrix)
+        vkh_tune_rows(device, model);
     plan.kv.half = matrix || wish->kv == VKH_KV_F16;
     plan.chunk = wish->chunk    ? wish->chunk
                  : caps->is_cpu ? CPU_CHUNK

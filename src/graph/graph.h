@@ -35,6 +35,7 @@ struct vkh_graph_wish {
     bool compared;       // as in the plan
 };
 
+// Measures first what the device chooses from, where it was not done (graph/tune.h).
 struct vkh_graph_plan vkh_graph_plan(struct vkh_device *device, const struct vkh_model *model,
                                      const struct vkh_graph_wish *wish);
 

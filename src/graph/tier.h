@@ -48,12 +48,15 @@ extern const struct vkh_tier vkh_tier_rows, vkh_tier_matrix;
 // The tiers as variants of the operation "tier".
 const struct vkh_variant *vkh_tier_variants(uint32_t *n);
 
-// The best that the device has, but on processors, which multiply rows faster: there the matrices
-// are chosen by hand only. Fails as vkh_variant_choose does.
-enum vkh_status vkh_tier_choose(const struct vkh_device *device, const struct vkh_variant **chosen);
+// For models whose layers have weights of the type: the best that the device has or was measured
+// to have, but on processors, which multiply rows faster: there the matrices are chosen by hand, or
+// where they were measured, only. Fails as vkh_variant_choose does.
+enum vkh_status vkh_tier_choose(const struct vkh_device *device, enum vkh_dtype type,
+                                const struct vkh_variant **chosen);
 
 // Whether the device and the model's shapes and types suit cooperative matrices, and
-// vkh_tier_choose chooses them. `layout` is then the device's.
+// vkh_tier_choose chooses them, after measuring both tiers where it was not done (graph/tune.h).
+// `layout` is then the device's.
 bool vkh_tier_matrix_takes(struct vkh_device *device, const struct vkh_model *model,
                            struct vkh_matrix_layout *layout);
 

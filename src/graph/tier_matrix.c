@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <stdio.h>
+#include <string.h>
 
+#include "gpu/choices.h"
 #include "gpu/device.h"
 #include "graph/tier.h"
+#include "graph/tune.h"
 #include "kernels/nll_reduce.h"
 #include "model/model.h"
 
@@ -170,13 +173,37 @@ static void score(const struct vkh_graph *graph, struct vkh_cmd *cmd, struct vkh
                                       vkh_matmul_matrix_strips(&graph->plan.layout, head->rows)});
 }
 
+// NULL where no matrix has the type.
+static const struct vkh_variant *tile_of(const struct vkh_graph *graph, enum vkh_dtype type)
+{
+    for (int epilogue = 0; epilogue < VKH_N_EPILOGUES; epilogue++)
+        if (graph->matrix.matmul[epilogue][type].variant)
+            return graph->matrix.matmul[epilogue][type].variant;
+    return NULL;
+}
+
+// One tile, or those of each type where they differ.
 static void describe(const struct vkh_graph *graph, char *text, size_t size)
 {
-    const struct vkh_matmul_matrix *matmul =
-        &graph->matrix.matmul[glu_of(graph)][graph->weights.layers[0].gate_up.matrices[0].type];
     const uint32_t side = graph->plan.layout.side;
-    snprintf(text, size, "tier=matrix,tile=%s (matrices of %ux%u)", matmul->variant->name, side,
-             side);
+    const struct vkh_variant *first = tile_of(graph, graph->weights.head.matrices[0].type);
+    bool alike = true;
+    for (int type = 0; type < VKH_N_DTYPES; type++) {
+        const struct vkh_variant *tile = tile_of(graph, (enum vkh_dtype)type);
+        alike = alike && (!tile || strcmp(tile->name, first->name) == 0);
+    }
+    size_t used = (size_t)snprintf(text, size, "tier=matrix,tile=%s", alike ? first->name : "");
+    const char *before = "";
+    for (int type = 0; type < VKH_N_DTYPES && !alike && used < size; type++) {
+        const struct vkh_variant *tile = tile_of(graph, (enum vkh_dtype)type);
+        if (!tile)
+            continue;
+        used += (size_t)snprintf(text + used, size - used, "%s%s for %s", before, tile->name,
+                                 vkh_dtype_info((enum vkh_dtype)type)->name);
+        before = " and ";
+    }
+    if (used < size)
+        snprintf(text + used, size - used, " (matrices of %ux%u)", side, side);
 }
 
 const struct vkh_tier vkh_tier_matrix = {
@@ -236,21 +263,33 @@ const struct vkh_variant *vkh_tier_variants(uint32_t *n)
     return tiers;
 }
 
-enum vkh_status vkh_tier_choose(const struct vkh_device *device, const struct vkh_variant **chosen)
+enum vkh_status vkh_tier_choose(const struct vkh_device *device, enum vkh_dtype type,
+                                const struct vkh_variant **chosen)
 {
-    const bool rows = vkh_device_caps(device)->is_cpu && !vkh_variant_by_hand(device, "tier");
-    return vkh_variant_choose(device, "tier", tiers, rows ? 1 : VKH_COUNTOF(tiers), chosen);
+    const char *name = vkh_dtype_info(type)->name;
+    struct vkh_choice measured;
+    const bool rows = vkh_device_caps(device)->is_cpu && !vkh_variant_by_hand(device, "tier") &&
+                      !vkh_choice_get(device, "tier", name, &measured);
+    return vkh_variant_choose(device, "tier", name, tiers, rows ? 1 : VKH_COUNTOF(tiers), chosen);
+}
+
+static bool chooses_matrix(const struct vkh_device *device, const struct vkh_model *model)
+{
+    const struct vkh_variant *chosen;
+    return vkh_tier_choose(device, model->layers[0].gate->type, &chosen) == VKH_OK &&
+           chosen != &tiers[0];
 }
 
 bool vkh_tier_matrix_takes(struct vkh_device *device, const struct vkh_model *model,
                            struct vkh_matrix_layout *layout)
 {
-    const struct vkh_variant *chosen;
     *layout = (struct vkh_matrix_layout){0};
-    if (vkh_tier_choose(device, &chosen) != VKH_OK || chosen == &tiers[0] ||
-        vkh_matrix_layout(device, layout) != VKH_OK || !takes_model(device, layout, model)) {
-        *layout = (struct vkh_matrix_layout){0};
-        return false;
+    if (chooses_matrix(device, model) && vkh_matrix_layout(device, layout) == VKH_OK &&
+        takes_model(device, layout, model)) {
+        vkh_tune_matrix(device, model);
+        if (chooses_matrix(device, model))
+            return true;
     }
-    return true;
+    *layout = (struct vkh_matrix_layout){0};
+    return false;
 }

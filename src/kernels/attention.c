@@ -46,7 +46,7 @@ enum vkh_status vkh_attention_create(struct vkh_device *device,
                         MAX_HEAD_DIM);
     if (!variant) {
         const enum vkh_status status =
-            vkh_variant_choose(device, "attention", variants, N_VARIANTS, &attention->variant);
+            vkh_variant_choose(device, "attention", NULL, variants, N_VARIANTS, &attention->variant);
         if (status != VKH_OK)
             return status;
     }

@@ -41,7 +41,8 @@ enum vkh_status vkh_head_nll_create(struct vkh_device *device, enum vkh_dtype ty
     *head = (struct vkh_head_nll){.device = device, .variant = variant};
     enum vkh_status status = VKH_OK;
     if (!variant)
-        status = vkh_variant_choose(device, "head", variants[type], N_VARIANTS, &head->variant);
+        status = vkh_variant_choose(device, "head", vkh_dtype_info(type)->name, variants[type],
+                                    N_VARIANTS, &head->variant);
     if (status != VKH_OK)
         return status;
     const bool lanes = head->variant == &variants[type][LANES];

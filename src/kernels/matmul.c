@@ -39,7 +39,8 @@ enum vkh_status vkh_matmul_create(struct vkh_device *device, enum vkh_dtype type
     *matmul = (struct vkh_matmul){.device = device, .variant = variant};
     if (!variant) {
         const enum vkh_status status =
-            vkh_variant_choose(device, "matmul", variants[type], N_VARIANTS, &matmul->variant);
+            vkh_variant_choose(device, "matmul", vkh_dtype_info(type)->name, variants[type],
+                               N_VARIANTS, &matmul->variant);
         if (status != VKH_OK)
             return status;
     }

@@ -60,14 +60,21 @@ bool vkh_matmul_matrix_supported(const struct vkh_device *device,
            (shape->x + shape->w) * TILES * STEP * STEPS * tile_bytes <= caps->max_shared;
 }
 
-// The last supported one, unless the device's options name another.
-static enum vkh_status choose(struct vkh_matmul_matrix *matmul, enum vkh_dtype type)
+uint32_t vkh_matmul_matrix_fitting(const struct vkh_device *device,
+                                   const struct vkh_matrix_layout *layout, enum vkh_dtype type)
 {
     uint32_t n = 0;
-    while (n < N_VARIANTS &&
-           vkh_matmul_matrix_supported(matmul->device, &matmul->layout, &variants[type][n]))
+    while (n < N_VARIANTS && variants[type][n].shader &&
+           vkh_matmul_matrix_supported(device, layout, &variants[type][n]))
         n++;
-    return vkh_variant_choose(matmul->device, "tile", variants[type], n, &matmul->variant);
+    return n;
+}
+
+static enum vkh_status choose(struct vkh_matmul_matrix *matmul, enum vkh_dtype type)
+{
+    const uint32_t n = vkh_matmul_matrix_fitting(matmul->device, &matmul->layout, type);
+    return vkh_variant_choose(matmul->device, "tile", vkh_dtype_info(type)->name,
+                              variants[type], n, &matmul->variant);
 }
 
 enum vkh_status vkh_matmul_matrix_create(struct vkh_device *device, enum vkh_dtype type,

@@ -41,7 +41,11 @@ bool vkh_matmul_matrix_supported(const struct vkh_device *device,
                                  const struct vkh_matrix_layout *layout,
                                  const struct vkh_variant *variant);
 
-// variant NULL: the largest supported one, or what the device's options name for "tile".
+// How many of a type's the device runs: the first ones.
+uint32_t vkh_matmul_matrix_fitting(const struct vkh_device *device,
+                                   const struct vkh_matrix_layout *layout, enum vkh_dtype type);
+
+// variant NULL: chosen as "tile" among them.
 enum vkh_status vkh_matmul_matrix_create(struct vkh_device *device, enum vkh_dtype type,
                                          enum vkh_epilogue epilogue,
                                          const struct vkh_variant *variant,

@@ -32,7 +32,7 @@ enum vkh_status vkh_rmsnorm_create(struct vkh_device *device, const struct vkh_v
     *norm = (struct vkh_rmsnorm){.device = device, .variant = variant};
     if (!variant) {
         const enum vkh_status status =
-            vkh_variant_choose(device, "rmsnorm", variants, N_VARIANTS, &norm->variant);
+            vkh_variant_choose(device, "rmsnorm", NULL, variants, N_VARIANTS, &norm->variant);
         if (status != VKH_OK)
             return status;
     }

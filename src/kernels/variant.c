@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/size.h"
+#include "gpu/choices.h"
 #include "gpu/device.h"
 
 bool vkh_variant_supported(const struct vkh_device *device, const struct vkh_variant *variant)
@@ -41,13 +42,30 @@ bool vkh_variant_by_hand(const struct vkh_device *device, const char *op)
     return name_by_hand(vkh_device_variants(device), op, &length) != NULL;
 }
 
+// NULL where nothing was measured, or what was chosen then is not there now.
+static const struct vkh_variant *measured(const struct vkh_device *device, const char *op,
+                                          const char *type, const struct vkh_variant *variants,
+                                          uint32_t n_variants)
+{
+    struct vkh_choice choice;
+    if (!vkh_choice_get(device, op, type, &choice))
+        return NULL;
+    for (uint32_t i = 0; i < n_variants; i++)
+        if (strcmp(variants[i].name, choice.variants[choice.chosen].name) == 0 &&
+            vkh_variant_supported(device, &variants[i]))
+            return &variants[i];
+    return NULL;
+}
+
 enum vkh_status vkh_variant_choose(const struct vkh_device *device, const char *op,
-                                   const struct vkh_variant *variants, uint32_t n_variants,
-                                   const struct vkh_variant **chosen)
+                                   const char *type, const struct vkh_variant *variants,
+                                   uint32_t n_variants, const struct vkh_variant **chosen)
 {
     size_t length = 0;
     const char *name = name_by_hand(vkh_device_variants(device), op, &length);
-    *chosen = NULL;
+    *chosen = name ? NULL : measured(device, op, type, variants, n_variants);
+    if (*chosen)
+        return VKH_OK;
     for (uint32_t i = 0; i < n_variants; i++) {
         if (name && (strlen(variants[i].name) != length || memcmp(variants[i].name, name, length)))
             continue;

@@ -27,10 +27,11 @@ bool vkh_variant_supported(const struct vkh_device *device, const struct vkh_var
 // Whether the device's options name one for `op`.
 bool vkh_variant_by_hand(const struct vkh_device *device, const char *op);
 
-// The one the device's options name for `op`, else the last supported one. A name that is unknown
-// or not supported is VKH_ERR_ARGUMENT.
+// The one the device's options name for `op`, else the one that was measured as the fastest
+// (gpu/choices.h; `type` is the weights', NULL where they have no part in it), else the last
+// supported one. A name in the options that is unknown or not supported is VKH_ERR_ARGUMENT.
 enum vkh_status vkh_variant_choose(const struct vkh_device *device, const char *op,
-                                   const struct vkh_variant *variants, uint32_t n_variants,
-                                   const struct vkh_variant **chosen);
+                                   const char *type, const struct vkh_variant *variants,
+                                   uint32_t n_variants, const struct vkh_variant **chosen);
 
 #endif

@@ -15,7 +15,7 @@ class Log(Structure):
 
 class DeviceOptions(Structure):
     _fields_ = [('select', c_char_p), ('variants', c_char_p), ('caps_mask', c_uint32),
-                ('minimum_limits', c_bool), ('validation', c_bool), ('statistics', c_bool),
+                ('cache', c_char_p), ('minimum_limits', c_bool), ('validation', c_bool), ('statistics', c_bool),
                 ('log', POINTER(Log))]
 
 
