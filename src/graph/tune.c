@@ -227,6 +227,14 @@ static enum vkh_status size_up(struct contest *c)
     return status;
 }
 
+static uint32_t left(const struct contest *c)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < c->n; i++)
+        n += !c->out[i];
+    return n;
+}
+
 static int compare(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -240,6 +248,8 @@ static enum vkh_status take_samples(struct contest *c)
     uint32_t calls[VKH_CHOICE_VARIANTS], rounds = 0;
     enum vkh_status status = VKH_OK;
     const double began = vkh_clock();
+    if (left(c) == 1)
+        return VKH_OK;
     for (uint32_t i = 0; i < c->n; i++)
         calls[i] = (uint32_t)fmin(ceil(SAMPLE / fmax(c->seconds[i], 1e-9)), MOST_CALLS);
     for (; rounds < ROUNDS && status == VKH_OK &&

@@ -79,9 +79,23 @@ static struct vkh_matmul_matrix make_matmul(struct gpu_test *test, enum vkh_dtyp
     return matmul;
 }
 
+// Tiles say who computes what, not what is computed: every variant gives the first one's bits,
+// which *first keeps. Takes `got` over.
+static void check_bits(const char *what, float **first, float *got, uint64_t n)
+{
+    if (*first) {
+        CHECK_MSG(memcmp(*first, got, n * sizeof(*got)) == 0, "%s: other bits than the first tile's",
+                  what);
+        free(got);
+    } else {
+        *first = got;
+    }
+}
+
 // Written into columns 2 … of a wider poisoned output, then added to.
 static void test_rows(struct gpu_test *test, const struct vkh_matrix_layout *layout,
-                      enum vkh_dtype type, const struct vkh_variant *variant, struct shape shape)
+                      enum vkh_dtype type, const struct vkh_variant *variant, struct shape shape,
+                      float **first_bits)
 {
     struct operands o = make_operands(test, layout, type, shape, false);
     const struct shape s = o.shape;
@@ -113,16 +127,16 @@ static void test_rows(struct gpu_test *test, const struct vkh_matrix_layout *lay
         check_close(variant->name, got, want, n, 2e-6 * sqrt((double)s.cols), 1e-6);
         free(words);
     }
+    check_bits(variant->name, first_bits, got, n);
     vkh_buffer_destroy(&out);
     free(w);
     free(want);
-    free(got);
     free_operands(&o);
 }
 
 static void test_glu(struct gpu_test *test, const struct vkh_matrix_layout *layout,
                      enum vkh_dtype type, const struct vkh_variant *variant, struct shape shape,
-                     bool gelu)
+                     bool gelu, float **first_bits)
 {
     struct operands o = make_operands(test, layout, type, shape, true);
     const struct shape s = o.shape;
@@ -143,17 +157,17 @@ static void test_glu(struct gpu_test *test, const struct vkh_matrix_layout *layo
     vkh_swiglu_ref(gelu ? VKH_GATE_GELU_TANH : VKH_GATE_SILU, products, want, s.n_tokens, width);
     float *got = matrix_test_unpack(test, layout, out, s.n_tokens, width);
     check_close(gelu ? "gelu" : "silu", got, want, n, 1e-5 * (double)s.cols, 6e-4);
+    check_bits(gelu ? "gelu" : "silu", first_bits, got, n);
     vkh_buffer_destroy(&out);
     free(w);
     free(products);
     free(want);
-    free(got);
     free_operands(&o);
 }
 
 static void test_nll(struct gpu_test *test, const struct vkh_matrix_layout *layout,
                      enum vkh_dtype type, const struct vkh_variant *variant, struct shape shape,
-                     float cap)
+                     float cap, float **first_bits)
 {
     struct operands o = make_operands(test, layout, type, shape, false);
     const struct shape s = o.shape;
@@ -190,29 +204,33 @@ static void test_nll(struct gpu_test *test, const struct vkh_matrix_layout *layo
     check_close("nll", got, want, n, 1e-5 + 4e-6 * sqrt((double)s.cols), 2e-6);
     vkh_buffer_destroy(&targets_buffer);
     vkh_buffer_destroy(&scratch);
+    check_bits("nll", first_bits, got, n);
     vkh_buffer_destroy(&nll);
-    free(got);
     free(want);
     free(w);
     free(targets);
     free_operands(&o);
 }
 
+enum { CASES = 7 };
+
 // Everything for the types in panels and Q8_0; the others differ from it in how an element is
 // decoded alone, which tests/golden/blocks.c looks at.
 static void test_variant(struct gpu_test *test, const struct vkh_matrix_layout *layout,
-                         enum vkh_dtype type, const struct vkh_variant *variant)
+                         enum vkh_dtype type, const struct vkh_variant *variant,
+                         float *bits[CASES])
 {
     const uint32_t least = vkh_dtype_info(type)->block_elements / layout->side;
-    test_rows(test, layout, type, variant, (struct shape){37, 9, least < 4 ? 12 : 3 * least, 3, 0});
+    test_rows(test, layout, type, variant, (struct shape){37, 9, least < 4 ? 12 : 3 * least, 3, 0},
+              &bits[0]);
     if (type > VKH_BF16 && type != VKH_Q8_0)
         return;
-    test_rows(test, layout, type, variant, (struct shape){1, 1, 4, 0, 0});
-    test_rows(test, layout, type, variant, (struct shape){259, 20, 8, 0, 1});
-    test_glu(test, layout, type, variant, (struct shape){40, 24, 8, 0, 0}, false);
-    test_glu(test, layout, type, variant, (struct shape){130, 8, 4, 0, 0}, true);
-    test_nll(test, layout, type, variant, (struct shape){50, 21, 4, 5, 0}, 0.0f);
-    test_nll(test, layout, type, variant, (struct shape){131, 40, 4, 0, 2}, 3.0f);
+    test_rows(test, layout, type, variant, (struct shape){1, 1, 4, 0, 0}, &bits[1]);
+    test_rows(test, layout, type, variant, (struct shape){259, 20, 8, 0, 1}, &bits[2]);
+    test_glu(test, layout, type, variant, (struct shape){40, 24, 8, 0, 0}, false, &bits[3]);
+    test_glu(test, layout, type, variant, (struct shape){130, 8, 4, 0, 0}, true, &bits[4]);
+    test_nll(test, layout, type, variant, (struct shape){50, 21, 4, 5, 0}, 0.0f, &bits[5]);
+    test_nll(test, layout, type, variant, (struct shape){131, 40, 4, 0, 2}, 3.0f, &bits[6]);
 }
 
 int main(void)
@@ -222,10 +240,12 @@ int main(void)
     for (int type = 0; type < VKH_N_DTYPES; type++) {
         uint32_t n;
         const struct vkh_variant *variants = vkh_matmul_matrix_variants((enum vkh_dtype)type, &n);
-        const bool all = type <= VKH_BF16 || type == VKH_Q8_0;
-        for (uint32_t i = 0; i < (all || n == 0 ? n : 1); i++)
+        float *bits[CASES] = {NULL};
+        for (uint32_t i = 0; i < n; i++)
             if (vkh_matmul_matrix_supported(test.device, &layout, &variants[i]))
-                test_variant(&test, &layout, (enum vkh_dtype)type, &variants[i]);
+                test_variant(&test, &layout, (enum vkh_dtype)type, &variants[i], bits);
+        for (int i = 0; i < CASES; i++)
+            free(bits[i]);
     }
     return gpu_test_close(&test);
 }
