@@ -59,14 +59,13 @@ struct vkh_caps {
 };
 
 struct vkh_device_options {
-    const char *select;        // index ("0") or part of the name; NULL: the best one
-    const char *variants;      // "op=name,op=name": kernel variants chosen by hand; NULL: none
-    uint32_t caps_mask;        // bits to leave unused
+    const char *select;   // index ("0") or part of the name; NULL: the best one
+    const char *variants; // "op=name,op=name": kernel variants chosen by hand; NULL: none
+    uint32_t caps_mask;   // bits to leave unused
     // A folder for what the device keeps between runs, made when there is something: pipelines as
-    // the driver compiled them, and which kernel variants were measured as the fastest. The
-    // variants of a forward pass are measured at its first use, in less than half a second, on GPUs
-    // and without `variants`. What cannot be read or written is done without. NULL: nothing is kept
-    // or measured.
+    // the driver compiled them, and which kernel variants were measured as the fastest. Those of a
+    // forward pass are measured at a model's first use of a GPU, without `variants`. What cannot be
+    // read or written is done without. NULL: nothing is kept or measured.
     const char *cache;
     bool minimum_limits;       // behave as if the device offered only what Vulkan 1.2 requires
     bool validation;           // Khronos validation with synchronisation checks; for tests

@@ -149,16 +149,16 @@ static bool write_file(const char *path, const uint8_t *data, uint64_t bytes)
 static void save(const struct vkh_device *device)
 {
     size_t bytes = 0;
-    VkResult result = device->vk.vkGetPipelineCacheData(device->handle, device->pipeline_cache,
-                                                        &bytes, NULL);
+    VkResult result =
+        device->vk.vkGetPipelineCacheData(device->handle, device->pipeline_cache, &bytes, NULL);
     if (result != VK_SUCCESS || bytes == device->cache_bytes || bytes > MAX_BYTES ||
         !vkh_cache_is_writable(device))
         return;
     char *path = vkh_cache_path(device, ".pipelines");
     uint8_t *data = malloc(bytes);
     if (path && data)
-        result = device->vk.vkGetPipelineCacheData(device->handle, device->pipeline_cache, &bytes,
-                                                   data);
+        result =
+            device->vk.vkGetPipelineCacheData(device->handle, device->pipeline_cache, &bytes, data);
     if (path && data && result == VK_SUCCESS)
         vkh_logf(&device->log, VKH_LOG_DEBUG,
                  write_file(path, data, bytes) ? "%s: pipelines kept" : "%s: cannot be written",

@@ -109,10 +109,9 @@ void vkh_choices_load(struct vkh_device *device)
     const char *path = device->choices_path = path_of(device);
     if (!path || vkh_file_open(path, NULL, &file) != VKH_OK)
         return;
-    json_t *root =
-        file.size <= MAX_FILE_BYTES
-            ? json_loadb((const char *)file.data, file.size, JSON_REJECT_DUPLICATES, NULL)
-            : NULL;
+    json_t *root = file.size <= MAX_FILE_BYTES ? json_loadb((const char *)file.data, file.size,
+                                                            JSON_REJECT_DUPLICATES, NULL)
+                                               : NULL;
     vkh_logf(&device->log, VKH_LOG_DEBUG,
              read_all(device, root) ? "%s: choices of variants read"
                                     : "%s: not used: damaged, or of another version",
@@ -164,9 +163,9 @@ static bool write_all(const struct vkh_device *device)
     json_t *choices = json_array();
     for (uint32_t i = 0; i < device->n_choices; i++)
         json_array_append_new(choices, json_of(&device->choices[i]));
-    json_t *root = json_pack("{s:s, s:s, s:s, s:o}", "version", VKH_VERSION, "device",
-                             device->caps.device_name, "driver", device->caps.driver_info,
-                             "choices", choices);
+    json_t *root =
+        json_pack("{s:s, s:s, s:s, s:o}", "version", VKH_VERSION, "device",
+                  device->caps.device_name, "driver", device->caps.driver_info, "choices", choices);
     struct vkh_output output;
     bool good = root && vkh_output_open(device->choices_path, NULL, &output) == VKH_OK;
     if (good && json_dumpf(root, output.stream, JSON_INDENT(1) | JSON_REAL_PRECISION(4)) == 0) {

@@ -12,8 +12,7 @@
 #include "gpu/cache.h"
 #include "gpu/choices.h"
 #include "gpu/stream.h"
-#include "graph/tier.h"
-#include "graph/trial.h"
+#include "graph/event.h"
 #include "model/model.h"
 
 enum { FIRST_TOKENS = 256, ROUNDS = 9, LEAST_ROUNDS = 3, MOST_CALLS = 32 };
@@ -22,153 +21,14 @@ static const double SAMPLE = 1e-3;      // of a sample, made of calls
 static const double LIMIT = 0.06;       // of all samples, once there are LEAST_ROUNDS of them
 static const double OUT = 4.0;          // times the fastest: not worth more calls
 
-// One variant of the contest's operation.
-struct kernels {
-    const struct vkh_variant *variant;
-    struct vkh_matmul matmul;
-    struct vkh_matmul_matrix tiles;
-    struct vkh_attention attention;
-    struct vkh_attention_matrix attention_matrix;
-    struct vkh_head_nll head;
-};
-
 struct contest {
     const struct vkh_trial *trial;
-    const struct event *event;
+    const struct vkh_event *event;
     uint32_t n;
-    struct kernels variants[VKH_CHOICE_VARIANTS];
+    struct vkh_contestant variants[VKH_CHOICE_VARIANTS];
     bool out[VKH_CHOICE_VARIANTS];
     double seconds[VKH_CHOICE_VARIANTS]; // a call
     uint32_t n_tokens;                   // of a call
-};
-
-// What is chosen at once.
-struct event {
-    const char *operation;
-    bool has_type;
-    bool matrix; // of cooperative matrices
-    double margin; // what is not preferred must take less than this part of what is
-    const struct vkh_variant *(*variants)(const struct vkh_trial *trial, uint32_t *n);
-    enum vkh_status (*create)(struct vkh_device *device, enum vkh_dtype type, struct kernels *k);
-    void (*record)(const struct vkh_trial *trial, const struct kernels *k, uint32_t n);
-};
-
-static const struct vkh_variant *tile_variants(const struct vkh_trial *t, uint32_t *n)
-{
-    uint32_t all;
-    *n = vkh_matmul_matrix_fitting(t->device, &t->layout, t->type);
-    return vkh_matmul_matrix_variants(t->type, &all);
-}
-
-static enum vkh_status create_tile(struct vkh_device *device, enum vkh_dtype type,
-                                   struct kernels *k)
-{
-    return vkh_matmul_matrix_create(device, type, VKH_EPILOGUE_ROWS, k->variant, &k->tiles);
-}
-
-static void record_tile(const struct vkh_trial *trial, const struct kernels *k, uint32_t n)
-{
-    vkh_trial_matmul_matrix(trial, &k->tiles, n);
-}
-
-static const struct vkh_variant *tier_variants(const struct vkh_trial *t, uint32_t *n)
-{
-    const struct vkh_variant *variants = vkh_tier_variants(n);
-    if (!t->layout.side)
-        *n = 1;
-    return variants;
-}
-
-static bool is_matrix(const struct kernels *k)
-{
-    return k->variant->needs & VKH_CAP_MATRIX16;
-}
-
-static enum vkh_status create_tier(struct vkh_device *device, enum vkh_dtype type,
-                                   struct kernels *k)
-{
-    const struct vkh_attention_shape shape = vkh_trial_attention_shape(is_matrix(k));
-    enum vkh_status status =
-        is_matrix(k)
-            ? vkh_matmul_matrix_create(device, type, VKH_EPILOGUE_ROWS, NULL, &k->tiles)
-            : vkh_matmul_create(device, type, NULL, &k->matmul);
-    if (status != VKH_OK)
-        return status;
-    return is_matrix(k) ? vkh_attention_matrix_create(device, &shape, &k->attention_matrix)
-                        : vkh_attention_create(device, &shape, NULL, &k->attention);
-}
-
-static void record_tier(const struct vkh_trial *trial, const struct kernels *k, uint32_t n)
-{
-    if (is_matrix(k)) {
-        vkh_trial_matmul_matrix(trial, &k->tiles, n);
-        vkh_trial_attention_matrix(trial, &k->attention_matrix, n);
-    } else {
-        vkh_trial_matmul(trial, &k->matmul, n);
-        vkh_trial_attention(trial, &k->attention, n);
-    }
-}
-
-static const struct vkh_variant *matmul_variants(const struct vkh_trial *trial, uint32_t *n)
-{
-    return vkh_matmul_variants(trial->type, n);
-}
-
-static enum vkh_status create_matmul(struct vkh_device *device, enum vkh_dtype type,
-                                     struct kernels *k)
-{
-    return vkh_matmul_create(device, type, k->variant, &k->matmul);
-}
-
-static void record_matmul(const struct vkh_trial *trial, const struct kernels *k, uint32_t n)
-{
-    vkh_trial_matmul(trial, &k->matmul, n);
-}
-
-static const struct vkh_variant *attention_variants(const struct vkh_trial *trial, uint32_t *n)
-{
-    (void)trial;
-    return vkh_attention_variants(n);
-}
-
-static enum vkh_status create_attention(struct vkh_device *device, enum vkh_dtype type,
-                                        struct kernels *k)
-{
-    (void)type;
-    const struct vkh_attention_shape shape = vkh_trial_attention_shape(false);
-    return vkh_attention_create(device, &shape, k->variant, &k->attention);
-}
-
-static void record_attention(const struct vkh_trial *trial, const struct kernels *k, uint32_t n)
-{
-    vkh_trial_attention(trial, &k->attention, n);
-}
-
-static const struct vkh_variant *head_variants(const struct vkh_trial *trial, uint32_t *n)
-{
-    return vkh_head_nll_variants(trial->type, n);
-}
-
-static enum vkh_status create_head(struct vkh_device *device, enum vkh_dtype type,
-                                   struct kernels *k)
-{
-    return vkh_head_nll_create(device, type, k->variant, &k->head);
-}
-
-static void record_head(const struct vkh_trial *trial, const struct kernels *k, uint32_t n)
-{
-    vkh_trial_head(trial, &k->head, n);
-}
-
-// A tier is judged by the kernels that it would use, so what it chooses from comes before it.
-enum { TILE, MATMUL, ATTENTION, HEAD, TIER, N_EVENTS };
-static const struct event events[N_EVENTS] = {
-    [TILE] = {"tile", true, true, 0.97, tile_variants, create_tile, record_tile},
-    [MATMUL] = {"matmul", true, false, 0.9, matmul_variants, create_matmul, record_matmul},
-    [ATTENTION] = {"attention", false, false, 0.9, attention_variants, create_attention,
-                   record_attention},
-    [HEAD] = {"head", true, false, 0.9, head_variants, create_head, record_head},
-    [TIER] = {"tier", true, true, 0.9, tier_variants, create_tier, record_tier},
 };
 
 static void list_variants(const struct vkh_trial *trial, struct contest *contest)
@@ -313,7 +173,7 @@ static enum vkh_status hold(struct contest *c)
 }
 
 // Whether the event would choose something of the type that was not chosen before.
-static bool is_open(const struct vkh_trial *trial, const struct event *event)
+static bool is_open(const struct vkh_trial *trial, const struct vkh_event *event)
 {
     struct contest c = {.trial = trial, .event = event};
     struct vkh_choice before;
@@ -328,19 +188,19 @@ static enum vkh_status tune(struct vkh_device *device, enum vkh_dtype type, uint
     const double began = vkh_clock();
     enum vkh_status status = VKH_OK;
     uint32_t wanted = 0;
-    if (mask & (1u << TILE | 1u << TIER))
+    if (mask & (1u << VKH_EVENT_TILE | 1u << VKH_EVENT_TIER))
         status = vkh_matrix_layout(device, &trial.layout);
     if (vkh_matmul_matrix_fitting(device, &trial.layout, type) == 0)
         trial.layout = (struct vkh_matrix_layout){0};
-    for (uint32_t i = 0; i < N_EVENTS && status == VKH_OK; i++)
-        if ((mask >> i & 1) && (all || is_open(&trial, &events[i])))
+    for (uint32_t i = 0; i < VKH_N_EVENTS && status == VKH_OK; i++)
+        if ((mask >> i & 1) && (all || is_open(&trial, &vkh_events[i])))
             wanted |= 1u << i;
     if (status != VKH_OK || !wanted || !vkh_cache_is_writable(device))
         return status;
     const struct vkh_matrix_layout layout = trial.layout;
     status = vkh_trial_init(device, &layout, type, &trial);
-    for (uint32_t i = 0; i < N_EVENTS && status == VKH_OK; i++) {
-        struct contest c = {.trial = &trial, .event = &events[i]};
+    for (uint32_t i = 0; i < VKH_N_EVENTS && status == VKH_OK; i++) {
+        struct contest c = {.trial = &trial, .event = &vkh_events[i]};
         list_variants(&trial, &c);
         if ((wanted >> i & 1) && c.n > 1)
             status = hold(&c);
@@ -377,8 +237,8 @@ void vkh_tune_matrix(struct vkh_device *device, const struct vkh_model *model)
         return;
     for (uint32_t type = 0; type < VKH_N_DTYPES; type++)
         if (types >> type & 1)
-            tune(device, (enum vkh_dtype)type, 1u << TILE, false);
-    tune(device, model->layers[0].gate->type, 1u << TIER, false);
+            tune(device, (enum vkh_dtype)type, 1u << VKH_EVENT_TILE, false);
+    tune(device, model->layers[0].gate->type, 1u << VKH_EVENT_TIER, false);
 }
 
 void vkh_tune_rows(struct vkh_device *device, const struct vkh_model *model)
@@ -388,8 +248,9 @@ void vkh_tune_rows(struct vkh_device *device, const struct vkh_model *model)
         return;
     for (uint32_t type = 0; type < VKH_N_DTYPES; type++)
         if (types >> type & 1)
-            tune(device, (enum vkh_dtype)type, 1u << MATMUL | 1u << ATTENTION, false);
-    tune(device, model->output->type, 1u << HEAD, false);
+            tune(device, (enum vkh_dtype)type, 1u << VKH_EVENT_MATMUL | 1u << VKH_EVENT_ATTENTION,
+                 false);
+    tune(device, model->output->type, 1u << VKH_EVENT_HEAD, false);
 }
 
 enum vkh_status vkh_tune_again(struct vkh_device *device, enum vkh_dtype type)
@@ -401,5 +262,5 @@ enum vkh_status vkh_tune_again(struct vkh_device *device, enum vkh_dtype type)
     if (!vkh_cache_is_writable(device))
         return vkh_fail(log, VKH_ERR_IO,
                         "measuring variants: there is no cache folder, or it cannot be written");
-    return tune(device, type, (1u << N_EVENTS) - 1, true);
+    return tune(device, type, (1u << VKH_N_EVENTS) - 1, true);
 }

@@ -84,8 +84,8 @@ static struct vkh_matmul_matrix make_matmul(struct gpu_test *test, enum vkh_dtyp
 static void check_bits(const char *what, float **first, float *got, uint64_t n)
 {
     if (*first) {
-        CHECK_MSG(memcmp(*first, got, n * sizeof(*got)) == 0, "%s: other bits than the first tile's",
-                  what);
+        CHECK_MSG(memcmp(*first, got, n * sizeof(*got)) == 0,
+                  "%s: other bits than the first tile's", what);
         free(got);
     } else {
         *first = got;
@@ -217,8 +217,7 @@ enum { CASES = 7 };
 // Everything for the types in panels and Q8_0; the others differ from it in how an element is
 // decoded alone, which tests/golden/blocks.c looks at.
 static void test_variant(struct gpu_test *test, const struct vkh_matrix_layout *layout,
-                         enum vkh_dtype type, const struct vkh_variant *variant,
-                         float *bits[CASES])
+                         enum vkh_dtype type, const struct vkh_variant *variant, float *bits[CASES])
 {
     const uint32_t least = vkh_dtype_info(type)->block_elements / layout->side;
     test_rows(test, layout, type, variant, (struct shape){37, 9, least < 4 ? 12 : 3 * least, 3, 0},

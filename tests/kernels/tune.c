@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Choosing variants by their times: what is measured and when, what is kept, and that the choice
 // follows the times. Argument: a model that cooperative matrices take.
+#include "graph/tune.h"
 #include "cache_test.h"
 #include "graph/graph.h"
-#include "graph/tune.h"
 #include "model/model.h"
 
 enum { MAX_CHOICES = 16 };

@@ -11,6 +11,7 @@
 #include "kernels/bias.h"
 #include "kernels/embed.h"
 #include "kernels/head_nll.h"
+#include "kernels/kl.h"
 #include "kernels/matmul.h"
 #include "kernels/matmul_matrix.h"
 #include "kernels/rmsnorm.h"
@@ -50,6 +51,7 @@ static void make_single(struct vkh_device *device)
     struct vkh_bias bias;
     struct vkh_swiglu swiglu;
     struct vkh_nll_reduce reduce;
+    struct vkh_kl kl;
     struct vkh_rope rope;
     for (int type = 0; type < VKH_N_DTYPES; type++)
         must(vkh_embed_create(device, (enum vkh_dtype)type, &embed));
@@ -57,6 +59,7 @@ static void make_single(struct vkh_device *device)
     must(vkh_swiglu_create(device, VKH_GATE_SILU, &swiglu));
     must(vkh_swiglu_create(device, VKH_GATE_GELU_TANH, &swiglu));
     must(vkh_nll_reduce_create(device, &reduce));
+    must(vkh_kl_create(device, &kl));
     for (uint32_t i = 0; i < VKH_COUNTOF(head_sizes) * 4; i++) {
         const uint32_t head_dim = head_sizes[i / 4];
         const struct vkh_rope_shape shape = {32, 8, head_dim, head_dim, i & 1, i & 2};
@@ -183,9 +186,8 @@ static uint32_t print(const struct vkh_device *device, const struct vkh_pipeline
             exit(CHECK_SKIPPED);
         for (uint32_t i = 0; i < p->desc.n_constants; i++)
             json_array_append_new(constants, json_integer(p->desc.constants[i]));
-        json_t *row =
-            json_pack("{s:s, s:o, s:b, s:o}", "shader", p->desc.shader->name, "constants",
-                      constants, "default", (int)by_default, "statistics", statistics);
+        json_t *row = json_pack("{s:s, s:o, s:b, s:o}", "shader", p->desc.shader->name, "constants",
+                                constants, "default", (int)by_default, "statistics", statistics);
         json_dumpf(row, stdout, JSON_COMPACT);
         putchar('\n');
         json_decref(row);
