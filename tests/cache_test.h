@@ -34,6 +34,7 @@ static inline struct vkh_device *cache_test_device(const char *folder, const cha
     const struct vkh_device_options options = {
         .select = getenv("VKHROPE_TEST_DEVICE"),
         .minimum_limits = gpu_test_flag("VKHROPE_TEST_MINIMUM_LIMITS"),
+        .validation = gpu_test_flag("VKHROPE_TEST_VALIDATION"), // a message counts as an error
         .variants = variants,
         .cache = folder,
         .log = &log,
