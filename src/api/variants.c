@@ -60,7 +60,7 @@ static enum vkh_status visit_tiles(struct vkh_device *device, visit_fn *visit, v
         return status;
     const uint32_t fitting = vkh_matmul_matrix_fitting(device, &layout, VKH_F16);
     if (fitting > 0)
-        status = vkh_variant_choose(device, "tile", TYPE, tiles, fitting, &chosen);
+        status = vkh_variant_choose(device, "tile", NULL, tiles, fitting, &chosen);
     for (uint32_t i = 0; i < n && status == VKH_OK; i++)
         visit_one(device, "tile", &tiles[i], i < fitting, &tiles[i] == chosen, visit, user);
     return status;

@@ -111,7 +111,7 @@ static void record_head(const struct vkh_trial *trial, const struct vkh_contesta
 }
 
 const struct vkh_event vkh_events[VKH_N_EVENTS] = {
-    [VKH_EVENT_TILE] = {"tile", true, 0.97, tile_variants, create_tile, record_tile},
+    [VKH_EVENT_TILE] = {"tile", false, 0.97, tile_variants, create_tile, record_tile},
     [VKH_EVENT_MATMUL] = {"matmul", true, 0.9, matmul_variants, create_matmul, record_matmul},
     [VKH_EVENT_ATTENTION] = {"attention", false, 0.9, attention_variants, create_attention,
                              record_attention},

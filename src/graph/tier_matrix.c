@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <stdio.h>
-#include <string.h>
 
 #include "gpu/choices.h"
 #include "gpu/device.h"
@@ -173,37 +172,13 @@ static void score(const struct vkh_graph *graph, struct vkh_cmd *cmd, struct vkh
                                       vkh_matmul_matrix_strips(&graph->plan.layout, head->rows)});
 }
 
-// NULL where no matrix has the type.
-static const struct vkh_variant *tile_of(const struct vkh_graph *graph, enum vkh_dtype type)
-{
-    for (int epilogue = 0; epilogue < VKH_N_EPILOGUES; epilogue++)
-        if (graph->matrix.matmul[epilogue][type].variant)
-            return graph->matrix.matmul[epilogue][type].variant;
-    return NULL;
-}
-
-// One tile, or those of each type where they differ.
 static void describe(const struct vkh_graph *graph, char *text, size_t size)
 {
+    const struct vkh_matmul_matrix *matmul =
+        &graph->matrix.matmul[glu_of(graph)][graph->weights.layers[0].gate_up.matrices[0].type];
     const uint32_t side = graph->plan.layout.side;
-    const struct vkh_variant *first = tile_of(graph, graph->weights.head.matrices[0].type);
-    bool alike = true;
-    for (int type = 0; type < VKH_N_DTYPES; type++) {
-        const struct vkh_variant *tile = tile_of(graph, (enum vkh_dtype)type);
-        alike = alike && (!tile || strcmp(tile->name, first->name) == 0);
-    }
-    size_t used = (size_t)snprintf(text, size, "tier=matrix,tile=%s", alike ? first->name : "");
-    const char *before = "";
-    for (int type = 0; type < VKH_N_DTYPES && !alike && used < size; type++) {
-        const struct vkh_variant *tile = tile_of(graph, (enum vkh_dtype)type);
-        if (!tile)
-            continue;
-        used += (size_t)snprintf(text + used, size - used, "%s%s for %s", before, tile->name,
-                                 vkh_dtype_info((enum vkh_dtype)type)->name);
-        before = " and ";
-    }
-    if (used < size)
-        snprintf(text + used, size - used, " (matrices of %ux%u)", side, side);
+    snprintf(text, size, "tier=matrix,tile=%s (matrices of %ux%u)", matmul->variant->name, side,
+             side);
 }
 
 const struct vkh_tier vkh_tier_matrix = {

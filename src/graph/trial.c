@@ -57,6 +57,10 @@ static enum vkh_status make_buffers(struct vkh_trial *trial)
     const uint64_t tokens = VKH_TRIAL_TOKENS;
     const uint64_t left = trial->layout.side ? vkh_left_bytes(&trial->layout, tokens, WIDTH) : 0;
     const struct vkh_kv_shape kv = kv_shape(false);
+    const uint64_t panels =
+        trial->layout.side
+            ? vkh_matrix_unpack_bytes(&trial->layout, trial->type, VKH_TRIAL_ROWS, VKH_TRIAL_COLS)
+            : 0;
     const struct {
         struct vkh_buffer **buffer;
         uint64_t bytes;
@@ -67,9 +71,12 @@ static enum vkh_status make_buffers(struct vkh_trial *trial)
         {&trial->targets, tokens * 4, 0},
         {&trial->scratch, vkh_head_nll_scratch_bytes(VKH_TRIAL_ROWS, VKH_TRIAL_TOKENS), 0},
         {&trial->out, tokens * VKH_TRIAL_ROWS * 4, 0},
+        {&trial->panels, panels, 0},
     };
     enum vkh_status status = VKH_OK;
     for (size_t i = 0; i < VKH_COUNTOF(buffers) && status == VKH_OK; i++) {
+        if (!buffers[i].bytes)
+            continue;
         status = vkh_buffer_create(trial->device, "measured operands", buffers[i].bytes,
                                    VKH_MEMORY_DEVICE, buffers[i].buffer);
         if (status == VKH_OK)
@@ -95,8 +102,8 @@ enum vkh_status vkh_trial_init(struct vkh_device *device, const struct vkh_matri
 
 void vkh_trial_fini(struct vkh_trial *trial)
 {
-    struct vkh_buffer **buffers[] = {&trial->x, &trial->kv, &trial->targets, &trial->scratch,
-                                     &trial->out};
+    struct vkh_buffer **buffers[] = {&trial->x,       &trial->kv,  &trial->targets,
+                                     &trial->scratch, &trial->out, &trial->panels};
     vkh_stream_destroy(&trial->stream);
     for (size_t i = 0; i < VKH_COUNTOF(buffers); i++)
         vkh_buffer_destroy(buffers[i]);
@@ -119,14 +126,16 @@ void vkh_trial_matmul(const struct vkh_trial *trial, const struct vkh_matmul *ma
 void vkh_trial_matmul_matrix(const struct vkh_trial *trial, const struct vkh_matmul_matrix *matmul,
                              uint32_t n)
 {
-    vkh_matmul_matrix_record(matmul, vkh_stream_cmd(trial->stream),
-                             &(struct vkh_matmul_matrix_args){
-                                 .x = vkh_range_all(trial->x),
-                                 .weight = &trial->matrix_weight,
-                                 .n_tokens = n,
-                                 .out = vkh_range(trial->out, 0, (uint64_t)n * VKH_TRIAL_ROWS * 4),
-                                 .out_stride = VKH_TRIAL_ROWS,
-                             });
+    vkh_matmul_matrix_record(
+        matmul, vkh_stream_cmd(trial->stream),
+        &(struct vkh_matmul_matrix_args){
+            .x = vkh_range_all(trial->x),
+            .weight = &trial->matrix_weight,
+            .n_tokens = n,
+            .out = vkh_range(trial->out, 0, (uint64_t)n * VKH_TRIAL_ROWS * 4),
+            .out_stride = VKH_TRIAL_ROWS,
+            .panels = trial->panels ? vkh_range_all(trial->panels) : (struct vkh_range){0},
+        });
 }
 
 static struct vkh_attention_args attention_args(const struct vkh_trial *trial, bool half_kv,

@@ -28,6 +28,7 @@ struct vkh_trial {
     struct vkh_weight weight;
     struct vkh_matrix_weight matrix_weight; // where the layout has a side
     struct vkh_buffer *x, *kv, *targets, *scratch, *out;
+    struct vkh_buffer *panels; // of weights in blocks, for matrices
 };
 
 // On failure there is nothing to release.

@@ -232,13 +232,9 @@ static uint32_t layer_types(const struct vkh_model *model)
 
 void vkh_tune_matrix(struct vkh_device *device, const struct vkh_model *model)
 {
-    const uint32_t types = layer_types(model) | 1u << model->output->type;
-    if (!may_tune(device))
-        return;
-    for (uint32_t type = 0; type < VKH_N_DTYPES; type++)
-        if (types >> type & 1)
-            tune(device, (enum vkh_dtype)type, 1u << VKH_EVENT_TILE, false);
-    tune(device, model->layers[0].gate->type, 1u << VKH_EVENT_TIER, false);
+    if (may_tune(device))
+        tune(device, model->layers[0].gate->type, 1u << VKH_EVENT_TILE | 1u << VKH_EVENT_TIER,
+             false);
 }
 
 void vkh_tune_rows(struct vkh_device *device, const struct vkh_model *model)

@@ -73,8 +73,7 @@ uint32_t vkh_matmul_matrix_fitting(const struct vkh_device *device,
 static enum vkh_status choose(struct vkh_matmul_matrix *matmul, enum vkh_dtype type)
 {
     const uint32_t n = vkh_matmul_matrix_fitting(matmul->device, &matmul->layout, type);
-    return vkh_variant_choose(matmul->device, "tile", vkh_dtype_info(type)->name, variants[type], n,
-                              &matmul->variant);
+    return vkh_variant_choose(matmul->device, "tile", NULL, variants[type], n, &matmul->variant);
 }
 
 enum vkh_status vkh_matmul_matrix_create(struct vkh_device *device, enum vkh_dtype type,

@@ -18,6 +18,7 @@
 #include "kernels/rmsnorm_matrix.h"
 #include "kernels/rope_matrix.h"
 #include "kernels/swiglu.h"
+#include "shaders/table.h"
 
 static const uint32_t head_sizes[] = {64, 96, 128, 256};
 
@@ -152,12 +153,33 @@ static void make_matrix_products(struct vkh_device *device, enum vkh_dtype type)
                                               &variants[i], &matmul));
 }
 
+// Those that are made where they are used, which takes a device that runs.
+static void make_layouts(struct vkh_device *device)
+{
+    const struct vkh_pipeline_desc descs[] = {
+        {.shader = &vkh_shader_matrix_pack,
+         .n_bindings = 2,
+         .push_bytes = 16,
+         .n_constants = 3,
+         .constants = {16}},
+        {.shader = &vkh_shader_matrix_layout,
+         .n_bindings = 1,
+         .n_constants = 2,
+         .constants = {16, 32},
+         .subgroup_size = 32},
+    };
+    const struct vkh_pipeline *pipeline;
+    for (size_t i = 0; i < VKH_COUNTOF(descs); i++)
+        must(vkh_pipeline_get(device, &descs[i], &pipeline));
+}
+
 static void make_matrices(struct vkh_device *device)
 {
     struct vkh_rmsnorm_matrix norm;
     struct vkh_rope_matrix rope;
     struct vkh_attention_matrix attention;
     give_layout(device);
+    make_layouts(device);
     must(vkh_rmsnorm_matrix_create(device, &norm));
     for (uint32_t i = 0; i < ATTENTION_SHAPES; i++) {
         const struct vkh_attention_shape shape = attention_shape(i);
