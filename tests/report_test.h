@@ -22,6 +22,7 @@ struct report_test {
     const char *text_name;
     uint64_t text_tokens;
     uint32_t text_used;
+    uint64_t text_digest;
 };
 
 static char report_test_line[2048];
@@ -62,6 +63,7 @@ static inline void report_test_fill(struct report_test *test, uint32_t original,
             .device_seconds = 9.84,
             .longest_submit = 0.3125,
             .device_tokens = 7680,
+            .n_devices = 1,
         }};
     test->results.methods = test->methods;
     test->results.lengths = test->lengths;
@@ -71,13 +73,16 @@ static inline void report_test_fill(struct report_test *test, uint32_t original,
     test->results.text_names = &test->text_name;
     test->results.text_tokens = &test->text_tokens;
     test->results.text_used = &test->text_used;
+    test->results.text_digests = &test->text_digest;
+    test->results.block = (struct vkh_ppl_block){.all_texts = 1, .all_methods = n_methods};
     test->text_name = "";
     test->text_tokens = 5000;
+    test->text_digest = 0x0123456789abcdef;
     test->text_used = n_lengths ? lengths[n_lengths - 1] : 0;
     const double *baseline = NULL;
     for (uint32_t m = 0; m < n_methods; m++) {
         test->methods[m] = methods[m];
-        test->details[m] = (struct vkh_ppl_method){methods[m], 1, NULL};
+        test->details[m] = (struct vkh_ppl_method){methods[m], 1, NULL, "Some GPU"};
         if (strcmp(methods[m], "baseline") == 0)
             baseline = ppl + m * n_lengths;
     }
@@ -103,7 +108,7 @@ static inline void report_test_fill(struct report_test *test, uint32_t original,
                 .tokens_per_second = 800.0,
             };
             test->text_cells[m * n_lengths + l] =
-                (struct vkh_ppl_text_cell){lengths[l] - 1, log(value), value};
+                (struct vkh_ppl_text_cell){lengths[l] - 1, log(value), value, 3.1};
         }
     }
 }

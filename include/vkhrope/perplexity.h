@@ -64,6 +64,14 @@ struct vkh_ppl_text {
     uint64_t n_ids;     // 2 or more; a window or more where chunked
 };
 
+// One of `count` parts, from 1 to count; zeroed: the whole. Texts are dealt out first: a part has
+// neighbouring texts, about as many tokens as the others. Where parts outnumber texts, those of one
+// text share out its methods, in order. A part computes the prefix that its methods share by
+// itself.
+struct vkh_ppl_share {
+    uint32_t index, count;
+};
+
 struct vkh_ppl_options {
     const int32_t *ids; // one text; each in [0, vocab)
     uint64_t n_ids;
@@ -86,6 +94,9 @@ struct vkh_ppl_options {
     // vocabulary, which it is then computed on.
     const char *kl;
     const struct vkh_model *kl_model;
+    // What of the texts and methods to compute. The results of all shards, one a machine, are
+    // joined by vkh_report_merge; `part` is of the shard, for vkh_ppl_run_on's devices.
+    struct vkh_ppl_share shard, part;
     uint32_t original_max_len; // L of the methods; 0: the model's context length
     uint32_t chunk; // tokens at once, rounded to what the kernels take; 0: for the device
     enum vkh_kv_type kv_type;
@@ -121,6 +132,7 @@ struct vkh_ppl_cell {
 struct vkh_ppl_text_cell {
     uint32_t tokens_scored;
     double nll, ppl;
+    double deviation; // of its tokens' NLL; 0 with one token
 };
 
 // How far a method's distributions of the next token are from the reference's, over the scored
@@ -142,6 +154,7 @@ struct vkh_ppl_method {
     const char *applied; // with the model's own scaling in it: "llama3:factor=8,…+hybrid:cf=2"
     uint32_t passes;     // over one text at the most; one answers every length unless…
     const char *why;     // …: "dynamic-ntk: its base grows with the length"; NULL with one
+    const char *device;  // that computed it, or several joined by ", "
 };
 
 // One sweep: its methods, by their index, and the value each has.
@@ -180,19 +193,27 @@ struct vkh_ppl_memory {
     const char *kv_type; // "F32" or "F16"
 };
 
+// Which of a run's texts and methods results hold: all, unless they are a shard's.
+struct vkh_ppl_block {
+    struct vkh_ppl_share shard;
+    uint32_t first_text, all_texts, first_method, all_methods;
+};
+
 struct vkh_ppl_results {
     const char *model, *architecture, *weight_type;
-    const char *device, *driver;
-    const char *variants; // "matmul=floor,attention=floor,…"
+    const char *device, *driver; // where several had a part, joined by ", "
+    const char *variants;        // "matmul=floor,attention=floor,…"; the same
     uint32_t original_max_len;
     bool original_max_len_from_model;
     const char *own_scaling; // the model's own: "llama3:factor=8,…"; "" without one
     struct vkh_ppl_regime regime;
     uint64_t tokens_available; // over all texts
     uint32_t n_texts;
-    const char **text_names;     // [n_texts], "" where none was given
-    const uint64_t *text_tokens; // [n_texts], available
-    const uint32_t *text_used;   // [n_texts], what the longest length that it reaches takes of it
+    const char **text_names;      // [n_texts], "" where none was given
+    const uint64_t *text_tokens;  // [n_texts], available
+    const uint32_t *text_used;    // [n_texts], what the longest length that it reaches takes of it
+    const uint64_t *text_digests; // [n_texts], of its ids: the same text has the same
+    struct vkh_ppl_block block;
     uint32_t chunk;
     uint32_t n_methods, n_lengths;
     const char **methods;                  // as asked for, canonical spelling: "hybrid:cf=1.5"
@@ -211,10 +232,13 @@ struct vkh_ppl_results {
     float **nll;
     struct vkh_ppl_token_kl **token_kl; // the same; NULL without a comparison
     struct vkh_ppl_memory memory;
-    double seconds;         // wall time of the whole evaluation
-    double device_seconds;  // of it the device was at work
+    double seconds;         // wall time of the whole evaluation; of merged runs, their sum
+    double device_seconds;  // the device was at work; of several, their sum
     double longest_submit;  // seconds
     uint64_t device_tokens; // tokens that went through the layers
+    uint32_t n_devices;     // that worked side by side during `seconds`
+    // In a merged report the results of another model, regime, … or NULL. All are the first's.
+    const struct vkh_ppl_results *next;
 };
 
 // What a run would allocate; allocates nothing on the device. The same checks as run.
@@ -231,6 +255,14 @@ VKH_API enum vkh_status vkh_ppl_plan(struct vkh_device *device, const struct vkh
 VKH_API enum vkh_status vkh_ppl_run(struct vkh_device *device, const struct vkh_model *model,
                                     const struct vkh_ppl_options *options,
                                     const struct vkh_log *log, struct vkh_ppl_results **results);
+
+// The same on several devices, each by a thread of its own and with its part of texts and methods
+// (vkh_ppl_share); the results are joined. A device may be named twice. `log` and the options'
+// callback are called by one thread at a time. VKH_KV_AUTO is what fits every device.
+VKH_API enum vkh_status vkh_ppl_run_on(struct vkh_device *const *devices, uint32_t n_devices,
+                                       const struct vkh_model *model,
+                                       const struct vkh_ppl_options *options,
+                                       const struct vkh_log *log, struct vkh_ppl_results **results);
 VKH_API void vkh_ppl_results_destroy(struct vkh_ppl_results **results);
 
 // What there is to write in a method: calls `visit` for each term, with how it is written

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Results as people and programs read them.
+// Results as people and programs read them. Results with others behind them (`next`) are written
+// one after another; JSON is then an array of what one run's is.
 #ifndef VKHROPE_REPORT_H
 #define VKHROPE_REPORT_H
 
@@ -15,7 +16,7 @@ enum vkh_report_format {
     // For a terminal: lengths down, methods across, best improvement last; KL divergences below.
     VKH_REPORT_TABLE,
     VKH_REPORT_MARKDOWN, // the same as a Markdown table, then one row a cell
-    VKH_REPORT_CSV,      // one row a cell
+    VKH_REPORT_CSV,      // one row a cell; the last column tells the tables of a report apart
     VKH_REPORT_JSON,
     VKH_REPORT_HTML, // one self-contained page, with plots where gnuplot is installed
 };
@@ -54,15 +55,36 @@ VKH_API enum vkh_status vkh_report_plot(const struct vkh_ppl_results *results, c
 // One line a scored token and method: method, position, id, NLL, separated by tabs, under a header
 // line; with several texts, or in windows, also the text and the tokens that it was given; with a
 // comparison also the KL divergence from the reference and whether the top token is the same (1 or
-// 0). Needs results with keep_nll; `texts` is what they were made from, [n_texts].
+// 0). Needs results with keep_nll; `texts` are those of the run's options.
 VKH_API enum vkh_status vkh_report_nll(const struct vkh_ppl_results *results,
                                        const struct vkh_ppl_text *texts, const char *path,
                                        const struct vkh_log *log);
 
 // One line a method, scale ("linear", "log") and bucket: where it begins and ends, scored tokens,
-// their mean NLL, its standard error and the regime, separated by tabs, under a header line.
+// their mean NLL, its standard error, the regime and which table (its model, and how it differs from
+// others in the report), separated by tabs, under a header line.
 VKH_API enum vkh_status vkh_report_curve(const struct vkh_ppl_results *results, const char *path,
                                          const struct vkh_log *log);
+
+// Reads results back from JSON that vkh_report_write made, one run or a merged report; without the
+// NLL of tokens. To be given to vkh_ppl_results_destroy.
+//   VKH_ERR_IO      the file cannot be read
+//   VKH_ERR_FORMAT  malformed, or contradicting itself; the line names file and field
+VKH_API enum vkh_status vkh_report_read(const char *path, const struct vkh_log *log,
+                                        struct vkh_ppl_results **results);
+
+// Joins n runs, 1 or more, which `names` stand for in messages, into one report. Shards of a run
+// become that run, with the numbers that it has unsharded. Runs of one model (weights, type of keys
+// and values, own scaling), regime, original_max_len and texts become one table of all their
+// methods and lengths; others, and those that differ in a number of another device, follow as
+// `next`.
+//   VKH_ERR_ARGUMENT  a shard is missing or there twice, a method lacks a length that others have,
+//                     two runs of a device contradict each other, or a text of one name is another
+// On success *merged is the caller's, and does not depend on the runs.
+VKH_API enum vkh_status vkh_report_merge(const struct vkh_ppl_results *const *runs,
+                                         const char *const *names, uint32_t n,
+                                         const struct vkh_log *log,
+                                         struct vkh_ppl_results **merged);
 
 #ifdef __cplusplus
 }

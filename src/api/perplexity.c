@@ -14,13 +14,9 @@
 #include "eval/walk.h"
 #include "gpu/stream.h"
 #include "graph/compare.h"
+#include "model/hash.h"
 #include "model/model.h"
-
-// Results with the memory that everything in them lies in.
-struct owned_results {
-    struct vkh_ppl_results results; // first: what the caller holds
-    struct vkh_arena arena;
-};
+#include "report/owned.h"
 
 struct evaluation {
     struct vkh_device *device;
@@ -131,7 +127,7 @@ static char *copy(struct vkh_arena *arena, const char *text)
     return vkh_arena_strndup(arena, text, strlen(text));
 }
 
-static enum vkh_status describe(const struct evaluation *e, struct owned_results *owned)
+static enum vkh_status describe(const struct evaluation *e, struct vkh_owned_results *owned)
 {
     const struct vkh_caps *caps = vkh_device_caps(e->device);
     const struct vkh_model_info info = vkh_model_get_info(e->models[VKH_OWN]);
@@ -158,6 +154,8 @@ static enum vkh_status describe(const struct evaluation *e, struct owned_results
     r->n_sweeps = e->eval.n_sweeps;
     r->sweeps = e->eval.sweeps;
     r->device_tokens = e->eval.device_tokens;
+    r->block = e->eval.block;
+    r->n_devices = 1;
     if (!r->model || !r->architecture || !r->weight_type || !r->device || !r->driver ||
         !r->variants || !r->own_scaling)
         return vkh_fail(e->log, VKH_ERR_MEMORY, "results: out of host memory");
@@ -165,7 +163,8 @@ static enum vkh_status describe(const struct evaluation *e, struct owned_results
 }
 
 // What the methods are compared with.
-static enum vkh_status describe_reference(const struct evaluation *e, struct owned_results *owned)
+static enum vkh_status describe_reference(const struct evaluation *e,
+                                          struct vkh_owned_results *owned)
 {
     struct vkh_ppl_results *r = &owned->results;
     if (e->eval.reference == VKH_NONE)
@@ -194,7 +193,7 @@ static uint32_t count_passes(const struct vkh_eval *eval, uint32_t lane)
     return most;
 }
 
-static enum vkh_status describe_methods(const struct evaluation *e, struct owned_results *owned)
+static enum vkh_status describe_methods(const struct evaluation *e, struct vkh_owned_results *owned)
 {
     const struct vkh_eval *eval = &e->eval;
     struct vkh_ppl_results *r = &owned->results;
@@ -211,23 +210,25 @@ static enum vkh_status describe_methods(const struct evaluation *e, struct owned
                           : e->eval.reference != VKH_NONE ? eval->lanes[eval->reference].why
                                                           : NULL;
         r->method_details[i] =
-            (struct vkh_ppl_method){lane->applied, passes, passes > 1 ? why : NULL};
+            (struct vkh_ppl_method){lane->applied, passes, passes > 1 ? why : NULL, r->device};
     }
     return VKH_OK;
 }
 
-static enum vkh_status describe_texts(const struct evaluation *e, struct owned_results *owned)
+static enum vkh_status describe_texts(const struct evaluation *e, struct vkh_owned_results *owned)
 {
     const struct vkh_eval *eval = &e->eval;
     struct vkh_ppl_results *r = &owned->results;
     uint64_t *tokens = vkh_arena_alloc(&owned->arena, eval->n_texts, sizeof(*tokens));
     uint32_t *used = vkh_arena_alloc(&owned->arena, eval->n_texts, sizeof(*used));
+    uint64_t *digests = vkh_arena_alloc(&owned->arena, eval->n_texts, sizeof(*digests));
     r->n_texts = eval->n_texts;
     r->text_names = vkh_arena_alloc(&owned->arena, eval->n_texts, sizeof(*r->text_names));
-    bool good = tokens && used && r->text_names;
+    bool good = tokens && used && digests && r->text_names;
     for (uint32_t i = 0; i < eval->n_texts && good; i++) {
         const struct vkh_reading *reading = vkh_eval_longest_reading(eval, i, 0);
         tokens[i] = eval->texts[i].n_ids;
+        digests[i] = vkh_hash_bytes((const char *)eval->texts[i].ids, tokens[i] * sizeof(int32_t));
         used[i] = reading ? reading->n_tokens : 0;
         r->tokens_available += tokens[i];
         r->text_names[i] = copy(&owned->arena, eval->texts[i].name ? eval->texts[i].name : "");
@@ -235,6 +236,7 @@ static enum vkh_status describe_texts(const struct evaluation *e, struct owned_r
     }
     r->text_tokens = tokens;
     r->text_used = used;
+    r->text_digests = digests;
     return good ? VKH_OK : vkh_fail(e->log, VKH_ERR_MEMORY, "results: out of host memory");
 }
 
@@ -257,7 +259,7 @@ static enum vkh_status walk(struct evaluation *e, struct vkh_ppl_results *result
 }
 
 // Each lane's NLL of each text, at the longest length, and its divergences.
-static enum vkh_status keep_nll(const struct evaluation *e, struct owned_results *owned)
+static enum vkh_status keep_nll(const struct evaluation *e, struct vkh_owned_results *owned)
 {
     const struct vkh_eval *eval = &e->eval;
     const size_t n = (size_t)eval->n_texts * eval->n_lanes;
@@ -278,7 +280,7 @@ static enum vkh_status keep_nll(const struct evaluation *e, struct owned_results
     return VKH_OK;
 }
 
-static enum vkh_status tabulate(const struct evaluation *e, struct owned_results *owned)
+static enum vkh_status tabulate(const struct evaluation *e, struct vkh_owned_results *owned)
 {
     const struct vkh_eval *eval = &e->eval;
     struct vkh_ppl_results *r = &owned->results;
@@ -296,7 +298,7 @@ static enum vkh_status tabulate(const struct evaluation *e, struct owned_results
     return status == VKH_OK ? vkh_eval_curves(eval, arena, e->log, r->curves) : status;
 }
 
-static enum vkh_status evaluate(struct evaluation *e, struct owned_results *owned)
+static enum vkh_status evaluate(struct evaluation *e, struct vkh_owned_results *owned)
 {
     struct vkh_ppl_memory *memory = &owned->results.memory;
     enum vkh_status status = plan(e, &owned->arena, memory);
@@ -337,7 +339,7 @@ enum vkh_status vkh_ppl_run(struct vkh_device *device, const struct vkh_model *m
                             struct vkh_ppl_results **results)
 {
     *results = NULL;
-    struct owned_results *owned = calloc(1, sizeof(*owned));
+    struct vkh_owned_results *owned = calloc(1, sizeof(*owned));
     if (!owned)
         return vkh_fail(log, VKH_ERR_MEMORY, "results: out of host memory");
     struct evaluation e = evaluation_of(device, model, options, log);
@@ -351,7 +353,7 @@ enum vkh_status vkh_ppl_run(struct vkh_device *device, const struct vkh_model *m
 
 void vkh_ppl_results_destroy(struct vkh_ppl_results **results)
 {
-    struct owned_results *owned = results ? (struct owned_results *)*results : NULL;
+    struct vkh_owned_results *owned = results ? (struct vkh_owned_results *)*results : NULL;
     if (!owned)
         return;
     vkh_arena_fini(&owned->arena);

@@ -2,8 +2,8 @@
 #include "eval/cells.h"
 
 #include <math.h>
-#include <string.h>
 
+#include "base/average.h"
 #include "base/log.h"
 #include "base/size.h"
 
@@ -53,32 +53,23 @@ static bool is_active(const struct vkh_eval *eval, uint32_t lane, uint32_t index
     return false;
 }
 
-// Scored tokens, the mean of their NLL and its sample standard deviation; the latter 0 when there
-// is only one.
-struct moments {
-    uint64_t n;
-    double mean, deviation;
-};
-
-// Of the texts [first, end) in their order.
-static struct moments moments_of(const struct vkh_eval *eval, uint32_t lane, uint32_t index,
-                                 uint32_t first, uint32_t end)
+// Of one text's scored tokens.
+static struct vkh_moments moments_of(const struct vkh_eval *eval, uint32_t lane, uint32_t index,
+                                     uint32_t text)
 {
     const struct vkh_ppl_regime *regime = &eval->options->regime;
-    struct moments m = {0, 0.0, 0.0};
+    const struct vkh_reading *reading = vkh_eval_reading(eval, text, lane, index);
+    const uint32_t length = reading ? vkh_eval_tokens(eval, text, index) : 0;
+    struct vkh_moments m = {0, 0.0, 0.0};
     double sum = 0.0, squares = 0.0;
     for (int pass = 0; pass < 2; pass++) {
-        for (uint32_t text = first; text < end; text++) {
-            const struct vkh_reading *reading = vkh_eval_reading(eval, text, lane, index);
-            const uint32_t length = reading ? vkh_eval_tokens(eval, text, index) : 0;
-            for (uint32_t t = 1; t < length; t++) {
-                if (!vkh_ppl_regime_scores(regime, t, length))
-                    continue;
-                const double off = (double)reading->nll[t] - m.mean;
-                m.n += pass == 0;
-                sum += pass == 0 ? off : 0.0;
-                squares += pass == 1 ? off * off : 0.0;
-            }
+        for (uint32_t t = 1; t < length; t++) {
+            if (!vkh_ppl_regime_scores(regime, t, length))
+                continue;
+            const double off = (double)reading->nll[t] - m.mean;
+            m.n += pass == 0;
+            sum += pass == 0 ? off : 0.0;
+            squares += pass == 1 ? off * off : 0.0;
         }
         m.mean = m.n ? sum / (double)m.n : 0.0;
     }
@@ -96,110 +87,43 @@ static enum vkh_status check_reading(const struct vkh_eval *eval, const struct v
     return VKH_OK;
 }
 
-// The cells of each text, `all` being what they are together; counts those that have a part.
-static uint32_t fill_texts(const struct vkh_eval *eval, uint32_t lane, uint32_t index,
-                           const struct moments *all, struct vkh_ppl_text_cell *texts)
+static void fill_texts(const struct vkh_eval *eval, uint32_t lane, uint32_t index,
+                       struct vkh_ppl_text_cell *texts, uint64_t stride)
 {
-    uint32_t n = 0;
     for (uint32_t text = 0; text < eval->n_texts; text++) {
-        const struct moments m =
-            eval->n_texts == 1 ? *all : moments_of(eval, lane, index, text, text + 1);
-        struct vkh_ppl_text_cell *cell =
-            &texts[((uint64_t)text * eval->n_lanes + lane) * eval->n_lengths + index];
-        *cell = (struct vkh_ppl_text_cell){(uint32_t)m.n, m.n ? m.mean : (double)NAN,
-                                           m.n ? exp(m.mean) : (double)NAN};
-        n += m.n > 0;
+        const struct vkh_moments m = moments_of(eval, lane, index, text);
+        texts[text * stride] = (struct vkh_ppl_text_cell){
+            .tokens_scored = (uint32_t)m.n,
+            .nll = m.n ? m.mean : (double)NAN,
+            .ppl = m.n ? exp(m.mean) : (double)NAN,
+            .deviation = m.n ? m.deviation : (double)NAN,
+        };
     }
-    return n;
-}
-
-// Averages over texts and their errors between texts, n of which have a part.
-static void average_texts(const struct vkh_eval *eval, uint32_t lane, uint32_t index,
-                          const struct vkh_ppl_text_cell *texts, struct vkh_ppl_cell *cell)
-{
-    const uint64_t stride = (uint64_t)eval->n_lanes * eval->n_lengths;
-    const struct vkh_ppl_text_cell *first = &texts[(uint64_t)lane * eval->n_lengths + index];
-    const double n = cell->texts, correction = n / (n - 1.0);
-    double sum = 0.0, weighted = 0.0, plain = 0.0;
-    for (uint32_t i = 0; i < eval->n_texts; i++)
-        sum += first[i * stride].tokens_scored ? first[i * stride].nll : 0.0;
-    cell->macro_nll = sum / n;
-    for (uint32_t i = 0; i < eval->n_texts; i++) {
-        const struct vkh_ppl_text_cell *text = &first[i * stride];
-        const double weight = text->tokens_scored / (double)cell->tokens_scored;
-        if (text->tokens_scored == 0)
-            continue;
-        weighted += pow(weight * (text->nll - cell->nll), 2);
-        plain += pow((text->nll - cell->macro_nll) / n, 2);
-    }
-    cell->macro_ppl = exp(cell->macro_nll);
-    cell->text_error = n > 1 ? cell->ppl * sqrt(weighted * correction) : (double)NAN;
-    cell->macro_error = n > 1 ? cell->macro_ppl * sqrt(plain * correction) : (double)NAN;
 }
 
 static enum vkh_status fill_cell(const struct vkh_eval *eval, uint32_t lane, uint32_t index,
                                  const struct vkh_log *log, struct vkh_ppl_text_cell *texts,
                                  struct vkh_ppl_cell *cell)
 {
-    const char *name = eval->lanes[lane].name;
-    const uint32_t length = eval->lengths[index];
-    const struct moments m = moments_of(eval, lane, index, 0, eval->n_texts);
-    const uint32_t n_texts = fill_texts(eval, lane, index, &m, texts);
-    const double ppl = exp(m.mean), seconds = seconds_until(eval, lane, index);
-    const double error = ppl * m.deviation / sqrt((double)m.n);
-    if (!isfinite(ppl) || !isfinite(error))
-        return vkh_fail(log, VKH_ERR_INTERNAL,
-                        "method %s: the mean NLL of length %u is %g, too large for a perplexity",
-                        name, length, m.mean);
+    const uint64_t stride = (uint64_t)eval->n_lanes * eval->n_lengths;
+    const double seconds = seconds_until(eval, lane, index);
     uint64_t tokens = 0;
     for (uint32_t text = 0; text < eval->n_texts; text++)
         tokens += vkh_eval_tokens(eval, text, index);
     *cell = (struct vkh_ppl_cell){
-        .method = name,
-        .length = length,
-        .tokens_scored = m.n,
-        .nll = m.mean,
-        .ppl = ppl,
-        .standard_error = error,
-        .texts = n_texts,
+        .method = eval->lanes[lane].name,
+        .length = eval->lengths[index],
         .compression_active = is_active(eval, lane, index),
-        .vs_baseline_percent = (double)NAN,
         .seconds = seconds,
         .tokens_per_second = (double)tokens / seconds,
     };
-    average_texts(eval, lane, index, texts, cell);
+    fill_texts(eval, lane, index, texts, stride);
+    vkh_average_texts(texts, stride, eval->n_texts, cell);
+    if (!isfinite(cell->ppl) || !isfinite(cell->standard_error))
+        return vkh_fail(log, VKH_ERR_INTERNAL,
+                        "method %s: the mean NLL of length %u is %g, too large for a perplexity",
+                        cell->method, cell->length, cell->nll);
     return VKH_OK;
-}
-
-static void compare_with_baseline(const struct vkh_eval *eval, struct vkh_ppl_cell *cells)
-{
-    uint32_t baseline = 0;
-    while (baseline < eval->n_lanes && strcmp(eval->lanes[baseline].name, "baseline") != 0)
-        baseline++;
-    if (baseline == eval->n_lanes)
-        return;
-    for (uint64_t i = 0; i < (uint64_t)eval->n_lanes * eval->n_lengths; i++) {
-        const uint64_t beside = (uint64_t)baseline * eval->n_lengths + i % eval->n_lengths;
-        const double reference = cells[beside].ppl;
-        cells[i].vs_baseline_percent = (reference - cells[i].ppl) / reference * 100.0;
-    }
-}
-
-// Which of a sweep's methods is best at a length, of those that move anything there.
-static uint32_t best_of(const struct vkh_eval *eval, const struct vkh_ppl_sweep *sweep,
-                        uint32_t index, const struct vkh_ppl_cell *cells)
-{
-    uint32_t best = UINT32_MAX;
-    double least = INFINITY;
-    for (uint32_t i = 0; i < sweep->n; i++) {
-        const struct vkh_ppl_cell *cell =
-            &cells[(uint64_t)sweep->methods[i] * eval->n_lengths + index];
-        if (cell->compression_active && cell->ppl < least) {
-            best = i;
-            least = cell->ppl;
-        }
-    }
-    return best;
 }
 
 enum vkh_status vkh_eval_cells(const struct vkh_eval *eval, const struct vkh_log *log,
@@ -208,15 +132,16 @@ enum vkh_status vkh_eval_cells(const struct vkh_eval *eval, const struct vkh_log
     enum vkh_status status = VKH_OK;
     for (uint32_t i = 0; i < eval->n_readings && status == VKH_OK; i++)
         status = check_reading(eval, &eval->readings[i], log);
-    for (uint32_t lane = 0; lane < eval->n_lanes; lane++)
-        for (uint32_t i = 0; i < eval->n_lengths && status == VKH_OK; i++)
-            status =
-                fill_cell(eval, lane, i, log, texts, &cells[(uint64_t)lane * eval->n_lengths + i]);
+    for (uint32_t lane = 0; lane < eval->n_lanes; lane++) {
+        for (uint32_t i = 0; i < eval->n_lengths && status == VKH_OK; i++) {
+            const uint64_t at = (uint64_t)lane * eval->n_lengths + i;
+            status = fill_cell(eval, lane, i, log, &texts[at], &cells[at]);
+        }
+    }
     if (status != VKH_OK)
         return status;
-    compare_with_baseline(eval, cells);
+    vkh_average_compare(cells, eval->n_lanes, eval->n_lengths);
     for (uint32_t s = 0; s < eval->n_sweeps; s++)
-        for (uint32_t i = 0; i < eval->n_lengths; i++)
-            eval->sweeps[s].best[i] = best_of(eval, &eval->sweeps[s], i, cells);
+        vkh_average_best(&eval->sweeps[s], cells, eval->n_lengths);
     return VKH_OK;
 }

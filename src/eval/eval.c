@@ -10,6 +10,7 @@
 #include "eval/group.h"
 #include "eval/lanes.h"
 #include "eval/readings.h"
+#include "eval/share.h"
 
 static enum vkh_status out_of_memory(const struct vkh_log *log)
 {
@@ -72,6 +73,8 @@ enum vkh_status vkh_eval_init(const struct vkh_ppl_options *options,
         status = sort_lengths(eval, arena, log);
     if (status == VKH_OK)
         status = vkh_eval_lanes(eval, arena, log);
+    if (status == VKH_OK)
+        status = vkh_eval_share(eval, arena, log);
     if (status == VKH_OK)
         status = vkh_eval_readings(eval, arena, log);
     if (status == VKH_OK)

@@ -68,6 +68,7 @@ struct vkh_eval {
     struct vkh_rope_setting ropes[VKH_N_MODELS]; // the models', with the L of the options
     const struct vkh_ppl_text *texts;            // [n_texts]
     uint32_t n_texts, n_lanes, n_lengths, n_sweeps;
+    struct vkh_ppl_block block; // which of the options' texts and methods these are
     // The lane that all are compared with, or VKH_NONE: one of the lanes, or on the other model
     // lanes[n_lanes], which the table does not show.
     uint32_t reference;

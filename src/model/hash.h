@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Hashes for tables that live in memory only.
+// Hashes for tables in memory, and to tell texts apart: changing them changes what reports hold.
 #ifndef VKH_MODEL_HASH_H
 #define VKH_MODEL_HASH_H
 

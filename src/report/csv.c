@@ -2,7 +2,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "report/format.h"
+#include "report/label.h"
 #include "report/regime.h"
 
 // RFC 4180: quoted where it must be, quotes doubled.
@@ -43,16 +45,26 @@ static void write_divergence(FILE *stream, const struct vkh_ppl_results *results
     write_field(stream, results->kl_model ? results->kl_model : "");
 }
 
-enum vkh_status vkh_write_csv(const struct vkh_ppl_results *results, struct vkh_arena *arena,
-                              FILE *stream)
+// What tells its rows from those of other runs.
+static void write_origin(FILE *stream, const struct vkh_ppl_results *results, const char *device,
+                         const char *label)
+{
+    const char *const fields[] = {results->model, results->weight_type, results->memory.kv_type,
+                                  device, label};
+    fprintf(stream, ",%u", results->original_max_len);
+    for (size_t i = 0; i < VKH_COUNTOF(fields); i++) {
+        fputc(',', stream);
+        write_field(stream, fields[i]);
+    }
+    fputs("\r\n", stream);
+}
+
+static enum vkh_status write_rows(const struct vkh_ppl_results *results, const char *label,
+                                  struct vkh_arena *arena, FILE *stream)
 {
     const char *regime = vkh_regime_name(&results->regime, arena);
-    if (!regime)
+    if (!regime || !label)
         return VKH_ERR_MEMORY;
-    fputs("method,length,tokens_scored,nll,ppl,stderr,compression_active,vs_baseline_percent,"
-          "seconds,tokens_per_second,texts,text_stderr,macro_ppl,macro_stderr,kl_mean,kl_stderr,"
-          "kl_median,kl_p90,kl_p95,kl_p99,kl_max,same_top,kl_method,kl_model,regime\r\n",
-          stream);
     for (uint32_t m = 0; m < results->n_methods; m++) {
         for (uint32_t l = 0; l < results->n_lengths; l++) {
             const struct vkh_ppl_cell *cell = vkh_results_cell(results, m, l);
@@ -67,8 +79,23 @@ enum vkh_status vkh_write_csv(const struct vkh_ppl_results *results, struct vkh_
             fprintf(stream, ",%.17g,", cell->macro_ppl);
             write_number(stream, cell->macro_error);
             write_divergence(stream, results, (uint64_t)m * results->n_lengths + l);
-            fprintf(stream, ",%s\r\n", regime);
+            fprintf(stream, ",%s", regime);
+            write_origin(stream, results, results->method_details[m].device, label);
         }
     }
     return VKH_OK;
+}
+
+enum vkh_status vkh_write_csv(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                              FILE *stream)
+{
+    fputs("method,length,tokens_scored,nll,ppl,stderr,compression_active,vs_baseline_percent,"
+          "seconds,tokens_per_second,texts,text_stderr,macro_ppl,macro_stderr,kl_mean,kl_stderr,"
+          "kl_median,kl_p90,kl_p95,kl_p99,kl_max,same_top,kl_method,kl_model,regime,"
+          "original_max_len,model,weight_type,kv_type,device,table\r\n",
+          stream);
+    enum vkh_status status = VKH_OK;
+    for (const struct vkh_ppl_results *r = results; r && status == VKH_OK; r = r->next)
+        status = write_rows(r, vkh_label_make(results, r, arena), arena, stream);
+    return status;
 }

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "report/format.h"
+#include "report/label.h"
 #include "report/regime.h"
 
 const char *vkh_curve_scale_name(int scale)
@@ -14,17 +15,17 @@ const char *vkh_curve_scale_name(int scale)
 }
 
 static void write_curve(FILE *stream, const struct vkh_ppl_results *results, int scale,
-                        const char *regime)
+                        const char *regime, const char *label)
 {
     const struct vkh_ppl_curve *curve = &results->curves[scale];
     for (uint32_t m = 0; m < results->n_methods; m++) {
         for (uint32_t b = 0; b < curve->n_buckets; b++) {
             const struct vkh_ppl_bucket *bucket = &curve->buckets[b];
             const uint64_t at = (uint64_t)m * curve->n_buckets + b;
-            fprintf(stream, "%s\t%s\t%u\t%u\t%llu\t%.9g\t%.9g\t%s\n", results->methods[m],
+            fprintf(stream, "%s\t%s\t%u\t%u\t%llu\t%.9g\t%.9g\t%s\t%s\n", results->methods[m],
                     vkh_curve_scale_name(scale), bucket->first, bucket->end,
                     (unsigned long long)bucket->tokens, curve->nll[at], curve->standard_error[at],
-                    regime);
+                    regime, label);
         }
     }
 }
@@ -39,12 +40,15 @@ static enum vkh_status write_all(const struct vkh_ppl_results *results, const st
     struct vkh_arena arena = {0};
     struct vkh_ppl_results clean;
     status = vkh_results_prepare(results, &arena, log, &clean);
-    const char *regime = vkh_regime_name(&results->regime, &arena);
-    if (status == VKH_OK && !regime)
-        status = vkh_fail(log, VKH_ERR_MEMORY, "report: out of memory");
-    fputs("method\tscale\tfirst\tend\ttokens\tnll\tstderr\tregime\n", stream);
-    for (int scale = 0; scale < VKH_CURVES && status == VKH_OK; scale++)
-        write_curve(stream, &clean, scale, regime);
+    fputs("method\tscale\tfirst\tend\ttokens\tnll\tstderr\tregime\ttable\n", stream);
+    for (const struct vkh_ppl_results *r = &clean; r && status == VKH_OK; r = r->next) {
+        const char *regime = vkh_regime_name(&r->regime, &arena);
+        const char *label = vkh_label_make(&clean, r, &arena);
+        if (!regime || !label)
+            status = vkh_fail(log, VKH_ERR_MEMORY, "report: out of memory");
+        for (int scale = 0; scale < VKH_CURVES && status == VKH_OK; scale++)
+            write_curve(stream, r, scale, regime, label);
+    }
     vkh_arena_fini(&arena);
     vkh_c_locale_leave(&locale);
     return status;

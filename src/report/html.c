@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "report/format.h"
+#include "report/label.h"
 #include "report/plot.h"
 #include "report/reference.h"
 #include "report/summary.h"
@@ -15,8 +16,9 @@
 
 struct page {
     FILE *stream;
-    const struct vkh_ppl_results *results; // clean
-    const struct vkh_ppl_results *given;   // as the caller has them
+    const struct vkh_ppl_results *first;   // clean
+    const struct vkh_ppl_results *results; // those of them at hand
+    const struct vkh_ppl_results *given;   // the same as the caller has them
     const struct vkh_report_html_options *options;
     const struct vkh_log *log;
     struct vkh_arena *arena;
@@ -205,10 +207,12 @@ static enum vkh_status write_plot(const struct page *page, int which)
     if (!picture)
         return vkh_fail(page->log, VKH_ERR_IO, "report: cannot make a temporary file: %s",
                         strerror(errno));
+    struct vkh_ppl_results one = *page->given;
+    one.next = NULL;
     const enum vkh_status status =
-        which == 0   ? vkh_plot_draw(page->given, true, titles[which], page->log, picture)
-        : which == 1 ? vkh_plot_draw_nll(page->given, titles[which], page->log, picture)
-                     : vkh_plot_draw_bars(page->given, titles[which], page->log, picture);
+        which == 0   ? vkh_plot_draw(&one, true, titles[which], page->log, picture)
+        : which == 1 ? vkh_plot_draw_nll(&one, titles[which], page->log, picture)
+                     : vkh_plot_draw_bars(&one, titles[which], page->log, picture);
     if (status != VKH_ERR_MEMORY)
         write_picture(page, titles[which], status, picture);
     fclose(picture);
@@ -224,24 +228,62 @@ static enum vkh_status write_plots(const struct page *page)
     return status;
 }
 
-static enum vkh_status write_page(const struct page *page)
+// Everything of one table; `several`: under a heading of its own.
+static enum vkh_status write_section(struct page *page, bool several)
+{
+    FILE *stream = page->stream;
+    enum vkh_status status = vkh_summary_make(page->results, page->arena, &page->summary);
+    if (status != VKH_OK)
+        return status;
+    if (several) {
+        const char *label = vkh_label_make(page->first, page->results, page->arena);
+        if (!label)
+            return VKH_ERR_MEMORY;
+        element(stream, "h2", label);
+    }
+    write_facts(stream, page->summary.head, page->summary.n_head);
+    write_table(page);
+    write_divergence(stream, &page->summary.divergence);
+    status = write_plots(page);
+    element(stream, "h2", "Details");
+    write_facts(stream, page->summary.tail, VKH_SUMMARY_TAIL);
+    return status;
+}
+
+static void write_title(const struct page *page)
+{
+    const char *separator = "Perplexity of ";
+    for (const struct vkh_ppl_results *r = page->first; r; r = r->next) {
+        bool again = false;
+        for (const struct vkh_ppl_results *before = page->first; before != r; before = before->next)
+            again |= strcmp(before->model, r->model) == 0;
+        if (again)
+            continue;
+        fputs(separator, page->stream);
+        escape(page->stream, r->model);
+        separator = ", ";
+    }
+}
+
+static enum vkh_status write_page(struct page *page)
 {
     FILE *stream = page->stream;
     fputs("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-          "<link rel=\"icon\" href=\"data:,\">\n<title>Perplexity of ",
+          "<link rel=\"icon\" href=\"data:,\">\n<title>",
           stream);
-    escape(stream, page->results->model);
-    fprintf(stream, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n<h1>Perplexity of ",
-            style);
-    escape(stream, page->results->model);
+    write_title(page);
+    fprintf(stream, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n<h1>", style);
+    write_title(page);
     fputs("</h1>\n", stream);
-    write_facts(stream, page->summary.head, page->summary.n_head);
-    write_table(page);
-    write_divergence(stream, &page->summary.divergence);
-    const enum vkh_status status = write_plots(page);
-    element(stream, "h2", "Details");
-    write_facts(stream, page->summary.tail, VKH_SUMMARY_TAIL);
+    enum vkh_status status = VKH_OK;
+    const struct vkh_ppl_results *given = page->given;
+    for (page->results = page->first; page->results && status == VKH_OK;
+         page->results = page->results->next) {
+        page->given = given;
+        status = write_section(page, page->first->next);
+        given = given->next;
+    }
     if (page->options->command) {
         const char *command = vkh_text_clean(page->arena, page->options->command);
         if (!command)
@@ -260,7 +302,7 @@ static enum vkh_status write_all(const struct vkh_ppl_results *results,
     struct vkh_arena arena = {0};
     struct vkh_ppl_results clean;
     struct page page = {.stream = stream,
-                        .results = &clean,
+                        .first = &clean,
                         .given = results,
                         .options = options,
                         .log = log,
@@ -273,9 +315,7 @@ static enum vkh_status write_all(const struct vkh_ppl_results *results,
     if (status == VKH_OK && options->reference)
         status = vkh_reference_read(options->reference, log, &arena, &page.reference);
     if (status == VKH_OK) {
-        status = vkh_summary_make(&clean, &arena, &page.summary);
-        if (status == VKH_OK)
-            status = write_page(&page);
+        status = write_page(&page);
         if (status != VKH_OK)
             vkh_fail(log, status, "report: out of memory");
     }

@@ -55,8 +55,8 @@ static json_t *memory_object(const struct vkh_ppl_memory *memory)
 static json_t *results_object(const struct vkh_ppl_results *results, const char *regime)
 {
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:b, s:s, s:I, s:I, s:f, "
-        "s:f, s:f, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:b, s:s, s:I, s:I, "
+        "s:f, s:f, s:f, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
         "version", VKH_VERSION,                                                   //
         "model", results->model,                                                  //
         "architecture", results->architecture,                                    //
@@ -68,6 +68,7 @@ static json_t *results_object(const struct vkh_ppl_results *results, const char 
         "regime", regime,                                                         //
         "window", vkh_json_window(&results->regime),                              //
         "stride", vkh_json_stride(&results->regime),                              //
+        "bos", vkh_json_bos(&results->regime),                                    //
         "original_max_len", (json_int_t)results->original_max_len,                //
         "original_max_len_from_model", (int)results->original_max_len_from_model, //
         "own_scaling", results->own_scaling,                                      //
@@ -77,6 +78,8 @@ static json_t *results_object(const struct vkh_ppl_results *results, const char 
         "device_seconds", results->device_seconds,                                //
         "longest_submit_seconds", results->longest_submit,                        //
         "device_tokens", (json_int_t)results->device_tokens,                      //
+        "devices", (json_int_t)results->n_devices,                                //
+        "shard", vkh_json_shard(&results->block),                                 //
         "methods", vkh_json_methods(results),                                     //
         "texts", vkh_json_texts(results),                                         //
         "results", cell_array(results),                                           //
@@ -87,15 +90,31 @@ static json_t *results_object(const struct vkh_ppl_results *results, const char 
         "memory", memory_object(&results->memory));
 }
 
+// An object, or an array of them.
+static json_t *report_value(const struct vkh_ppl_results *results, struct vkh_arena *arena)
+{
+    json_t *array = results->next ? json_array() : NULL;
+    for (const struct vkh_ppl_results *r = results; r; r = r->next) {
+        const char *regime = vkh_regime_text(&r->regime, arena);
+        json_t *object = regime ? results_object(r, regime) : NULL;
+        if (!results->next)
+            return object;
+        if (json_array_append_new(array, object) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
 enum vkh_status vkh_write_json(const struct vkh_ppl_results *results, struct vkh_arena *arena,
                                FILE *stream)
 {
-    const char *regime = vkh_regime_text(&results->regime, arena);
-    json_t *object = regime ? results_object(results, regime) : NULL;
-    if (!object)
+    json_t *value = report_value(results, arena);
+    if (!value)
         return VKH_ERR_MEMORY;
-    const int failed = json_dumpf(object, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-    json_decref(object);
+    const int failed = json_dumpf(value, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    json_decref(value);
     fputc('\n', stream);
     return failed && !ferror(stream) ? VKH_ERR_MEMORY : VKH_OK;
 }

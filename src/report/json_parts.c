@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "report/json_parts.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
 #include "report/format.h"
 
@@ -20,6 +22,24 @@ json_t *vkh_json_stride(const struct vkh_ppl_regime *regime)
     return regime->kind == VKH_REGIME_WINDOW ? json_integer(regime->stride) : json_null();
 }
 
+json_t *vkh_json_bos(const struct vkh_ppl_regime *regime)
+{
+    return regime->has_bos ? json_integer(regime->bos) : json_null();
+}
+
+json_t *vkh_json_shard(const struct vkh_ppl_block *block)
+{
+    if (!block->shard.count)
+        return json_null();
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}",                //
+                     "index", (json_int_t)block->shard.index,         //
+                     "count", (json_int_t)block->shard.count,         //
+                     "first_text", (json_int_t)block->first_text,     //
+                     "all_texts", (json_int_t)block->all_texts,       //
+                     "first_method", (json_int_t)block->first_method, //
+                     "all_methods", (json_int_t)block->all_methods);
+}
+
 // Appends and releases; what could not be made or appended leaves the array at NULL.
 static void push(json_t **array, json_t *item)
 {
@@ -36,11 +56,12 @@ json_t *vkh_json_methods(const struct vkh_ppl_results *results)
     json_t *array = json_array();
     for (uint32_t m = 0; m < results->n_methods; m++) {
         const struct vkh_ppl_method *details = &results->method_details[m];
-        push(&array, json_pack("{s:s, s:s, s:I, s:s?}",               // one value a key
+        push(&array, json_pack("{s:s, s:s, s:I, s:s?, s:s}",          // one value a key
                                "method", results->methods[m],         //
                                "applied", details->applied,           //
                                "passes", (json_int_t)details->passes, //
-                               "why", details->why));
+                               "why", details->why,                   //
+                               "device", details->device));
     }
     return array;
 }
@@ -48,11 +69,15 @@ json_t *vkh_json_methods(const struct vkh_ppl_results *results)
 json_t *vkh_json_texts(const struct vkh_ppl_results *results)
 {
     json_t *array = json_array();
-    for (uint32_t i = 0; i < results->n_texts; i++)
-        push(&array, json_pack("{s:s, s:I, s:I}",                             // one value a key
+    for (uint32_t i = 0; i < results->n_texts; i++) {
+        char digest[VKH_DIGEST_TEXT];
+        snprintf(digest, sizeof(digest), "%016" PRIx64, results->text_digests[i]);
+        push(&array, json_pack("{s:s, s:I, s:I, s:s}",                        // one value a key
                                "name", results->text_names[i],                //
                                "tokens", (json_int_t)results->text_tokens[i], //
-                               "used", (json_int_t)results->text_used[i]));
+                               "used", (json_int_t)results->text_used[i],     //
+                               "digest", digest));
+    }
     return array;
 }
 
@@ -61,19 +86,20 @@ static json_t *text_result(const struct vkh_ppl_results *results, uint32_t text,
 {
     const uint64_t row = (uint64_t)text * results->n_methods + method;
     const struct vkh_ppl_text_cell *cell = &results->text_cells[row * results->n_lengths + length];
-    return json_pack("{s:s, s:s, s:I, s:I, s:o, s:o}",                 // one value a key
+    return json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o}",            // one value a key
                      "text", results->text_names[text],                //
                      "method", results->methods[method],               //
                      "length", (json_int_t)results->lengths[length],   //
                      "tokens_scored", (json_int_t)cell->tokens_scored, //
                      "nll", vkh_json_real(cell->nll),                  //
-                     "ppl", vkh_json_real(cell->ppl));
+                     "ppl", vkh_json_real(cell->ppl),                  //
+                     "deviation", vkh_json_real(cell->deviation));
 }
 
 json_t *vkh_json_text_results(const struct vkh_ppl_results *results)
 {
     json_t *array = json_array();
-    for (uint32_t i = 0; i < results->n_texts && results->n_texts > 1; i++)
+    for (uint32_t i = 0; i < results->n_texts; i++)
         for (uint32_t m = 0; m < results->n_methods; m++)
             for (uint32_t l = 0; l < results->n_lengths; l++)
                 push(&array, text_result(results, i, m, l));
@@ -100,15 +126,18 @@ json_t *vkh_json_sweeps(const struct vkh_ppl_results *results)
     json_t *array = json_array();
     for (uint32_t s = 0; s < results->n_sweeps; s++) {
         const struct vkh_ppl_sweep *sweep = &results->sweeps[s];
-        json_t *methods = json_array(), *best = json_array();
-        for (uint32_t i = 0; i < sweep->n; i++)
+        json_t *methods = json_array(), *values = json_array(), *best = json_array();
+        for (uint32_t i = 0; i < sweep->n; i++) {
             push(&methods, json_string(results->methods[sweep->methods[i]]));
+            push(&values, json_real(sweep->values[i]));
+        }
         for (uint32_t l = 0; l < results->n_lengths; l++)
             push(&best, best_object(results, sweep, l));
-        push(&array, json_pack("{s:s, s:s, s:o, s:o}",        // one value a key
+        push(&array, json_pack("{s:s, s:s, s:o, s:o, s:o}",   // one value a key
                                "sweep", sweep->spec,          //
                                "parameter", sweep->parameter, //
                                "methods", methods,            //
+                               "values", values,              //
                                "best", best));
     }
     return array;

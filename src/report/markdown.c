@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "report/format.h"
+#include "report/label.h"
 #include "report/summary.h"
 
 // A backslash before what Markdown would read as markup (CommonMark allows it before any ASCII
@@ -112,8 +113,8 @@ static void write_cells(FILE *stream, const struct vkh_ppl_results *results)
             write_cell(stream, results->methods[m], vkh_results_cell(results, m, l), several);
 }
 
-enum vkh_status vkh_write_markdown(const struct vkh_ppl_results *results, struct vkh_arena *arena,
-                                   FILE *stream)
+static enum vkh_status write_one(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                                 FILE *stream)
 {
     struct vkh_summary summary;
     if (vkh_summary_make(results, arena, &summary) != VKH_OK)
@@ -133,4 +134,22 @@ enum vkh_status vkh_write_markdown(const struct vkh_ppl_results *results, struct
     write_facts(stream, summary.tail, VKH_SUMMARY_TAIL);
     write_cells(stream, results);
     return VKH_OK;
+}
+
+enum vkh_status vkh_write_markdown(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                                   FILE *stream)
+{
+    enum vkh_status status = VKH_OK;
+    for (const struct vkh_ppl_results *r = results; r && status == VKH_OK; r = r->next) {
+        const char *label = vkh_label_make(results, r, arena);
+        if (!label)
+            return VKH_ERR_MEMORY;
+        if (results->next) {
+            fputs(r == results ? "## " : "\n## ", stream);
+            write_escaped(stream, label);
+            fputs("\n\n", stream);
+        }
+        status = write_one(r, arena, stream);
+    }
+    return status;
 }

@@ -55,7 +55,7 @@ static enum vkh_status write_all(const struct vkh_ppl_results *results,
             results->token_kl ? "\tkl\tsame_top" : "");
     for (uint32_t m = 0; status == VKH_OK && m < clean.n_methods; m++)
         for (uint32_t i = 0; status == VKH_OK && i < clean.n_texts; i++)
-            status = write_text(&clean, m, i, texts[i].ids, log, stream);
+            status = write_text(&clean, m, i, texts[clean.block.first_text + i].ids, log, stream);
     vkh_arena_fini(&arena);
     vkh_c_locale_leave(&locale);
     return status;

@@ -129,17 +129,64 @@ static bool add_macro(const struct vkh_ppl_results *results, uint32_t length,
     return add(notes, line);
 }
 
+// "shard 2 of 4: texts 3 to 4 of 8, methods 1 to 3 of 3; …".
+static bool add_shard(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                      struct vkh_notes *notes)
+{
+    const struct vkh_ppl_block *block = &results->block;
+    return block->shard.count == 0 ||
+           add(notes,
+               vkh_text_printf(arena,
+                               "shard %u of %u: texts %u to %u of %u, methods %u to %u of "
+                               "%u; vkhrope-ppl merge makes the table of all shards",
+                               block->shard.index, block->shard.count, block->first_text + 1,
+                               block->first_text + results->n_texts, block->all_texts,
+                               block->first_method + 1, block->first_method + results->n_methods,
+                               block->all_methods));
+}
+
+// Which device computed which method, where they are not all alike.
+static bool add_devices(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                        struct vkh_notes *notes)
+{
+    const char *line = NULL;
+    for (uint32_t m = 0; m < results->n_methods; m++) {
+        const char *device = results->method_details[m].device;
+        bool again = false;
+        for (uint32_t before = 0; before < m; before++)
+            again |= strcmp(results->method_details[before].device, device) == 0;
+        if (again || strcmp(device, results->device) == 0)
+            continue;
+        const char *names = NULL;
+        for (uint32_t other = m; other < results->n_methods; other++) {
+            if (strcmp(results->method_details[other].device, device) != 0)
+                continue;
+            names = names ? vkh_text_printf(arena, "%s, %s", names, results->methods[other])
+                          : results->methods[other];
+            if (!names)
+                return false;
+        }
+        line = line ? vkh_text_printf(arena, "%s; %s on %s", line, names, device)
+                    : vkh_text_printf(arena, "%s on %s", names, device);
+        if (!line)
+            return false;
+    }
+    return !line || add(notes, line);
+}
+
 bool vkh_notes_make(const struct vkh_ppl_results *results, struct vkh_arena *arena,
                     struct vkh_notes *notes)
 {
-    const size_t most = 2 + 2 * (size_t)results->n_methods + results->n_sweeps + results->n_lengths;
+    const size_t most = 4 + 2 * (size_t)results->n_methods + results->n_sweeps + results->n_lengths;
     *notes = (struct vkh_notes){.lines = vkh_arena_alloc(arena, most, sizeof(*notes->lines))};
     bool good = notes->lines && add_unmoved(results, arena, notes);
     if (good && results->n_methods > 0 && !vkh_results_has_baseline(results))
         good = add(notes, "baseline is not among the methods: nothing to compare with");
-    good = good && add_methods(results, arena, notes);
+    good = good && add_shard(results, arena, notes) && add_devices(results, arena, notes) &&
+           add_methods(results, arena, notes);
     for (uint32_t s = 0; s < results->n_sweeps && good; s++)
-        good = add_sweep(results, &results->sweeps[s], arena, notes);
+        good = results->sweeps[s].n == 0 || // a shard without any of it
+               add_sweep(results, &results->sweeps[s], arena, notes);
     for (uint32_t l = 0; l < results->n_lengths && good && results->n_texts > 1; l++)
         good = add_macro(results, l, arena, notes);
     return good;

@@ -59,13 +59,23 @@ static struct axes choose_axes(const struct vkh_ppl_results *results)
     return axes;
 }
 
-void vkh_plot_terminal(FILE *script, bool svg)
+// One picture over another.
+static void write_terminal(FILE *script, bool svg, uint32_t n_pictures)
 {
-    fputs(svg ? "set terminal svg size 960,600 dynamic noenhanced rounded font 'sans-serif,15' "
-                "background rgb 'white'\n"
-              : "set terminal pngcairo size 1440,900 noenhanced rounded font 'sans,13' fontscale "
-                "1.25 linewidth 1.5 pointscale 1.5 background rgb 'white'\n",
+    const unsigned width = svg ? 960 : 1440, height = svg ? 600 : 900;
+    fprintf(script, "set terminal %s size %u,%u ", svg ? "svg" : "pngcairo", width,
+            height * n_pictures);
+    fputs(svg ? "dynamic noenhanced rounded font 'sans-serif,15' background rgb 'white'\n"
+              : "noenhanced rounded font 'sans,13' fontscale 1.25 linewidth 1.5 pointscale 1.5 "
+                "background rgb 'white'\n",
           script);
+    if (n_pictures > 1)
+        fprintf(script, "set multiplot layout %u,1\n", n_pictures);
+}
+
+// Border, tics and labels of the axes, in gnuplot's words.
+static void write_style(FILE *script)
+{
     fputs("set encoding utf8\n"
           "set border 3 linecolor rgb '#606060'\n"
           "set tics nomirror out textcolor rgb '#303030'\n"
@@ -223,6 +233,25 @@ static enum vkh_status write_ppl(FILE *script, const struct vkh_ppl_results *res
     return status == VKH_OK ? write_series(script, results, arena) : status;
 }
 
+static enum vkh_status write_pictures(FILE *script, const struct vkh_ppl_results *results, bool svg,
+                                      vkh_plot_write_fn *write, struct vkh_arena *arena)
+{
+    enum vkh_status status = VKH_OK;
+    uint32_t n = 0;
+    for (const struct vkh_ppl_results *r = results; r; r = r->next)
+        n++;
+    write_terminal(script, svg, n);
+    for (const struct vkh_ppl_results *r = results; r && status == VKH_OK; r = r->next) {
+        if (r != results)
+            fputs("reset\n", script);
+        write_style(script);
+        status = write(script, r, arena);
+    }
+    if (n > 1)
+        fputs("unset multiplot\n", script);
+    return status;
+}
+
 static enum vkh_status write_script(FILE *script, const struct vkh_ppl_results *results, bool svg,
                                     vkh_plot_write_fn *write, const struct vkh_log *log)
 {
@@ -234,8 +263,7 @@ static enum vkh_status write_script(FILE *script, const struct vkh_ppl_results *
     struct vkh_ppl_results clean;
     status = vkh_results_prepare(results, &arena, log, &clean);
     if (status == VKH_OK) {
-        vkh_plot_terminal(script, svg);
-        status = write(script, &clean, &arena);
+        status = write_pictures(script, &clean, svg, write, &arena);
         if (status != VKH_OK)
             vkh_fail(log, status, "report: out of memory");
     }

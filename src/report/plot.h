@@ -11,16 +11,13 @@
 enum { VKH_PLOT_COLOURS = 8 };
 extern const char *const vkh_plot_colours[VKH_PLOT_COLOURS]; // "#303030"
 
-// Terminal, border, tics and labels of the axes, in gnuplot's words.
-void vkh_plot_terminal(FILE *script, bool svg);
-
 struct vkh_arena;
 
 // Writes what comes after the terminal, results being fit to print; VKH_ERR_MEMORY at most.
 typedef enum vkh_status vkh_plot_write_fn(FILE *script, const struct vkh_ppl_results *results,
                                           struct vkh_arena *arena);
 
-// Draws by the script that `write` writes.
+// Draws by the script that `write` writes, once for each of results that follow each other.
 enum vkh_status vkh_plot_run(const struct vkh_ppl_results *results, bool svg,
                              vkh_plot_write_fn *write, const char *name, const struct vkh_log *log,
                              FILE *picture);

@@ -135,22 +135,27 @@ static bool clean_details(struct vkh_ppl_results *clean, struct vkh_arena *arena
     bool good = details != NULL;
     for (uint32_t i = 0; i < clean->n_methods && good; i++) {
         details[i] = clean->method_details[i];
-        good = (details[i].applied = vkh_text_clean(arena, details[i].applied)) != NULL;
+        details[i].applied = vkh_text_clean(arena, details[i].applied);
+        details[i].device = vkh_text_clean(arena, details[i].device);
+        if (details[i].why)
+            details[i].why = vkh_text_clean(arena, details[i].why);
+        good = details[i].applied && details[i].device &&
+               (details[i].why != NULL) == (clean->method_details[i].why != NULL);
     }
     clean->method_details = details;
     return good;
 }
 
-enum vkh_status vkh_results_prepare(const struct vkh_ppl_results *results, struct vkh_arena *arena,
-                                    const struct vkh_log *log, struct vkh_ppl_results *clean)
+static enum vkh_status prepare_one(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                                   const struct vkh_log *log, struct vkh_ppl_results *clean)
 {
     const enum vkh_status status = check(results, log);
     if (status != VKH_OK)
         return status;
     *clean = *results;
-    const char **strings[] = {&clean->model,      &clean->architecture, &clean->weight_type,
-                              &clean->device,     &clean->driver,       &clean->variants,
-                              &clean->own_scaling};
+    const char **strings[] = {&clean->model,       &clean->architecture,  &clean->weight_type,
+                              &clean->device,      &clean->driver,        &clean->variants,
+                              &clean->own_scaling, &clean->memory.kv_type};
     const char **maybe[] = {&clean->kl_method, &clean->kl_model, &clean->kl_weight_type};
     bool good = true;
     for (size_t i = 0; i < VKH_COUNTOF(strings); i++)
@@ -162,6 +167,21 @@ enum vkh_status vkh_results_prepare(const struct vkh_ppl_results *results, struc
     good = good && clean->methods && clean->text_names && clean_sweeps(clean, arena) &&
            clean_details(clean, arena);
     return good ? VKH_OK : vkh_fail(log, VKH_ERR_MEMORY, "report: out of memory");
+}
+
+enum vkh_status vkh_results_prepare(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                                    const struct vkh_log *log, struct vkh_ppl_results *clean)
+{
+    enum vkh_status status = prepare_one(results, arena, log, clean);
+    while (status == VKH_OK && clean->next) {
+        struct vkh_ppl_results *next = vkh_arena_alloc(arena, 1, sizeof(*next));
+        if (!next)
+            return vkh_fail(log, VKH_ERR_MEMORY, "report: out of memory");
+        status = prepare_one(clean->next, arena, log, next);
+        clean->next = next;
+        clean = next;
+    }
+    return status;
 }
 
 // Leaves the check of the stream to the caller, who knows its name.

@@ -149,14 +149,19 @@ static const char *memory_line(const struct vkh_ppl_memory *memory, struct vkh_a
 
 static const char *rate_line(const struct vkh_ppl_results *results, struct vkh_arena *arena)
 {
+    const char *several = NULL;
     if (!(results->seconds > 0))
         return "-";
+    if (results->n_devices > 1 &&
+        !(several = vkh_text_printf(arena, "%u devices side by side", results->n_devices)))
+        return NULL;
     return vkh_text_printf(arena,
-                           "%.0f tokens/s: %llu tokens through the layers in %.2f s, the device "
+                           "%.0f tokens/s: %llu tokens through the layers in %.2f s, %s "
                            "at work %.0f %% of it, longest submit %.3f s",
                            (double)results->device_tokens / results->seconds,
                            (unsigned long long)results->device_tokens, results->seconds,
-                           results->device_seconds / results->seconds * 100,
+                           several ? several : "the device",
+                           results->device_seconds / results->seconds / results->n_devices * 100,
                            results->longest_submit);
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "report/format.h"
+#include "report/label.h"
 #include "report/summary.h"
 #include "report/text.h"
 
@@ -96,8 +97,8 @@ static void write_divergence(FILE *stream, const struct vkh_divergence *divergen
     fputc('\n', stream);
 }
 
-enum vkh_status vkh_write_table(const struct vkh_ppl_results *results, struct vkh_arena *arena,
-                                FILE *stream)
+static enum vkh_status write_one(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                                 FILE *stream)
 {
     struct vkh_summary summary;
     if (vkh_summary_make(results, arena, &summary) != VKH_OK)
@@ -119,4 +120,19 @@ enum vkh_status vkh_write_table(const struct vkh_ppl_results *results, struct vk
     write_divergence(stream, &summary.divergence);
     write_facts(stream, summary.tail, VKH_SUMMARY_TAIL);
     return VKH_OK;
+}
+
+enum vkh_status vkh_write_table(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                                FILE *stream)
+{
+    enum vkh_status status = VKH_OK;
+    for (const struct vkh_ppl_results *r = results; r && status == VKH_OK; r = r->next) {
+        const char *label = vkh_label_make(results, r, arena);
+        if (!label)
+            return VKH_ERR_MEMORY;
+        if (results->next)
+            fprintf(stream, "%s== %s\n\n", r == results ? "" : "\n", label);
+        status = write_one(r, arena, stream);
+    }
+    return status;
 }

@@ -43,12 +43,21 @@ class PplText(Structure):
     _fields_ = [('name', c_char_p), ('ids', POINTER(c_int32)), ('n_ids', c_uint64)]
 
 
+class PplShare(Structure):
+    _fields_ = [('index', c_uint32), ('count', c_uint32)]
+
+
+class PplBlock(Structure):
+    _fields_ = [('shard', PplShare), ('first_text', c_uint32), ('all_texts', c_uint32),
+                ('first_method', c_uint32), ('all_methods', c_uint32)]
+
+
 class PplOptions(Structure):
     _fields_ = [('ids', POINTER(c_int32)), ('n_ids', c_uint64), ('texts', POINTER(PplText)),
                 ('n_texts', c_uint32), ('regime', PplRegime), ('lengths', POINTER(c_uint32)),
                 ('n_lengths', c_uint32), ('methods', POINTER(c_char_p)), ('n_methods', c_uint32),
                 ('sweeps', POINTER(c_char_p)), ('n_sweeps', c_uint32), ('kl', c_char_p),
-                ('kl_model', c_void_p),
+                ('kl_model', c_void_p), ('shard', PplShare), ('part', PplShare),
                 ('original_max_len', c_uint32), ('chunk', c_uint32), ('kv_type', c_int),
                 ('separate', c_bool), ('keep_nll', c_bool), ('progress', PROGRESS),
                 ('user', c_void_p)]
@@ -90,6 +99,7 @@ class PplResults(Structure):
                 ('own_scaling', c_char_p), ('regime', PplRegime), ('tokens_available', c_uint64),
                 ('n_texts', c_uint32), ('text_names', POINTER(c_char_p)),
                 ('text_tokens', POINTER(c_uint64)), ('text_used', POINTER(c_uint32)),
+                ('text_digests', POINTER(c_uint64)), ('block', PplBlock),
                 ('chunk', c_uint32), ('n_methods', c_uint32), ('n_lengths', c_uint32),
                 ('methods', POINTER(c_char_p)), ('lengths', POINTER(c_uint32)),
                 ('cells', POINTER(PplCell)), ('text_cells', c_void_p),
@@ -97,8 +107,10 @@ class PplResults(Structure):
                 ('curves', PplCurve * 2), ('kl_method', c_char_p), ('kl_model', c_char_p),
                 ('kl_weight_type', c_char_p), ('kl', POINTER(PplKl)),
                 ('nll', POINTER(POINTER(c_float))),
-                ('token_kl', POINTER(POINTER(PplTokenKl))), ('memory', PplMemory), ('seconds', c_double), ('device_seconds', c_double),
-                ('longest_submit', c_double), ('device_tokens', c_uint64)]
+                ('token_kl', POINTER(POINTER(PplTokenKl))), ('memory', PplMemory),
+                ('seconds', c_double), ('device_seconds', c_double),
+                ('longest_submit', c_double), ('device_tokens', c_uint64),
+                ('n_devices', c_uint32), ('next', c_void_p)]
 
 
 class SessionOptions(Structure):
@@ -119,6 +131,7 @@ class Feed(Structure):
 STRUCTURES = {
     'vkh_log': Log, 'vkh_device_options': DeviceOptions, 'vkh_model_info': ModelInfo,
     'vkh_ppl_progress': Progress, 'vkh_ppl_regime': PplRegime, 'vkh_ppl_text': PplText,
+    'vkh_ppl_share': PplShare, 'vkh_ppl_block': PplBlock,
     'vkh_ppl_options': PplOptions, 'vkh_ppl_cell': PplCell, 'vkh_ppl_kl': PplKl,
     'vkh_ppl_token_kl': PplTokenKl, 'vkh_ppl_curve': PplCurve,
     'vkh_ppl_memory': PplMemory, 'vkh_ppl_results': PplResults,

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+// Curves and sweeps of an assembly.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/average.h"
+#include "base/log.h"
+#include "report/assemble.h"
+#include "report/format.h"
+
+static enum vkh_status out_of_memory(const struct vkh_log *log)
+{
+    return vkh_fail(log, VKH_ERR_MEMORY, "merge: out of memory");
+}
+
+// A sweep's values in ascending order, each once; the arrays have room for one more.
+static void add_value(struct vkh_ppl_sweep *sweep, uint32_t *methods, double *values,
+                      uint32_t method, double value)
+{
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < sweep->n; i++)
+        if (methods[i] == method)
+            return;
+    while (at < sweep->n && values[at] < value)
+        at++;
+    memmove(&methods[at + 1], &methods[at], (sweep->n - at) * sizeof(*methods));
+    memmove(&values[at + 1], &values[at], (sweep->n - at) * sizeof(*values));
+    methods[at] = method;
+    values[at] = value;
+    sweep->n++;
+}
+
+// What all the pieces have of the sweep `spec`.
+static bool make_sweep(const struct vkh_assembly *assembly, const struct vkh_ppl_sweep *like,
+                       struct vkh_arena *arena, const struct vkh_ppl_results *results,
+                       struct vkh_ppl_sweep *sweep)
+{
+    uint32_t *methods = vkh_arena_alloc(arena, (size_t)results->n_methods + 1, sizeof(*methods));
+    double *values = vkh_arena_alloc(arena, (size_t)results->n_methods + 1, sizeof(*values));
+    *sweep = (struct vkh_ppl_sweep){
+        .spec = vkh_arena_strndup(arena, like->spec, strlen(like->spec)),
+        .parameter = vkh_arena_strndup(arena, like->parameter, strlen(like->parameter)),
+        .methods = methods,
+        .values = values,
+        .best = vkh_arena_alloc(arena, results->n_lengths, sizeof(*sweep->best)),
+    };
+    if (!methods || !values || !sweep->spec || !sweep->parameter || !sweep->best)
+        return false;
+    for (uint32_t p = 0; p < assembly->n_places; p++) {
+        const struct vkh_place *place = &assembly->places[p];
+        for (uint32_t s = 0; s < place->piece.results->n_sweeps; s++) {
+            const struct vkh_ppl_sweep *from = &place->piece.results->sweeps[s];
+            for (uint32_t i = 0; i < from->n && strcmp(from->spec, like->spec) == 0; i++)
+                add_value(sweep, methods, values, place->methods[from->methods[i]],
+                          from->values[i]);
+        }
+    }
+    vkh_average_best(sweep, results->cells, results->n_lengths);
+    return true;
+}
+
+static bool has_sweep(const struct vkh_ppl_results *results, const char *spec)
+{
+    for (uint32_t i = 0; i < results->n_sweeps; i++)
+        if (strcmp(results->sweeps[i].spec, spec) == 0)
+            return true;
+    return false;
+}
+
+enum vkh_status vkh_assemble_sweeps(const struct vkh_assembly *assembly, struct vkh_arena *arena,
+                                    const struct vkh_log *log, struct vkh_ppl_results *results)
+{
+    size_t most = 0;
+    for (uint32_t p = 0; p < assembly->n_places; p++)
+        most += assembly->places[p].piece.results->n_sweeps;
+    bool good = (results->sweeps = vkh_arena_alloc(arena, most, sizeof(*results->sweeps))) != NULL;
+    for (uint32_t p = 0; p < assembly->n_places; p++) {
+        const struct vkh_ppl_results *piece = assembly->places[p].piece.results;
+        for (uint32_t s = 0; s < piece->n_sweeps && good; s++) {
+            if (has_sweep(results, piece->sweeps[s].spec))
+                continue;
+            good = make_sweep(assembly, &piece->sweeps[s], arena, results,
+                              &results->sweeps[results->n_sweeps]);
+            results->n_sweeps += good;
+        }
+    }
+    return good ? VKH_OK : out_of_memory(log);
+}
+
+// A scale being put together. Linear buckets of a piece with shorter sequences are narrower by a
+// power of two, and go into the wider ones.
+struct scale {
+    int which;
+    uint32_t width; // 0: in octaves
+    struct vkh_ppl_bucket *buckets;
+    uint32_t n;
+};
+
+static const struct vkh_ppl_curve *curve_of(const struct vkh_place *place, int which)
+{
+    return &place->piece.results->curves[which];
+}
+
+static struct vkh_ppl_bucket bucket_of(const struct scale *scale,
+                                       const struct vkh_ppl_bucket *bucket)
+{
+    if (scale->width == 0)
+        return *bucket;
+    const uint32_t first = bucket->first / scale->width * scale->width;
+    return (struct vkh_ppl_bucket){first, first + scale->width, 0};
+}
+
+static int compare_buckets(const void *a, const void *b)
+{
+    const struct vkh_ppl_bucket *x = a, *y = b;
+    return (x->first > y->first) - (x->first < y->first);
+}
+
+static bool find_buckets(const struct vkh_assembly *assembly, int which, struct vkh_arena *arena,
+                         struct scale *scale)
+{
+    size_t most = 0;
+    *scale = (struct scale){.which = which};
+    for (uint32_t p = 0; p < assembly->n_places; p++) {
+        const struct vkh_ppl_curve *curve = curve_of(&assembly->places[p], which);
+        most += curve->n_buckets;
+        for (uint32_t i = 0; i < curve->n_buckets && which == VKH_CURVE_LINEAR; i++)
+            if (curve->buckets[i].end - curve->buckets[i].first > scale->width)
+                scale->width = curve->buckets[i].end - curve->buckets[i].first;
+    }
+    struct vkh_ppl_bucket *all = vkh_arena_alloc(arena, most, sizeof(*all));
+    size_t n = 0;
+    for (uint32_t p = 0; p < assembly->n_places && all; p++) {
+        const struct vkh_ppl_curve *curve = curve_of(&assembly->places[p], which);
+        for (uint32_t i = 0; i < curve->n_buckets; i++)
+            all[n++] = bucket_of(scale, &curve->buckets[i]);
+    }
+    if (n > 1)
+        qsort(all, n, sizeof(*all), compare_buckets);
+    for (size_t i = 0; i < n; i++)
+        if (scale->n == 0 || all[i].first != all[scale->n - 1].first)
+            all[scale->n++] = all[i];
+    scale->buckets = all;
+    return all != NULL;
+}
+
+// Of the pieces that have a method's curve over the same texts the one with the longest length.
+static bool is_shown(const struct vkh_assembly *assembly, uint32_t place, uint32_t method)
+{
+    const struct vkh_place *own = &assembly->places[place];
+    const uint32_t n_lengths = own->piece.results->n_lengths;
+    for (uint32_t p = 0; p < assembly->n_places; p++) {
+        const struct vkh_place *other = &assembly->places[p];
+        const uint32_t n = other->piece.results->n_lengths;
+        if (p == place || other->first_text != own->first_text || n == 0 || n_lengths == 0)
+            continue;
+        const uint32_t theirs = other->lengths[n - 1], ours = own->lengths[n_lengths - 1];
+        for (uint32_t m = 0; m < other->piece.results->n_methods; m++)
+            if (other->methods[m] == method && (theirs > ours || (theirs == ours && p < place)))
+                return false;
+    }
+    return true;
+}
+
+static void add_curve(const struct scale *scale, const struct vkh_ppl_curve *curve, uint32_t row,
+                      struct vkh_moments *moments)
+{
+    for (uint32_t i = 0; i < curve->n_buckets; i++) {
+        const struct vkh_ppl_bucket key = bucket_of(scale, &curve->buckets[i]);
+        const struct vkh_ppl_bucket *into =
+            bsearch(&key, scale->buckets, scale->n, sizeof(key), compare_buckets);
+        const uint64_t at = (uint64_t)row * curve->n_buckets + i;
+        const double n = (double)curve->buckets[i].tokens;
+        struct vkh_moments *sum = &moments[into - scale->buckets];
+        *sum = vkh_moments_join(*sum, (struct vkh_moments){curve->buckets[i].tokens, curve->nll[at],
+                                                           curve->standard_error[at] * sqrt(n)});
+    }
+}
+
+static enum vkh_status make_curve(const struct vkh_assembly *assembly, const struct scale *scale,
+                                  struct vkh_arena *arena, const struct vkh_log *log,
+                                  struct vkh_ppl_results *results)
+{
+    const size_t row = (size_t)scale->n * sizeof(double);
+    double *nll = vkh_arena_alloc(arena, results->n_methods, row);
+    double *error = vkh_arena_alloc(arena, results->n_methods, row);
+    struct vkh_moments *moments = vkh_arena_alloc(arena, scale->n, sizeof(*moments));
+    if (!nll || !error || !moments)
+        return out_of_memory(log);
+    for (uint32_t method = 0; method < results->n_methods; method++) {
+        memset(moments, 0, scale->n * sizeof(*moments));
+        for (uint32_t p = 0; p < assembly->n_places; p++) {
+            const struct vkh_place *place = &assembly->places[p];
+            for (uint32_t m = 0; m < place->piece.results->n_methods; m++)
+                if (place->methods[m] == method && is_shown(assembly, p, method))
+                    add_curve(scale, curve_of(place, scale->which), m, moments);
+        }
+        for (uint32_t i = 0; i < scale->n; i++) {
+            const uint64_t at = (uint64_t)method * scale->n + i;
+            if (moments[i].n == 0 || (method > 0 && moments[i].n != scale->buckets[i].tokens))
+                return vkh_fail(log, VKH_ERR_ARGUMENT,
+                                "merge: the curves of %s are not of the same tokens as others",
+                                results->methods[method]);
+            scale->buckets[i].tokens = moments[i].n;
+            nll[at] = moments[i].mean;
+            error[at] = moments[i].deviation / sqrt((double)moments[i].n);
+        }
+    }
+    results->curves[scale->which] = (struct vkh_ppl_curve){scale->n, scale->buckets, nll, error};
+    return VKH_OK;
+}
+
+enum vkh_status vkh_assemble_curves(const struct vkh_assembly *assembly, struct vkh_arena *arena,
+                                    const struct vkh_log *log, struct vkh_ppl_results *results)
+{
+    enum vkh_status status = VKH_OK;
+    for (int which = 0; which < VKH_CURVES && status == VKH_OK; which++) {
+        struct scale scale;
+        status = find_buckets(assembly, which, arena, &scale)
+                     ? make_curve(assembly, &scale, arena, log, results)
+                     : out_of_memory(log);
+    }
+    return status;
+}
