@@ -8,9 +8,6 @@
 
 enum {
     OPT_METHOD = 'm',
-    OPT_QUIET = 'q',
-    OPT_VERBOSE = 'v',
-    OPT_OUTPUT = 'o',
     OPT_MODEL = 256,
     OPT_TEXT,
     OPT_TOKENS,
@@ -23,18 +20,16 @@ enum {
     OPT_WINDOW,
     OPT_STRIDE,
     OPT_CHUNKED,
+    OPT_SHARD,
     OPT_DEVICE,
+    OPT_DEVICES,
     OPT_LIST_DEVICES,
     OPT_VARIANT,
     OPT_CAPS_MASK,
     OPT_CHUNK,
     OPT_KV_TYPE,
     OPT_MEMORY_PLAN,
-    OPT_FORMAT,
-    OPT_PLOT,
     OPT_NLL,
-    OPT_CURVE,
-    OPT_REFERENCE,
 };
 
 static const struct argp_option options[] = {
@@ -65,7 +60,8 @@ static const struct argp_option options[] = {
      "same token most probable",
      1},
     {"kl-model", OPT_KL_MODEL, "FILE|DIR", 0,
-     "compute the --kl method (default: baseline) on another model of the same vocabulary, the same "
+     "compute the --kl method (default: baseline) on another model of the same vocabulary, the "
+     "same "
      "one in higher precision for example",
      1},
     {"list-methods", OPT_LIST_METHODS, NULL, 0, "print what methods there are and stop", 1},
@@ -78,8 +74,14 @@ static const struct argp_option options[] = {
      "instead of one pass, disjoint windows of N tokens, the second half of each scored, as "
      "llama.cpp's llama-perplexity does",
      1},
+    {"shard", OPT_SHARD, "I/N", 0,
+     "the I-th of N parts of texts and methods, for runs on several machines: the JSON of all is "
+     "joined by vkhrope-ppl merge",
+     1},
     {NULL, 0, NULL, 0, "Where to compute:", 2},
     {"device", OPT_DEVICE, "N|NAME", 0, "Vulkan device by index or part of its name", 2},
+    {"devices", OPT_DEVICES, "N|NAME,...", 0,
+     "several devices, each with its part of texts and methods", 2},
     {"list-devices", OPT_LIST_DEVICES, NULL, 0, "print the devices and stop", 2},
     {"variant", OPT_VARIANT, "OP=NAME", 0,
      "kernel variant by hand (vkhrope-info lists them); may be repeated", 2},
@@ -92,24 +94,9 @@ static const struct argp_option options[] = {
      "print the device memory that the run would take and whether it fits, and stop; with "
      "--lengths it needs no text",
      2},
-    {NULL, 0, NULL, 0, "What to write:", 3},
-    {"format", OPT_FORMAT, "NAME", 0,
-     "table, markdown, csv, json or html: of the --output files, or of standard output without one", 3},
-    {"output", OPT_OUTPUT, "FILE", 0,
-     "write the results to FILE, in the format of its ending (.json, .csv, .md, .txt, .html) unless "
-     "--format says another, and still print the table unless --quiet; may be repeated",
-     3},
-    {"plot", OPT_PLOT, "FILE", 0, "draw PPL against length as .svg or .png (needs gnuplot)", 3},
     {"nll", OPT_NLL, "FILE", 0,
      "write one line a token and method: method, position, id, NLL; with --kl its divergence too",
      3},
-    {"curve", OPT_CURVE, "FILE", 0,
-     "write NLL against position, one line a bucket and method: in equal buckets and in octaves",
-     3},
-    {"reference", OPT_REFERENCE, "FILE", 0,
-     "show a published table beside the measured one in HTML: lines of length,tokens,ppl,method", 3},
-    {"quiet", OPT_QUIET, NULL, 0, "no progress, no notes on standard error", 3},
-    {"verbose", OPT_VERBOSE, NULL, 0, "tell what the library does, on standard error", 3},
     {NULL, 0, NULL, 0, "Other:", -1},
     {0},
 };
@@ -120,37 +107,20 @@ static const char doc[] =
     "Example:\n"
     "  vkhrope-ppl --model model.gguf --text book.txt --lengths 8192,16384 \\\n"
     "      -m baseline -m hybrid:cf=1.5 -o results.json --plot ppl.svg\n\n"
+    "vkhrope-ppl merge A.json B.json ... joins reports: shards, devices, models (vkhrope-ppl merge "
+    "--help).\n\n"
     "PPL at length n is exp(mean NLL of tokens 1 to n-1, each given all before it), unless "
-    "--window or --chunked says otherwise. KL(P||Q) = sum P ln(P/Q) in nats over the same tokens: P "
-    "is the --kl method's distribution, of --kl-model where it is given, Q each method's.\n\n"
-    TOOL_EXIT_HELP;
-
-struct parse {
-    struct tool *tool;
-    struct ppl_args *args;
-    const char *format; // NULL: not given
-};
-
-static void *append(const struct tool *tool, void *list, uint32_t count, size_t size)
-{
-    void *larger = reallocarray(list, (size_t)count + 1, size);
-    if (!larger)
-        tool_die(tool, TOOL_MEMORY, "out of memory");
-    return larger;
-}
-
-static void add_string(const struct tool *tool, const char *text, struct ppl_strings *strings)
-{
-    strings->items = append(tool, strings->items, strings->n, sizeof(*strings->items));
-    strings->items[strings->n++] = text;
-}
+    "--window or --chunked says otherwise. KL(P||Q) = sum P ln(P/Q) in nats over the same tokens: "
+    "P "
+    "is the --kl method's distribution, of --kl-model where it is given, Q each "
+    "method's.\n\n" TOOL_EXIT_HELP;
 
 static void add_source(const struct tool *tool, const char *option, const char *path,
                        struct ppl_strings *sources)
 {
     if (*path == '\0')
         tool_die(tool, TOOL_USAGE, "%s: the name is empty", option);
-    add_string(tool, path, sources);
+    ppl_add_string(tool, path, sources);
 }
 
 static void set_regime(const struct tool *tool, const char *option, enum vkh_ppl_regime_kind kind,
@@ -162,20 +132,29 @@ static void set_regime(const struct tool *tool, const char *option, enum vkh_ppl
     args->regime.window = tool_option_number(tool, option, text, 4, 1 << 24);
 }
 
-static void add_output(const struct tool *tool, const char *path, struct ppl_args *args)
+static void set_shard(const struct tool *tool, const char *text, struct ppl_args *args)
 {
-    args->outputs = append(tool, args->outputs, args->n_outputs, sizeof(*args->outputs));
-    args->outputs[args->n_outputs++] = (struct ppl_output){.path = path};
+    const char *slash = strchr(text, '/');
+    uint64_t index = 0, count = 0;
+    if (args->shard.count)
+        tool_die(tool, TOOL_USAGE, "--shard is given twice");
+    if (!slash || !tool_parse_number(text, slash, UINT32_MAX, &index) ||
+        !tool_parse_number(slash + 1, slash + strlen(slash), UINT32_MAX, &count) || index < 1 ||
+        index > count)
+        tool_die(tool, TOOL_USAGE, "--shard: \"%s\" is not I/N with I from 1 to N", text);
+    args->shard = (struct vkh_ppl_share){(uint32_t)index, (uint32_t)count};
 }
 
-static void set_once(const struct tool *tool, const char *option, const char *text,
-                     const char **value)
+static void add_devices(const struct tool *tool, char *text, struct ppl_args *args)
 {
-    if (*value)
-        tool_die(tool, TOOL_USAGE, "%s is given twice", option);
-    if (*text == '\0')
-        tool_die(tool, TOOL_USAGE, "%s: the name is empty", option);
-    *value = text;
+    if (args->devices.n)
+        tool_die(tool, TOOL_USAGE, "--devices is given twice");
+    for (char *rest = text; rest;) {
+        const char *name = strsep(&rest, ",");
+        if (*name == '\0')
+            tool_die(tool, TOOL_USAGE, "--devices: a name is empty");
+        ppl_add_string(tool, name, &args->devices);
+    }
 }
 
 static error_t parse_input(int key, const char *text, const struct tool *tool,
@@ -183,7 +162,7 @@ static error_t parse_input(int key, const char *text, const struct tool *tool,
 {
     switch (key) {
     case OPT_MODEL:
-        set_once(tool, "--model", text, &args->model);
+        ppl_set_once(tool, "--model", text, &args->model);
         return 0;
     case OPT_TEXT:
         add_source(tool, "--text", text, &args->texts);
@@ -195,19 +174,22 @@ static error_t parse_input(int key, const char *text, const struct tool *tool,
         tool_option_lengths(tool, text, &args->lengths, &args->n_lengths);
         return 0;
     case OPT_METHOD:
-        add_string(tool, text, &args->methods);
+        ppl_add_string(tool, text, &args->methods);
         return 0;
     case OPT_SWEEP:
-        add_string(tool, text, &args->sweeps);
+        ppl_add_string(tool, text, &args->sweeps);
         return 0;
     case OPT_KL:
-        set_once(tool, "--kl", text, &args->kl);
+        ppl_set_once(tool, "--kl", text, &args->kl);
         return 0;
     case OPT_KL_MODEL:
-        set_once(tool, "--kl-model", text, &args->kl_model);
+        ppl_set_once(tool, "--kl-model", text, &args->kl_model);
         return 0;
     case OPT_LIST_METHODS:
         args->list_methods = true;
+        return 0;
+    case OPT_SHARD:
+        set_shard(tool, text, args);
         return 0;
     case OPT_ORIGINAL:
         args->original_max_len =
@@ -236,12 +218,14 @@ static error_t parse_regime(int key, const char *text, const struct tool *tool,
     }
 }
 
-static error_t parse_device(int key, const char *text, const struct tool *tool,
-                            struct ppl_args *args)
+static error_t parse_device(int key, char *text, const struct tool *tool, struct ppl_args *args)
 {
     switch (key) {
     case OPT_DEVICE:
-        set_once(tool, "--device", text, &args->device.select);
+        ppl_set_once(tool, "--device", text, &args->device.select);
+        return 0;
+    case OPT_DEVICES:
+        add_devices(tool, text, args);
         return 0;
     case OPT_LIST_DEVICES:
         args->list_devices = true;
@@ -268,33 +252,15 @@ static error_t parse_device(int key, const char *text, const struct tool *tool,
 
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
-    struct parse *parse = state->input;
+    struct ppl_parse *parse = state->input;
     struct tool *tool = parse->tool;
     struct ppl_args *args = parse->args;
     switch (key) {
-    case OPT_FORMAT:
-        parse->format = text;
-        return 0;
-    case OPT_OUTPUT:
-        add_output(tool, text, args);
-        return 0;
-    case OPT_PLOT:
-        set_once(tool, "--plot", text, &args->plot);
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = parse;
         return 0;
     case OPT_NLL:
-        set_once(tool, "--nll", text, &args->nll);
-        return 0;
-    case OPT_REFERENCE:
-        set_once(tool, "--reference", text, &args->reference);
-        return 0;
-    case OPT_CURVE:
-        set_once(tool, "--curve", text, &args->curve);
-        return 0;
-    case OPT_QUIET:
-        tool->quiet = true;
-        return 0;
-    case OPT_VERBOSE:
-        tool->verbose = true;
+        ppl_set_once(tool, "--nll", text, &args->nll);
         return 0;
     case ARGP_KEY_ARG:
         tool_die(tool, TOOL_USAGE, "\"%s\": every argument belongs to an option (see --help)",
@@ -320,6 +286,12 @@ static void check_inputs(const struct tool *tool, const struct ppl_args *args)
 {
     if (args->list_devices || args->list_methods)
         return;
+    if (args->devices.n && args->device.select)
+        tool_die(tool, TOOL_USAGE, "--device and --devices are both given");
+    if (args->kl && (args->devices.n > 1 || args->shard.count > 1))
+        tool_die(tool, TOOL_USAGE,
+                 "--kl: its percentiles need every token in one place, and so "
+                 "neither --shard nor --devices");
     if (!args->model)
         tool_die(tool, TOOL_USAGE, "--model is missing (see --help)");
     if (args->texts.n && args->tokens.n)
@@ -331,11 +303,12 @@ static void check_inputs(const struct tool *tool, const struct ppl_args *args)
 
 void ppl_args_parse(struct tool *tool, int argc, char **argv, struct ppl_args *args)
 {
-    static const struct argp parser = {options, parse_option, NULL, doc, NULL, NULL, NULL};
+    static const struct argp_child children[] = {{&ppl_outputs_parser, 0, NULL, 0}, {0}};
+    static const struct argp parser = {options, parse_option, NULL, doc, children, NULL, NULL};
     static const char *const defaults[] = {"baseline", "hybrid:cf=1.5", "hybrid:cf=2"};
     static char program[] = "vkhrope-ppl";
     *args = (struct ppl_args){0};
-    struct parse parse = {.tool = tool, .args = args};
+    struct ppl_parse parse = {.tool = tool, .args = args};
     argp_program_version = "vkhrope-ppl " VKH_VERSION;
     argp_err_exit_status = TOOL_USAGE;
     argv[0] = program; // what argp's own messages begin with
@@ -344,7 +317,7 @@ void ppl_args_parse(struct tool *tool, int argc, char **argv, struct ppl_args *a
     // A sweep needs nothing but something to compare with.
     const size_t n_defaults = args->sweeps.n ? 1 : sizeof(defaults) / sizeof(defaults[0]);
     for (size_t i = 0; args->methods.n < n_defaults && i == args->methods.n; i++)
-        add_string(tool, defaults[i], &args->methods);
+        ppl_add_string(tool, defaults[i], &args->methods);
     if (args->kl_model && !args->kl)
         args->kl = defaults[0];
     settle_regime(tool, &args->regime);
@@ -358,6 +331,8 @@ void ppl_args_fini(struct ppl_args *args)
     free(args->lengths);
     free(args->texts.items);
     free(args->tokens.items);
+    free(args->devices.items);
+    free(args->reports.items);
     free(args->methods.items);
     free(args->sweeps.items);
     free(args->outputs);

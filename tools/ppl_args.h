@@ -26,6 +26,9 @@ struct ppl_args {
     uint32_t n_lengths;
     struct ppl_strings methods; // never empty
     struct ppl_strings sweeps;
+    struct ppl_strings reports; // that are merged
+    struct ppl_strings devices; // empty: the one of `device`
+    struct vkh_ppl_share shard; // zeroed: not given
     struct vkh_ppl_regime regime;
     uint32_t original_max_len, chunk; // 0: not given
     enum vkh_kv_type kv_type;

@@ -6,9 +6,99 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum {
+    OPT_QUIET = 'q',
+    OPT_VERBOSE = 'v',
+    OPT_OUTPUT = 'o',
+    OPT_FORMAT = 256,
+    OPT_PLOT,
+    OPT_CURVE,
+    OPT_REFERENCE,
+};
+
+static const struct argp_option options[] = {
+    {NULL, 0, NULL, 0, "What to write:", 3},
+    {"format", OPT_FORMAT, "NAME", 0,
+     "table, markdown, csv, json or html: of the --output files, or of standard output without one",
+     3},
+    {"output", OPT_OUTPUT, "FILE", 0,
+     "write the results to FILE, in the format of its ending (.json, .csv, .md, .txt, .html) "
+     "unless "
+     "--format says another, and still print the table unless --quiet; may be repeated",
+     3},
+    {"plot", OPT_PLOT, "FILE", 0, "draw PPL against length as .svg or .png (needs gnuplot)", 3},
+    {"curve", OPT_CURVE, "FILE", 0,
+     "write NLL against position, one line a bucket and method: in equal buckets and in octaves",
+     3},
+    {"reference", OPT_REFERENCE, "FILE", 0,
+     "show a published table beside the measured one in HTML: lines of length,tokens,ppl,method",
+     3},
+    {"quiet", OPT_QUIET, NULL, 0, "no progress, no notes on standard error", 3},
+    {"verbose", OPT_VERBOSE, NULL, 0, "tell what the library does, on standard error", 3},
+    {0},
+};
+
 struct named_file {
     const char *option, *path;
 };
+
+static void *append(const struct tool *tool, void *list, uint32_t count, size_t size)
+{
+    void *larger = reallocarray(list, (size_t)count + 1, size);
+    if (!larger)
+        tool_die(tool, TOOL_MEMORY, "out of memory");
+    return larger;
+}
+
+void ppl_add_string(const struct tool *tool, const char *text, struct ppl_strings *strings)
+{
+    strings->items = append(tool, strings->items, strings->n, sizeof(*strings->items));
+    strings->items[strings->n++] = text;
+}
+
+void ppl_set_once(const struct tool *tool, const char *option, const char *text, const char **value)
+{
+    if (*value)
+        tool_die(tool, TOOL_USAGE, "%s is given twice", option);
+    if (*text == '\0')
+        tool_die(tool, TOOL_USAGE, "%s: the name is empty", option);
+    *value = text;
+}
+
+static error_t parse_option(int key, char *text, struct argp_state *state)
+{
+    struct ppl_parse *parse = state->input;
+    struct tool *tool = parse->tool;
+    struct ppl_args *args = parse->args;
+    switch (key) {
+    case OPT_FORMAT:
+        parse->format = text;
+        return 0;
+    case OPT_OUTPUT:
+        args->outputs = append(tool, args->outputs, args->n_outputs, sizeof(*args->outputs));
+        args->outputs[args->n_outputs++] = (struct ppl_output){.path = text};
+        return 0;
+    case OPT_PLOT:
+        ppl_set_once(tool, "--plot", text, &args->plot);
+        return 0;
+    case OPT_REFERENCE:
+        ppl_set_once(tool, "--reference", text, &args->reference);
+        return 0;
+    case OPT_CURVE:
+        ppl_set_once(tool, "--curve", text, &args->curve);
+        return 0;
+    case OPT_QUIET:
+        tool->quiet = true;
+        return 0;
+    case OPT_VERBOSE:
+        tool->verbose = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp ppl_outputs_parser = {options, parse_option, NULL, NULL, NULL, NULL, NULL};
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -104,6 +194,8 @@ static void check_against_inputs(const struct tool *tool, const struct ppl_args 
         check_against(tool, output, &(struct named_file){"--text", args->texts.items[i]});
     for (uint32_t i = 0; i < args->tokens.n; i++)
         check_against(tool, output, &(struct named_file){"--tokens", args->tokens.items[i]});
+    for (uint32_t i = 0; i < args->reports.n; i++)
+        check_against(tool, output, &(struct named_file){"a report", args->reports.items[i]});
 }
 
 void ppl_outputs_check(const struct tool *tool, const struct ppl_args *args)
@@ -127,4 +219,46 @@ void ppl_outputs_check(const struct tool *tool, const struct ppl_args *args)
         check_against_inputs(tool, args, &files[i]);
     }
     free(files);
+}
+
+static enum vkh_status save(const struct ppl_args *args, const char *command,
+                            const struct vkh_ppl_results *results, enum vkh_report_format format,
+                            const char *path, const struct vkh_log *log)
+{
+    const struct vkh_report_html_options page = {command, args->reference};
+    return format == VKH_REPORT_HTML ? vkh_report_html(results, &page, path, log)
+                                     : vkh_report_save(results, format, path, log);
+}
+
+enum vkh_status ppl_outputs_write(struct tool *tool, const struct ppl_args *args,
+                                  const char *command, const struct vkh_ppl_results *results,
+                                  const struct vkh_ppl_text *texts)
+{
+    const struct vkh_log log = tool_log(tool);
+    enum vkh_status first = VKH_OK, status;
+    bool to_stdout = args->n_outputs == 0 || !tool->quiet;
+    for (uint32_t i = 0; i < args->n_outputs; i++) {
+        const struct ppl_output *output = &args->outputs[i];
+        status = save(args, command, results, output->format, output->path, &log);
+        first = first == VKH_OK ? status : first;
+        if (output->path[0] == '-' && output->path[1] == '\0')
+            to_stdout = false;
+    }
+    if (args->nll) {
+        status = vkh_report_nll(results, texts, args->nll, &log);
+        first = first == VKH_OK ? status : first;
+    }
+    if (args->curve) {
+        status = vkh_report_curve(results, args->curve, &log);
+        first = first == VKH_OK ? status : first;
+    }
+    if (to_stdout) {
+        status = save(args, command, results, args->format, "-", &log);
+        first = first == VKH_OK ? status : first;
+    }
+    if (args->plot) {
+        status = vkh_report_plot(results, args->plot, &log);
+        first = first == VKH_OK ? status : first;
+    }
+    return first;
 }

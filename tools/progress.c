@@ -58,8 +58,10 @@ bool progress_step(void *user, const struct vkh_ppl_progress *at)
     if (interrupted)
         return false;
     const double time = now();
+    flockfile(stderr);
     if (progress->visible && at->done > 0 && time > progress->start && time - progress->last > 0.1)
         print_line(progress, at, time);
+    funlockfile(stderr);
     return true;
 }
 

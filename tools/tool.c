@@ -48,9 +48,11 @@ static void print_line(const struct tool *tool, char *line)
 {
     for (char *c = line; *c; c++)
         *c = is_control(*c) ? '?' : *c;
+    flockfile(stderr); // a run on several devices has a thread for each
     if (tool->before)
         tool->before(tool->user);
     fprintf(stderr, "%s: %s\n", tool->name, line);
+    funlockfile(stderr);
 }
 
 static void print_formatted(const struct tool *tool, const char *fmt, va_list args)

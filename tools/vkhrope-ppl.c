@@ -2,14 +2,22 @@
 // vkhrope-ppl: a model and a text in, the table of perplexities out.
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "command.h"
 #include "ppl_args.h"
+#include "ppl_merge.h"
+#include "ppl_outputs.h"
 #include "progress.h"
 #include "texts.h"
 #include "vocabulary.h"
 
 enum { MOST_MULTIPLES = 6 };
+
+struct devices {
+    struct vkh_device **items;
+    uint32_t n;
+};
 
 // What a run works on.
 struct job {
@@ -118,73 +126,72 @@ static void close_job(struct job *job)
     free(job->lengths);
 }
 
-static enum vkh_status print_plan(struct vkh_device *device, const struct vkh_ppl_options *options,
-                                  const struct job *job, const struct vkh_log *log)
+static void close_devices(struct devices *devices)
 {
-    struct vkh_ppl_memory plan;
-    const enum vkh_status status = vkh_ppl_plan(device, job->model, options, log, &plan);
-    if (status != VKH_OK)
-        return status;
+    for (uint32_t i = 0; i < devices->n; i++)
+        vkh_device_destroy(&devices->items[i]);
+    free(devices->items);
+    *devices = (struct devices){0};
+}
+
+// Those of --devices, or the one of --device. To be closed also when it fails.
+static enum vkh_status open_devices(struct tool *tool, const struct ppl_args *args,
+                                    struct devices *devices)
+{
+    struct vkh_device_options options = args->device;
+    devices->n = args->devices.n ? args->devices.n : 1;
+    devices->items = calloc(devices->n, sizeof(struct vkh_device *));
+    if (!devices->items) {
+        devices->n = 0;
+        return out_of_memory(tool);
+    }
+    enum vkh_status status = VKH_OK;
+    for (uint32_t i = 0; i < devices->n && status == VKH_OK; i++) {
+        if (args->devices.n)
+            options.select = args->devices.items[i];
+        status = tool_open_device(tool, options, &devices->items[i]);
+    }
+    return status;
+}
+
+static void print_memory(const struct vkh_ppl_memory *plan)
+{
     const struct {
         const char *name;
         uint64_t bytes;
-    } rows[] = {{"weights", plan.weights},
-                {"KV cache", plan.kv},
-                {"activations", plan.activations},
-                {"peak", plan.peak},
-                {"device", plan.device}};
+    } rows[] = {{"weights", plan->weights},
+                {"KV cache", plan->kv},
+                {"activations", plan->activations},
+                {"peak", plan->peak},
+                {"device", plan->device}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         printf("%-12s %14llu bytes  %9s\n", rows[i].name, (unsigned long long)rows[i].bytes,
                tool_bytes(rows[i].bytes).text);
-    printf("%-12s %s\n", "KV type", plan.kv_type);
-    printf("%-12s %s\n", "fits", plan.fits ? "yes" : "no");
-    return VKH_OK;
+    printf("%-12s %s\n", "KV type", plan->kv_type);
+    printf("%-12s %s\n", "fits", plan->fits ? "yes" : "no");
 }
 
-static enum vkh_status save(const struct ppl_args *args, const char *command,
-                            const struct vkh_ppl_results *results, enum vkh_report_format format,
-                            const char *path, const struct vkh_log *log)
+static enum vkh_status print_plan(const struct devices *devices,
+                                  const struct vkh_ppl_options *options, const struct job *job,
+                                  const struct vkh_log *log)
 {
-    const struct vkh_report_html_options options = {command, args->reference};
-    return format == VKH_REPORT_HTML ? vkh_report_html(results, &options, path, log)
-                                     : vkh_report_save(results, format, path, log);
-}
-
-// Tries every output, so that one that fails does not cost the others; the first failure's status.
-static enum vkh_status write_outputs(const struct ppl_args *args, const struct tool *tool,
-                                     const struct vkh_ppl_results *results, const struct job *job,
-                                     const struct vkh_log *log)
-{
-    enum vkh_status first = VKH_OK, status;
-    bool to_stdout = args->n_outputs == 0 || !tool->quiet;
-    for (uint32_t i = 0; i < args->n_outputs; i++) {
-        const struct ppl_output *output = &args->outputs[i];
-        status = save(args, job->command, results, output->format, output->path, log);
-        first = first == VKH_OK ? status : first;
-        if (output->path[0] == '-' && output->path[1] == '\0')
-            to_stdout = false;
+    enum vkh_status status = VKH_OK;
+    for (uint32_t i = 0; i < devices->n && status == VKH_OK; i++) {
+        struct vkh_ppl_options own = *options;
+        struct vkh_ppl_memory plan;
+        if (devices->n > 1) {
+            own.part = (struct vkh_ppl_share){i + 1, devices->n};
+            printf("%s%s\n", i ? "\n" : "", vkh_device_caps(devices->items[i])->device_name);
+        }
+        status = vkh_ppl_plan(devices->items[i], job->model, &own, log, &plan);
+        if (status == VKH_OK)
+            print_memory(&plan);
     }
-    if (args->nll) {
-        status = vkh_report_nll(results, job->texts.items, args->nll, log);
-        first = first == VKH_OK ? status : first;
-    }
-    if (args->curve) {
-        status = vkh_report_curve(results, args->curve, log);
-        first = first == VKH_OK ? status : first;
-    }
-    if (to_stdout) {
-        status = save(args, job->command, results, args->format, "-", log);
-        first = first == VKH_OK ? status : first;
-    }
-    if (args->plot) {
-        status = vkh_report_plot(results, args->plot, log);
-        first = first == VKH_OK ? status : first;
-    }
-    return first;
+    return status;
 }
 
 static enum vkh_status evaluate(struct tool *tool, const struct ppl_args *args,
-                                const struct job *job, struct vkh_device *device,
+                                const struct job *job, const struct devices *devices,
                                 struct progress *progress)
 {
     const struct vkh_log log = tool_log(tool);
@@ -203,6 +210,7 @@ static enum vkh_status evaluate(struct tool *tool, const struct ppl_args *args,
         .n_sweeps = args->sweeps.n,
         .kl = args->kl,
         .kl_model = job->kl_model,
+        .shard = args->shard,
         .original_max_len = args->original_max_len,
         .chunk = args->chunk,
         .kv_type = args->kv_type,
@@ -211,13 +219,16 @@ static enum vkh_status evaluate(struct tool *tool, const struct ppl_args *args,
         .user = progress,
     };
     if (args->memory_plan)
-        return print_plan(device, &options, job, &log);
+        return print_plan(devices, &options, job, &log);
     struct vkh_ppl_results *results = NULL;
     progress_start(progress, tool);
-    enum vkh_status status = vkh_ppl_run(device, job->model, &options, &log, &results);
+    enum vkh_status status =
+        devices->n > 1
+            ? vkh_ppl_run_on(devices->items, devices->n, job->model, &options, &log, &results)
+            : vkh_ppl_run(devices->items[0], job->model, &options, &log, &results);
     progress_end(progress);
     if (status == VKH_OK)
-        status = write_outputs(args, tool, results, job, &log);
+        status = ppl_outputs_write(tool, args, job->command, results, job->texts.items);
     vkh_ppl_results_destroy(&results);
     return status;
 }
@@ -248,6 +259,11 @@ int main(int argc, char **argv)
     struct progress progress = {0};
     struct ppl_args args;
     char *command = command_line(&tool, argc, argv);
+    if (argc > 1 && strcmp(argv[1], "merge") == 0) {
+        const int code = ppl_merge(&tool, argc - 1, argv + 1, command);
+        free(command);
+        return code;
+    }
     ppl_args_parse(&tool, argc, argv, &args);
     enum vkh_status status;
     if (args.list_devices) {
@@ -257,13 +273,13 @@ int main(int argc, char **argv)
         list_methods();
     } else {
         struct job job = {.command = command};
-        struct vkh_device *device = NULL;
+        struct devices devices = {0};
         status = open_job(&tool, &args, &job);
         if (status == VKH_OK)
-            status = tool_open_device(&tool, args.device, &device);
+            status = open_devices(&tool, &args, &devices);
         if (status == VKH_OK)
-            status = evaluate(&tool, &args, &job, device, &progress);
-        vkh_device_destroy(&device);
+            status = evaluate(&tool, &args, &job, &devices, &progress);
+        close_devices(&devices);
         close_job(&job);
     }
     ppl_args_fini(&args);

@@ -92,6 +92,10 @@ static enum vkh_status narrow(struct vkh_eval *eval, const struct vkh_ppl_share 
     if (share->index < 1 || share->index > share->count)
         return vkh_fail(log, VKH_ERR_ARGUMENT, "%s %u of %u: from 1 to %u", name, share->index,
                         share->count, share->count);
+    if (share->count > 1 && eval->reference != VKH_NONE)
+        return vkh_fail(log, VKH_ERR_ARGUMENT,
+                        "%s %u of %u: a run with kl is not cut, since percentiles need every token",
+                        name, share->index, share->count);
     for (uint32_t i = 0; i < eval->n_texts; i++)
         n_useful += tokens_used(eval, i) > 0;
     const uint64_t most = (uint64_t)n_useful * eval->n_lanes;
