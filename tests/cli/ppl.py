@@ -26,18 +26,20 @@ CELL = {'method': str, 'length': int, 'tokens_scored': int, 'nll': float, 'ppl':
         'stderr': float, 'compression_active': bool, 'vs_baseline_percent': float,
         'seconds': float, 'tokens_per_second': float, 'texts': int, 'text_stderr': float,
         'macro_nll': float, 'macro_ppl': float, 'macro_stderr': float}
-NULLABLE = ('vs_baseline_percent', 'text_stderr', 'macro_stderr', 'window', 'stride', 'kl')
+NULLABLE = ('vs_baseline_percent', 'text_stderr', 'macro_stderr', 'window', 'stride', 'kl', 'bos',
+            'shard')
 KL = ['kl_mean', 'kl_stderr', 'kl_median', 'kl_p90', 'kl_p95', 'kl_p99', 'kl_max', 'same_top',
       'kl_method', 'kl_model']
-CSV = [key for key in CELL if key != 'macro_nll'] + KL + ['regime']
+CSV = [key for key in CELL if key != 'macro_nll']
+ORIGIN = ['regime', 'original_max_len', 'model', 'weight_type', 'kv_type', 'device', 'table']
 MARKDOWN = list(CELL)[:10]
 TOP = {'version': str, 'model': str, 'architecture': str, 'weight_type': str, 'kv_type': str,
        'device': str, 'driver': str, 'variants': str, 'regime': str, 'window': int,
-       'stride': int, 'original_max_len': int, 'original_max_len_from_model': bool,
+       'stride': int, 'bos': int, 'original_max_len': int, 'original_max_len_from_model': bool,
        'own_scaling': str, 'tokens_available': int, 'chunk': int, 'seconds': float,
        'device_seconds': float, 'longest_submit_seconds': float, 'device_tokens': int,
-       'methods': list, 'texts': list, 'results': list, 'text_results': list, 'sweeps': list,
-       'kl': dict, 'curves': list, 'memory': dict}
+       'devices': int, 'shard': dict, 'methods': list, 'texts': list, 'results': list,
+       'text_results': list, 'sweeps': list, 'kl': dict, 'curves': list, 'memory': dict}
 MEMORY = {'weights': int, 'kv': int, 'activations': int, 'peak': int, 'device': int, 'fits': bool}
 
 
@@ -129,10 +131,10 @@ def check_csv(t, text, cells):
     rows = list(csv.DictReader(io.StringIO(text, newline='')))
     t.check(len(rows) == len(cells), f'{len(rows)} rows of CSV')
     for row, cell in zip(rows, cells):
-        t.check(list(row) == CSV, f'columns {list(row)}')
+        t.check(list(row) == CSV + KL + ORIGIN, f'columns {list(row)}')
         got = {'method': row['method'], 'compression_active': row['compression_active'] == 'true'}
-        got.update({k: CELL[k](row[k]) if row[k] else None for k in CSV if k in CELL and k not in got})
-        t.check(got == {k: cell[k] for k in CSV if k in CELL}, f'CSV {got}, JSON {cell}')
+        got.update({k: CELL[k](row[k]) if row[k] else None for k in CSV if k not in got})
+        t.check(got == {k: cell[k] for k in CSV}, f'CSV {got}, JSON {cell}')
         t.check(not any(row[k] for k in KL), f'divergences without a comparison: {row}')
 
 

@@ -122,8 +122,9 @@ static void check_csv(const struct report_test *test)
                                  "vs_baseline_percent,seconds,tokens_per_second,texts,"
                                  "text_stderr,macro_ppl,macro_stderr,kl_mean,kl_stderr,"
                                  "kl_median,kl_p90,kl_p95,kl_p99,kl_max,same_top,kl_method,"
-                                 "kl_model,regime\r\n";
-    enum { COLUMNS = 25 };
+                                 "kl_model,regime,original_max_len,"
+                                 "model,weight_type,kv_type,device,table\r\n";
+    enum { COLUMNS = 31, REGIME = 24, MODEL = 26, TABLE = 30 };
     char *text = report_test_write(test, VKH_REPORT_CSV);
     CHECK(strncmp(text, header, strlen(header)) == 0);
     const char *at = text + strlen(header);
@@ -148,9 +149,9 @@ static void check_csv(const struct report_test *test)
         CHECK(same_bits(strtod(fields[9], NULL), cell->tokens_per_second));
         CHECK(strcmp(fields[10], "1") == 0 && !*fields[11] && !*fields[13]);
         CHECK(same_bits(strtod(fields[12], NULL), cell->macro_ppl));
-        for (int column = 14; column < COLUMNS - 1; column++)
+        for (int column = 14; column < REGIME; column++)
             CHECK(!*fields[column]); // no comparison
-        CHECK(strcmp(fields[COLUMNS - 1], "prefix") == 0);
+        CHECK(strcmp(fields[REGIME], "prefix") == 0 && strcmp(fields[TABLE], fields[MODEL]) == 0);
     }
     CHECK(*at == '\0');
     free(text);

@@ -58,20 +58,20 @@ static void check_regime(const struct vkh_ppl_regime *regime, const char *name, 
 
 static void test_regimes(void)
 {
-    check_regime(&(struct vkh_ppl_regime){0}, ",prefix\r\n", "one pass from position 0");
+    check_regime(&(struct vkh_ppl_regime){0}, ",prefix,512,small,", "one pass from position 0");
     check_regime(
         &(struct vkh_ppl_regime){.kind = VKH_REGIME_WINDOW, .window = 512, .stride = 128},
-        ",window=512 stride=128\r\n",
+        ",window=512 stride=128,512,small,",
         "sliding windows of 512 tokens, 128 apart, each from position 0 and without BOS of "
         "its own; every token scored once, with 384 to 511 tokens before it");
     check_regime(&(struct vkh_ppl_regime){.kind = VKH_REGIME_CHUNKED, .window = 512},
-                 ",chunked=512\r\n",
+                 ",chunked=512,512,small,",
                  "disjoint windows of 512 tokens, each from position 0; PPL = exp(mean NLL of each "
                  "window's tokens 257 … 511)");
     check_regime(
         &(struct vkh_ppl_regime){
             .kind = VKH_REGIME_CHUNKED, .window = 7, .has_bos = true, .bos = 1},
-        ",chunked=7\r\n",
+        ",chunked=7,512,small,",
         "position 0, BOS (1) in place of its first token; PPL = exp(mean NLL of each "
         "window's tokens 4 … 6)");
 }
@@ -99,6 +99,7 @@ static void test_texts(void)
     test.results.text_names = names;
     test.results.text_tokens = tokens;
     test.results.text_used = used;
+    test.results.text_digests = (const uint64_t[]){1, 2};
     test.results.text_cells = cells;
     char *text = report_test_write(&test, VKH_REPORT_TABLE);
     check_has(text, "2 texts, 5000 tokens available, at most the first 3072 of each used");
@@ -185,12 +186,12 @@ static void test_curves(void)
     close(mkstemp(path));
     CHECK(vkh_report_curve(&test.results, path, &report_test_log) == VKH_OK);
     char *text = report_test_read(path);
-    static const char want[] = "method\tscale\tfirst\tend\ttokens\tnll\tstderr\tregime\n"
-                               "baseline\tlinear\t0\t64\t63\t1\t0.5\tprefix\n"
-                               "baseline\tlinear\t64\t128\t64\t2\t0.25\tprefix\n"
-                               "hybrid:cf=1.5\tlinear\t0\t64\t63\t3\t0.5\tprefix\n";
+    static const char want[] = "method\tscale\tfirst\tend\ttokens\tnll\tstderr\tregime\ttable\n"
+                               "baseline\tlinear\t0\t64\t63\t1\t0.5\tprefix\tsmall\n"
+                               "baseline\tlinear\t64\t128\t64\t2\t0.25\tprefix\tsmall\n"
+                               "hybrid:cf=1.5\tlinear\t0\t64\t63\t3\t0.5\tprefix\tsmall\n";
     CHECK_MSG(text && strncmp(text, want, strlen(want)) == 0, "%s", text ? text : "");
-    check_has(text, "\nhybrid:cf=2\tlog\t1\t2\t1\t3\t0.5\tprefix\n");
+    check_has(text, "\nhybrid:cf=2\tlog\t1\t2\t1\t3\t0.5\tprefix\tsmall\n");
     free(text);
     unlink(path);
     CHECK(vkh_report_curve(&test.results, "/nonexistent/a", &report_test_log) == VKH_ERR_IO);
