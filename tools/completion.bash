@@ -9,13 +9,13 @@ _vkhrope_values()
     --kv-type) echo auto f32 f16 ;;
     --method | -m | --kl) echo baseline hybrid:cf= linear:factor= ;;
     --caps-mask) vkhrope-info 2>/dev/null | sed -n 's/^ *capabilities *//p' | tr ',' ' ' ;;
-    --device) "$1" --list-devices 2>/dev/null | sed -n 's/^\([0-9]*\):.*/\1/p' ;;
+    --device | --devices) "$1" --list-devices 2>/dev/null | sed -n 's/^\([0-9]*\):.*/\1/p' ;;
     esac
 }
 
 _vkhrope()
 {
-    local program=$1 word=${COMP_WORDS[COMP_CWORD]} option= values
+    local program=$1 word=${COMP_WORDS[COMP_CWORD]} option= values merge=
     COMPREPLY=()
     # bash splits --option=value at the equals sign
     case ${COMP_WORDS[COMP_CWORD - 1]} in
@@ -30,10 +30,12 @@ _vkhrope()
     if [ -n "$values" ]; then
         mapfile -t COMPREPLY < <(compgen -W "$values" -- "$word")
     elif [[ $word == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$("$program" --help 2>/dev/null |
+        [ "${COMP_WORDS[1]}" != merge ] || merge=merge
+        mapfile -t COMPREPLY < <(compgen -W "$("$program" $merge --help 2>/dev/null |
             grep -oE '^ +(-., +)?--[a-z-]+' | grep -oE -- '--[a-z-]+')" -- "$word")
     else
-        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        [ "$COMP_CWORD:${program##*/}" != 1:vkhrope-ppl ] || merge=merge
+        mapfile -t COMPREPLY < <(compgen -W "$merge" -- "$word"; compgen -f -- "$word")
     fi
 }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Manual pages and shell completion know every option that --help knows.
 
-manual.py PROGRAM COMPLETION [PAGE]
+manual.py PROGRAM COMPLETION [PAGE] [--of COMMAND], COMMAND one of the program's own.
 """
 import os
 import pathlib
@@ -47,14 +47,17 @@ def test_page(page, options):
         check(len(done.stdout.splitlines()) > 20, f'{page.name}: hardly a line')
 
 
-def main(program, completion, page=None):
+def main(program, completion, *rest):
+    command = [rest[-1]] if '--of' in rest else []
+    page = rest[0] if rest and rest[0] != '--of' else None
     name = pathlib.Path(program).name
-    options = OPTION.findall(run(program, '--help'))
+    options = OPTION.findall(run(program, *command, '--help'))
     check('--help' in options and len(options) >= 5, f'options {options}')
-    check(sorted(complete(program, completion, name, '--')) == sorted(options),
+    check(sorted(complete(program, completion, name, *command, '--')) == sorted(options),
           'completion and --help differ')
-    check(complete(program, completion, name, '--he') == ['--help'], '--he')
-    if name == 'vkhrope-ppl':
+    check(complete(program, completion, name, *command, '--he') == ['--help'], '--he')
+    if name == 'vkhrope-ppl' and not command:
+        check('merge' in complete(program, completion, name, 'me'), 'merge')
         for words in (('--format', 'j'), ('--format', '=', 'j')):
             check(complete(program, completion, name, *words) == ['json'], words)
         check('f16' in complete(program, completion, name, '--kv-type', ''), '--kv-type')

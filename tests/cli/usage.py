@@ -13,7 +13,8 @@ def test_help(t):
     for word in ('--model', '--text', '--tokens', '--lengths', '--method', '--original-max-len',
                  '--device', '--list-devices', '--format', '--output', '--plot', '--nll', '--chunk',
                  '--memory-plan', '--sweep', '--list-methods', '--window', '--stride', '--chunked',
-                 '--curve', '--kl', '--kl-model', '--quiet', '--verbose', '--variant', '--caps-mask', '--kv-type', '--reference', 'Example',
+                 '--curve', '--kl', '--kl-model', '--quiet', '--verbose', '--variant', '--caps-mask',
+                 '--kv-type', '--reference', 'Example', '--shard', '--devices', 'vkhrope-ppl merge',
                  'Exit codes'):
         t.check(word in done.stdout, f'--help does not tell about {word}')
     t.check(done.stderr == '', '--help writes to stderr')
