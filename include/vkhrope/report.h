@@ -61,8 +61,8 @@ VKH_API enum vkh_status vkh_report_nll(const struct vkh_ppl_results *results,
                                        const struct vkh_log *log);
 
 // One line a method, scale ("linear", "log") and bucket: where it begins and ends, scored tokens,
-// their mean NLL, its standard error, the regime and which table (its model, and how it differs from
-// others in the report), separated by tabs, under a header line.
+// their mean NLL, its standard error, the regime and which table (its model, and how it differs
+// from others in the report), separated by tabs, under a header line.
 VKH_API enum vkh_status vkh_report_curve(const struct vkh_ppl_results *results, const char *path,
                                          const struct vkh_log *log);
 
@@ -75,9 +75,9 @@ VKH_API enum vkh_status vkh_report_read(const char *path, const struct vkh_log *
 
 // Joins n runs, 1 or more, which `names` stand for in messages, into one report. Shards of a run
 // become that run, with the numbers that it has unsharded. Runs of one model (weights, type of keys
-// and values, own scaling), regime, original_max_len and texts become one table of all their
-// methods and lengths; others, and those that differ in a number of another device, follow as
-// `next`.
+// and values, own scaling), regime, original_max_len, reference of KL divergences and texts become
+// one table of all their methods and lengths; others, and those that differ in a number of another
+// device, follow as `next`.
 //   VKH_ERR_ARGUMENT  a shard is missing or there twice, a method lacks a length that others have,
 //                     two runs of a device contradict each other, or a text of one name is another
 // On success *merged is the caller's, and does not depend on the runs.

@@ -229,6 +229,30 @@ static enum vkh_status fill_cells(const struct builder *b)
     return status;
 }
 
+// All pieces have them from one reference, or none has.
+static enum vkh_status take_divergences(const struct builder *b)
+{
+    const struct vkh_ppl_results *first = b->assembly->places[0].piece.results;
+    struct vkh_ppl_results *r = b->results;
+    if (!first->kl_method)
+        return VKH_OK;
+    r->kl_method = copy(b->arena, first->kl_method);
+    r->kl_model = copy(b->arena, first->kl_model);
+    r->kl_weight_type = copy(b->arena, first->kl_weight_type);
+    r->kl = vkh_arena_alloc(b->arena, r->n_methods, r->n_lengths * sizeof(*r->kl));
+    if (!r->kl_method || !r->kl || (first->kl_model && (!r->kl_model || !r->kl_weight_type)))
+        return out_of_memory(b->log);
+    for (uint32_t p = b->assembly->n_places; p-- > 0;) {
+        const struct vkh_place *place = &b->assembly->places[p];
+        const struct vkh_ppl_results *piece = place->piece.results;
+        for (uint32_t m = 0; m < piece->n_methods; m++)
+            for (uint32_t l = 0; l < piece->n_lengths; l++)
+                r->kl[(uint64_t)place->methods[m] * r->n_lengths + place->lengths[l]] =
+                    piece->kl[(uint64_t)m * piece->n_lengths + l];
+    }
+    return VKH_OK;
+}
+
 // Kept where every piece has it.
 static enum vkh_status take_nll(const struct builder *b)
 {
@@ -269,6 +293,8 @@ enum vkh_status vkh_assemble(const struct vkh_assembly *assembly, struct vkh_are
         status = describe_methods(&b);
     if (status == VKH_OK)
         status = fill_cells(&b);
+    if (status == VKH_OK)
+        status = take_divergences(&b);
     if (status == VKH_OK)
         status = take_nll(&b);
     if (status == VKH_OK)

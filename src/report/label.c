@@ -39,6 +39,16 @@ static const char *regime(const struct vkh_ppl_results *results, struct vkh_aren
     return vkh_regime_name(&results->regime, arena);
 }
 
+static const char *reference(const struct vkh_ppl_results *results, struct vkh_arena *arena)
+{
+    if (!results->kl_method)
+        return "no KL divergences";
+    if (!results->kl_model)
+        return vkh_text_printf(arena, "KL divergences from %s", results->kl_method);
+    return vkh_text_printf(arena, "KL divergences from %s of %s, %s weights", results->kl_method,
+                           results->kl_model, results->kl_weight_type);
+}
+
 static const char *texts(const struct vkh_ppl_results *results, struct vkh_arena *arena)
 {
     const char *name = results->n_texts ? results->text_names[0] : "";
@@ -78,7 +88,8 @@ const char *vkh_label_make(const struct vkh_ppl_results *all, const struct vkh_p
                            struct vkh_arena *arena)
 {
     static const char *(*const facts[])(const struct vkh_ppl_results *, struct vkh_arena *) = {
-        model, weights, keys, scaling, original, regime, texts, digests, device, driver, variants};
+        model,     weights, keys,    scaling, original, regime,
+        reference, texts,   digests, device,  driver,   variants};
     const char *label = NULL;
     for (size_t i = 0; i < VKH_COUNTOF(facts); i++) {
         const char *own = facts[i](one, arena);

@@ -37,6 +37,11 @@ static bool is_same_regime(const struct vkh_ppl_regime *a, const struct vkh_ppl_
            (!a->has_bos || a->bos == b->bos);
 }
 
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 // Whether numbers of both may stand in one table, were their texts the same.
 static bool is_same_kind(const struct vkh_ppl_results *a, const struct vkh_ppl_results *b)
 {
@@ -44,6 +49,8 @@ static bool is_same_kind(const struct vkh_ppl_results *a, const struct vkh_ppl_r
            strcmp(a->weight_type, b->weight_type) == 0 &&
            strcmp(a->memory.kv_type, b->memory.kv_type) == 0 &&
            strcmp(a->own_scaling, b->own_scaling) == 0 &&
+           is_same_text(a->kl_method, b->kl_method) && is_same_text(a->kl_model, b->kl_model) &&
+           is_same_text(a->kl_weight_type, b->kl_weight_type) &&
            a->original_max_len == b->original_max_len && is_same_regime(&a->regime, &b->regime);
 }
 

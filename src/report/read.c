@@ -172,6 +172,8 @@ static void read_run(struct vkh_fields *fields, const struct vkh_object *run,
     if (fields->status == VKH_OK)
         vkh_read_sweeps(fields, run, results);
     if (fields->status == VKH_OK)
+        vkh_read_divergences(fields, run, results);
+    if (fields->status == VKH_OK)
         vkh_read_curves(fields, run, results);
 }
 

@@ -14,6 +14,8 @@ enum { VKH_READ_MOST_TOKENS = 1 << 24 };
 
 void vkh_read_cells(struct vkh_fields *fields, const struct vkh_object *run,
                     struct vkh_ppl_results *results);
+void vkh_read_divergences(struct vkh_fields *fields, const struct vkh_object *run,
+                          struct vkh_ppl_results *results);
 void vkh_read_sweeps(struct vkh_fields *fields, const struct vkh_object *run,
                      struct vkh_ppl_results *results);
 void vkh_read_curves(struct vkh_fields *fields, const struct vkh_object *run,

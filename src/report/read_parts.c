@@ -116,6 +116,45 @@ void vkh_read_cells(struct vkh_fields *fields, const struct vkh_object *run,
             vkh_fields_fail(fields, run, "results", "too far from the baseline for a percentage");
 }
 
+static void read_divergence(struct vkh_fields *fields, const struct vkh_object *from,
+                            struct vkh_ppl_kl *kl)
+{
+    enum { MOST = 1000000 };
+    *kl = (struct vkh_ppl_kl){
+        .mean = vkh_fields_real(fields, from, "mean", -MOST, MOST, false),
+        .standard_error = vkh_fields_real(fields, from, "stderr", 0, MOST, false),
+        .median = vkh_fields_real(fields, from, "median", -MOST, MOST, false),
+        .p90 = vkh_fields_real(fields, from, "p90", -MOST, MOST, false),
+        .p95 = vkh_fields_real(fields, from, "p95", -MOST, MOST, false),
+        .p99 = vkh_fields_real(fields, from, "p99", -MOST, MOST, false),
+        .maximum = vkh_fields_real(fields, from, "max", -MOST, MOST, false),
+        .same_top = vkh_fields_real(fields, from, "same_top", 0, 1, false),
+    };
+}
+
+void vkh_read_divergences(struct vkh_fields *fields, const struct vkh_object *run,
+                          struct vkh_ppl_results *r)
+{
+    if (vkh_fields_is_null(run, "kl"))
+        return;
+    const uint64_t n = (uint64_t)r->n_methods * r->n_lengths;
+    const struct vkh_object from = vkh_fields_object(fields, run, "kl");
+    const json_t *array = vkh_fields_array(fields, &from, "results", n);
+    r->kl_method = vkh_fields_string(fields, &from, "method", false);
+    r->kl_model = vkh_fields_string(fields, &from, "model", true);
+    r->kl_weight_type = vkh_fields_string(fields, &from, "weight_type", true);
+    if ((r->kl_model != NULL) != (r->kl_weight_type != NULL))
+        vkh_fields_fail(fields, &from, "weight_type", "not there where the model is");
+    if (fields->status == VKH_OK)
+        r->kl = vkh_read_alloc(fields, n, sizeof(*r->kl));
+    for (uint64_t i = 0; i < n && fields->status == VKH_OK; i++) {
+        const struct vkh_object cell = vkh_fields_element(fields, &from, "results", array, i);
+        check_name(fields, &cell, "method", r->methods[i / r->n_lengths]);
+        check_length(fields, &cell, r->lengths[i % r->n_lengths]);
+        read_divergence(fields, &cell, &r->kl[i]);
+    }
+}
+
 static uint32_t find_method(const struct vkh_ppl_results *r, const char *name)
 {
     uint32_t at = 0;

@@ -113,6 +113,8 @@ def test_refusals(t, common):
     t.fails(1, *options, '--devices', '0,', says='--devices')
     t.fails(1, *options, '--devices', '0', '--device', '0', says='--devices')
     t.fails(1, *options, '--devices', '0,0,0', '--shard', '1/5', says='part 1 of 3')
+    for spread in (('--shard', '1/2'), ('--devices', '0,0')):
+        t.fails(1, *options, *spread, '--kl', 'baseline', says='--kl')
     t.fails(3, *options, '--devices', '0,no such device', says='no such device')
     names = run_shards(t, 3, *options)
     t.fails(1, 'merge', names[0], names[2], says=('shard 2 of 3', names[0]))
@@ -203,9 +205,24 @@ def test_runs(t):
         t.check(all(f'length: {m}' in plot for m in ('tiny-tied', 'tiny-untied')), 'their titles')
 
 
+def test_divergences(t):
+    """KL divergences stay in a table of one reference, and keep others out of it."""
+    common = ('--model', MODEL, '--tokens', DATA / 'tiny-tied.ids', '--quiet', '--lengths',
+              '64,128', '--kl', 'baseline')
+    t.run(*common, '-m', 'hybrid:cf=2', '-o', 'kl-2.json')
+    t.run(*common, '-m', 'hybrid:cf=3', '-o', 'kl-3.json')
+    t.run(*common, '-m', 'hybrid:cf=2', '-m', 'baseline', '-m', 'hybrid:cf=3', '-o', 'kl-all.json')
+    t.run('merge', 'kl-2.json', 'kl-3.json', '--quiet', '-o', 'kl.json')
+    whole, merged = load(t, 'kl-all.json'), load(t, 'kl.json')
+    t.check(whole['kl'] and numbers(merged) == numbers(whole), f'{merged}, not {whole}')
+    out = t.run('merge', 'kl-2.json', 'b.json').stdout
+    t.check([line for line in out.splitlines() if line.startswith('== ')] ==
+            ['== tiny-tied, KL divergences from baseline', '== tiny-tied, no KL divergences'], out)
+
+
 def test_hostile(t):
     """Every field missing, of another type, or out of range is an error that names it."""
-    good = load(t, 'all.json')
+    good = load(t, 'kl-all.json')
     shard = load(t, run_shards(t, 2, '--model', MODEL, '--tokens', DATA / 'tiny-tied.ids', '--quiet',
                                *SWEEP, '--lengths', '64')[1])
     t.fails(2, 'merge', t.write('x.json', ''), says='x.json')
@@ -246,7 +263,7 @@ def damages(path, names, before):
     """What must be refused in place of a field: None removes it."""
     free = ('model', 'architecture', 'weight_type', 'kv_type', 'device', 'driver', 'variants',
             'own_scaling', 'applied', 'sweep', 'parameter', 'why')
-    follows = names[0] in ('version', 'regime') or 'best' in names or names[-1] == 'ppl' or (
+    follows = names[0] in ('version', 'regime') or names[-1] == 'definition' or 'best' in names or names[-1] == 'ppl' or (
         names[0] == 'results' and names[-1] not in ('results', 'method', 'length', 'nll', 'seconds',
                                                     'compression_active', 'tokens_per_second'))
     if follows:  # from other fields, and is computed again
@@ -294,6 +311,7 @@ def main():
     test_split(t, common)
     test_refusals(t, common)
     test_runs(t)
+    test_divergences(t)
     test_hostile(t)
     test_devices(t, common)
     return t.result()

@@ -43,7 +43,7 @@ static uint64_t take(const struct vkh_ppl_options *options, int seen[MOST][MOST]
 {
     struct vkh_arena arena = {0};
     struct vkh_eval eval;
-    CHECK_MSG(vkh_eval_init(options, &rope, 100, &arena, &log_to_line, &eval) == VKH_OK, "%s",
+    CHECK_MSG(vkh_eval_init(options, &rope, NULL, 100, &arena, &log_to_line, &eval) == VKH_OK, "%s",
               last_line);
     const struct vkh_ppl_block *block = &eval.block;
     CHECK(eval.texts == options->texts + block->first_text && block->all_texts == options->n_texts);
@@ -103,7 +103,7 @@ static void check_cover(const uint32_t *sizes, uint32_t n_texts)
     options.shard = (struct vkh_ppl_share){1, 6 * n_useful + 1};
     struct vkh_arena arena = {0};
     struct vkh_eval eval;
-    CHECK(vkh_eval_init(&options, &rope, 100, &arena, &log_to_line, &eval) == VKH_ERR_ARGUMENT);
+    CHECK(vkh_eval_init(&options, &rope, NULL, 100, &arena, &log_to_line, &eval) == VKH_ERR_ARGUMENT);
     CHECK(strstr(last_line, "shard 1 of "));
     vkh_arena_fini(&arena);
 }
@@ -150,10 +150,10 @@ static void test_refusals(void)
         struct vkh_arena arena = {0};
         struct vkh_eval eval;
         options.shard = bad[i];
-        CHECK(vkh_eval_init(&options, &rope, 100, &arena, &log_to_line, &eval) == VKH_ERR_ARGUMENT);
+        CHECK(vkh_eval_init(&options, &rope, NULL, 100, &arena, &log_to_line, &eval) == VKH_ERR_ARGUMENT);
         options.shard = (struct vkh_ppl_share){0};
         options.part = bad[i];
-        CHECK(vkh_eval_init(&options, &rope, 100, &arena, &log_to_line, &eval) == VKH_ERR_ARGUMENT);
+        CHECK(vkh_eval_init(&options, &rope, NULL, 100, &arena, &log_to_line, &eval) == VKH_ERR_ARGUMENT);
         vkh_arena_fini(&arena);
     }
 }
