@@ -116,6 +116,14 @@ void vkh_read_cells(struct vkh_fields *fields, const struct vkh_object *run,
             vkh_fields_fail(fields, run, "results", "too far from the baseline for a percentage");
 }
 
+static uint32_t find_method(const struct vkh_ppl_results *r, const char *name)
+{
+    uint32_t at = 0;
+    while (at < r->n_methods && (!name || strcmp(r->methods[at], name) != 0))
+        at++;
+    return at;
+}
+
 static void read_divergence(struct vkh_fields *fields, const struct vkh_object *from,
                             struct vkh_ppl_kl *kl)
 {
@@ -145,6 +153,8 @@ void vkh_read_divergences(struct vkh_fields *fields, const struct vkh_object *ru
     r->kl_weight_type = vkh_fields_string(fields, &from, "weight_type", true);
     if ((r->kl_model != NULL) != (r->kl_weight_type != NULL))
         vkh_fields_fail(fields, &from, "weight_type", "not there where the model is");
+    if (!r->kl_model && find_method(r, r->kl_method) == r->n_methods)
+        vkh_fields_fail(fields, &from, "method", "not among the methods");
     if (fields->status == VKH_OK)
         r->kl = vkh_read_alloc(fields, n, sizeof(*r->kl));
     for (uint64_t i = 0; i < n && fields->status == VKH_OK; i++) {
@@ -153,14 +163,6 @@ void vkh_read_divergences(struct vkh_fields *fields, const struct vkh_object *ru
         check_length(fields, &cell, r->lengths[i % r->n_lengths]);
         read_divergence(fields, &cell, &r->kl[i]);
     }
-}
-
-static uint32_t find_method(const struct vkh_ppl_results *r, const char *name)
-{
-    uint32_t at = 0;
-    while (at < r->n_methods && (!name || strcmp(r->methods[at], name) != 0))
-        at++;
-    return at;
 }
 
 static void read_sweep(struct vkh_fields *fields, const struct vkh_object *from,

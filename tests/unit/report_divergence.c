@@ -83,7 +83,7 @@ static void test_programs(void)
     test.results.kl_model = "a \"b\"";
     test.results.kl_weight_type = "Q8_0";
     char *text = report_test_write(&test, VKH_REPORT_CSV);
-    check_has(text, ",0,0,0,0,0,0,0,1,\"hybrid:cf=1,5\",\"a \"\"b\"\"\",prefix\r\n");
+    check_has(text, ",0,0,0,0,0,0,0,1,\"hybrid:cf=1,5\",\"a \"\"b\"\"\",prefix,512,small,");
     check_has(text, ",0.5,0.0050000000000000001,0.25,1,1.5,2,2.5,0.94999999999999996,");
     free(text);
     text = report_test_write(&test, VKH_REPORT_JSON);
