@@ -124,6 +124,8 @@ static enum vkh_status open_folder(const char *path, const struct vkh_log *log,
     struct vkh_tensor_table table = {0};
     enum vkh_status status =
         vkh_config_from_json(config, log, &model->arena, &model->config, &family);
+    if (status == VKH_OK)
+        status = vkh_file_open(config, log, &model->config_file);
     if (status == VKH_OK && !(model->config.name = folder_name(path, &model->arena)))
         status = out_of_memory(path, log);
     if (status == VKH_OK)
@@ -155,6 +157,7 @@ void vkh_model_close(struct vkh_model **pointer)
         return;
     for (uint32_t i = 0; i < model->n_files; i++)
         vkh_file_close(&model->files[i]);
+    vkh_file_close(&model->config_file);
     vkh_arena_fini(&model->arena);
     free(model);
     *pointer = NULL;

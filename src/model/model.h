@@ -45,6 +45,7 @@ struct vkh_model {
     struct vkh_arena arena;
     struct vkh_file *files;
     uint32_t n_files;
+    struct vkh_file config_file; // of a folder, beside its files of tensors
 };
 
 #endif
