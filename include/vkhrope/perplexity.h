@@ -21,6 +21,7 @@ extern "C" {
 struct vkh_ppl_progress {
     uint64_t done, total;
     const char *method; // the one at work; "shared prefix" before the methods part
+    uint64_t resumed;   // of `done`, by the runs that the checkpoint tells of
 };
 
 // How keys and values are kept. Halves take half the memory and round each element by up to 2^-11.
@@ -102,6 +103,12 @@ struct vkh_ppl_options {
     enum vkh_kv_type kv_type;
     bool separate; // no shared prefix, one pass a length: slower, for checking
     bool keep_nll; // fill vkh_ppl_results.nll
+    // A file that the run makes and adds each finished chunk to; where it is there, the run goes on
+    // from its last one, to the same bits. A failure, a kill or a power cut leaves it. It also
+    // stays after the last chunk, for the caller to remove once the results are safe. Takes as many
+    // bytes as the keys and values (vkh_ppl_memory.kv), and twice those of a chunk in host memory.
+    // NULL: none.
+    const char *checkpoint;
     // Called between chunks; false ends the run with VKH_ERR_CANCELLED. May be NULL.
     bool (*progress)(void *user, const struct vkh_ppl_progress *progress);
     void *user;
@@ -232,8 +239,10 @@ struct vkh_ppl_results {
     float **nll;
     struct vkh_ppl_token_kl **token_kl; // the same; NULL without a comparison
     struct vkh_ppl_memory memory;
-    double seconds;         // wall time of the whole evaluation; of merged runs, their sum
-    double device_seconds;  // the device was at work; of several, their sum
+    // What a checkpoint tells of included, of merged runs the sum: wall time of the whole evaluation;
+    // and of it the device was at work, of several devices the sum.
+    double seconds;
+    double device_seconds;
     double longest_submit;  // seconds
     uint64_t device_tokens; // tokens that went through the layers
     uint32_t n_devices;     // that worked side by side during `seconds`
@@ -248,6 +257,11 @@ VKH_API enum vkh_status vkh_ppl_plan(struct vkh_device *device, const struct vkh
 
 //   VKH_ERR_ARGUMENT       an option out of its range: a length beyond the text, an id outside the
 //                          vocabulary, a method unknown or malformed
+//                          or a checkpoint that is another run's
+//   VKH_ERR_IO             the checkpoint cannot be read or written (a full disk), or another
+//                          process uses it
+//   VKH_ERR_FORMAT         the checkpoint is damaged, or no checkpoint
+//   VKH_ERR_DEVICE_LOST    the device is of no more use; with a checkpoint, a new one can go on
 //   VKH_ERR_DEVICE_MEMORY  the device has not enough memory
 //   VKH_ERR_INTERNAL       a result was not finite
 // On success *results is the caller's, to be given to vkh_ppl_results_destroy. It does not depend

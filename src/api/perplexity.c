@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <vkhrope/perplexity.h>
 
+#include "api/identity.h"
 #include "api/rope_source.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -240,9 +242,10 @@ static enum vkh_status describe_texts(const struct evaluation *e, struct vkh_own
     return good ? VKH_OK : vkh_fail(e->log, VKH_ERR_MEMORY, "results: out of host memory");
 }
 
-static enum vkh_status walk(struct evaluation *e, struct vkh_ppl_results *results)
+static enum vkh_status walk(struct evaluation *e, struct vkh_owned_results *owned)
 {
-    const struct vkh_walk_target target = {
+    struct vkh_ppl_results *results = &owned->results;
+    struct vkh_walk_target target = {
         .device = e->device,
         .stream = e->stream,
         .graphs = {e->graphs[VKH_OWN], e->graphs[VKH_OTHER]},
@@ -250,11 +253,19 @@ static enum vkh_status walk(struct evaluation *e, struct vkh_ppl_results *result
         .log = e->log,
     };
     const double began = vkh_clock();
+    if (e->options->checkpoint) {
+        target.checkpoint = e->options->checkpoint;
+        target.identity = vkh_identity(e->device, e->models[VKH_OWN], e->graphs[VKH_OWN], &e->eval,
+                                       e->log, &owned->arena);
+        if (!target.identity)
+            return VKH_ERR_MEMORY;
+    }
     const enum vkh_status status = vkh_eval_walk(&e->eval, &target);
     const struct vkh_stream_times times = vkh_stream_times(e->stream);
-    results->seconds = vkh_clock() - began;
-    results->device_seconds = times.busy;
-    results->longest_submit = times.longest;
+    const struct vkh_spent *earlier = &e->eval.earlier;
+    results->seconds = earlier->seconds + vkh_clock() - began;
+    results->device_seconds = earlier->device + times.busy;
+    results->longest_submit = fmax(earlier->longest, times.longest);
     return status;
 }
 
@@ -317,7 +328,7 @@ static enum vkh_status evaluate(struct evaluation *e, struct vkh_owned_results *
             (uint32_t[]){e->residents[VKH_OWN].plan.chunk, e->residents[VKH_OTHER].plan.chunk},
             &owned->arena, e->log);
     if (status == VKH_OK)
-        status = walk(e, &owned->results);
+        status = walk(e, owned);
     if (status == VKH_OK)
         status = describe(e, owned);
     if (status == VKH_OK)

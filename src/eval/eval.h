@@ -10,6 +10,7 @@
 #include <vkhrope/perplexity.h>
 
 #include "base/arena.h"
+#include "eval/checkpoint.h"
 #include "rope/schedule.h"
 
 // When the chunks of a walk were done.
@@ -80,6 +81,7 @@ struct vkh_eval {
     struct vkh_group *groups;
     uint32_t n_readings, n_tracks, n_groups;
     uint64_t device_tokens; // through the layers, over all tracks and prefixes
+    struct vkh_spent earlier; // by the runs that the checkpoint tells of
 };
 
 // Checks the options against the model and lays the evaluation out in `arena`. `rope` is the

@@ -6,6 +6,8 @@
 #include "eval/eval.h"
 #include "graph/graph.h"
 
+enum { VKH_QUEUED_CHUNKS = 2 }; // that the host runs ahead of the device
+
 // Of either model its graph; of the other one where there is one.
 struct vkh_walk_target {
     struct vkh_device *device;
@@ -13,11 +15,14 @@ struct vkh_walk_target {
     struct vkh_graph *graphs[VKH_N_MODELS];
     uint32_t n_layers[VKH_N_MODELS];
     const struct vkh_log *log;
+    const char *checkpoint; // a file to go on from and to keep; NULL: none
+    const char *identity;   // of what it is a checkpoint of, see eval/checkpoint.h
 };
 
 // Fills the NLL, the divergences and the marks of every track; vkh_eval_prepare was called with the
 // graphs' chunks.
-// VKH_ERR_CANCELLED when the options' callback says so.
+// VKH_ERR_CANCELLED when the options' callback says so. With a checkpoint, which holds no
+// divergences, eval->earlier tells what it had cost before.
 enum vkh_status vkh_eval_walk(struct vkh_eval *eval, const struct vkh_walk_target *target);
 
 #endif

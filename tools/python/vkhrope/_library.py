@@ -28,7 +28,8 @@ class ModelInfo(Structure):
 
 
 class Progress(Structure):
-    _fields_ = [('done', c_uint64), ('total', c_uint64), ('method', c_char_p)]
+    _fields_ = [('done', c_uint64), ('total', c_uint64), ('method', c_char_p),
+                ('resumed', c_uint64)]
 
 
 PROGRESS = CFUNCTYPE(c_bool, c_void_p, POINTER(Progress))
@@ -59,8 +60,8 @@ class PplOptions(Structure):
                 ('sweeps', POINTER(c_char_p)), ('n_sweeps', c_uint32), ('kl', c_char_p),
                 ('kl_model', c_void_p), ('shard', PplShare), ('part', PplShare),
                 ('original_max_len', c_uint32), ('chunk', c_uint32), ('kv_type', c_int),
-                ('separate', c_bool), ('keep_nll', c_bool), ('progress', PROGRESS),
-                ('user', c_void_p)]
+                ('separate', c_bool), ('keep_nll', c_bool), ('checkpoint', c_char_p),
+                ('progress', PROGRESS), ('user', c_void_p)]
 
 
 class PplCell(Structure):

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// What a run's numbers follow from, to the last bit.
+#ifndef VKH_API_IDENTITY_H
+#define VKH_API_IDENTITY_H
+
+#include "base/arena.h"
+#include "eval/eval.h"
+#include "graph/graph.h"
+
+struct vkh_device;
+struct vkh_model;
+
+// Lines "name value" in the arena, for eval/checkpoint.h: version, model (a checksum of its files),
+// device, driver, variants, types and chunk, texts (a checksum of the tokens), regime, methods,
+// lengths. NULL, with a message, when out of memory.
+const char *vkh_identity(const struct vkh_device *device, const struct vkh_model *model,
+                         const struct vkh_graph *graph, const struct vkh_eval *eval,
+                         const struct vkh_log *log, struct vkh_arena *arena);
+
+#endif
