@@ -29,6 +29,7 @@ enum {
     OPT_CHUNK,
     OPT_KV_TYPE,
     OPT_MEMORY_PLAN,
+    OPT_RESUME,
     OPT_NLL,
 };
 
@@ -93,6 +94,10 @@ static const struct argp_option options[] = {
     {"memory-plan", OPT_MEMORY_PLAN, NULL, 0,
      "print the device memory that the run would take and whether it fits, and stop; with "
      "--lengths it needs no text",
+     2},
+    {"resume", OPT_RESUME, "FILE", 0,
+     "keep each finished chunk in FILE, and go on from there when the same command is run again; "
+     "FILE is removed once the results are written",
      2},
     {"nll", OPT_NLL, "FILE", 0,
      "write one line a token and method: method, position, id, NLL; with --kl its divergence too",
@@ -244,6 +249,9 @@ static error_t parse_device(int key, char *text, const struct tool *tool, struct
         return 0;
     case OPT_MEMORY_PLAN:
         args->memory_plan = true;
+        return 0;
+    case OPT_RESUME:
+        ppl_set_once(tool, "--resume", text, &args->resume);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -19,7 +19,7 @@ struct ppl_strings {
 
 // Strings point into argv; lists are of malloc and released by ppl_args_fini.
 struct ppl_args {
-    const char *model, *plot, *nll, *curve, *reference;
+    const char *model, *plot, *nll, *curve, *reference, *resume;
     const char *kl, *kl_model;        // the latter only with the former
     struct ppl_strings texts, tokens; // files or folders; not both
     uint32_t *lengths;                // as given; NULL: not given

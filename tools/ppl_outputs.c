@@ -201,7 +201,11 @@ static void check_against_inputs(const struct tool *tool, const struct ppl_args 
 void ppl_outputs_check(const struct tool *tool, const struct ppl_args *args)
 {
     const struct named_file others[] = {
-        {"--plot", args->plot}, {"--nll", args->nll}, {"--curve", args->curve}};
+        {"--plot", args->plot},
+        {"--nll", args->nll},
+        {"--curve", args->curve},
+        {"--resume", args->resume},
+    };
     enum { N_OTHERS = sizeof(others) / sizeof(others[0]) };
     struct named_file *files = calloc((size_t)args->n_outputs + N_OTHERS, sizeof(*files));
     if (!files)

@@ -31,7 +31,8 @@ static void clear_line(void *user)
 
 void progress_start(struct progress *progress, struct tool *tool)
 {
-    *progress = (struct progress){.visible = !tool->quiet && isatty(STDERR_FILENO)};
+    *progress =
+        (struct progress){.visible = !tool->quiet && isatty(STDERR_FILENO), .tool = tool};
     tool->before = clear_line;
     tool->user = progress;
     const struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
@@ -41,7 +42,7 @@ void progress_start(struct progress *progress, struct tool *tool)
 
 static void print_line(struct progress *progress, const struct vkh_ppl_progress *at, double time)
 {
-    const double rate = (double)at->done / (time - progress->start);
+    const double rate = (double)(at->done - at->resumed) / (time - progress->start);
     const double left = (double)(at->total - at->done) / rate;
     const unsigned seconds = left < 1e6 ? (unsigned)left : 1000000;
     fprintf(stderr, "\r\x1b[K%s  %llu of %llu tokens  %.0f tokens/s  %u:%02u left", at->method,
@@ -59,7 +60,12 @@ bool progress_step(void *user, const struct vkh_ppl_progress *at)
         return false;
     const double time = now();
     flockfile(stderr);
-    if (progress->visible && at->done > 0 && time > progress->start && time - progress->last > 0.1)
+    if (at->resumed > 0 && at->done > at->resumed && !progress->told && !progress->tool->quiet) {
+        progress->told = true;
+        tool_message(progress->tool, "went on after %llu of %llu tokens",
+                     (unsigned long long)at->resumed, (unsigned long long)at->total);
+    }
+    if (progress->visible && at->done > at->resumed && time > progress->start && time - progress->last > 0.1)
         print_line(progress, at, time);
     funlockfile(stderr);
     return true;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // vkhrope-ppl: a model and a text in, the table of perplexities out.
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,6 +191,33 @@ static enum vkh_status print_plan(const struct devices *devices,
     return status;
 }
 
+// Writes the outputs; only then is the checkpoint of no more use.
+static enum vkh_status finish(const struct tool *tool, const struct ppl_args *args,
+                              const struct vkh_ppl_results *results, const struct job *job)
+{
+    const enum vkh_status status =
+        ppl_outputs_write(tool, args, job->command, results, job->texts.items);
+    if (args->resume && status != VKH_OK)
+        tool_message(tool, "--resume: %s has the results: the same command tries again to write them",
+                     args->resume);
+    else if (args->resume && remove(args->resume) != 0)
+        tool_message(tool, "warning: --resume: %s: cannot remove: %s", args->resume,
+                     strerror(errno));
+    return status;
+}
+
+// What the user of a run that stopped half way can do.
+static void advise(const struct tool *tool, const struct ppl_args *args, enum vkh_status status)
+{
+    if (status != VKH_ERR_DEVICE_LOST && status != VKH_ERR_CANCELLED)
+        return;
+    if (args->resume)
+        tool_message(tool, "--resume: %s has what was finished: run the same command again to go on",
+                     args->resume);
+    else if (status == VKH_ERR_DEVICE_LOST)
+        tool_message(tool, "run it with --resume FILE: a run that stops then goes on where it was");
+}
+
 static enum vkh_status evaluate(struct tool *tool, const struct ppl_args *args,
                                 const struct job *job, const struct devices *devices,
                                 struct progress *progress)
@@ -215,6 +243,7 @@ static enum vkh_status evaluate(struct tool *tool, const struct ppl_args *args,
         .chunk = args->chunk,
         .kv_type = args->kv_type,
         .keep_nll = args->nll != NULL,
+        .checkpoint = args->resume,
         .progress = progress_step,
         .user = progress,
     };
@@ -228,7 +257,9 @@ static enum vkh_status evaluate(struct tool *tool, const struct ppl_args *args,
             : vkh_ppl_run(devices->items[0], job->model, &options, &log, &results);
     progress_end(progress);
     if (status == VKH_OK)
-        status = ppl_outputs_write(tool, args, job->command, results, job->texts.items);
+        status = finish(tool, args, results, job);
+    else
+        advise(tool, args, status);
     vkh_ppl_results_destroy(&results);
     return status;
 }
