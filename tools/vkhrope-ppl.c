@@ -192,7 +192,7 @@ static enum vkh_status print_plan(const struct devices *devices,
 }
 
 // Writes the outputs; only then is the checkpoint of no more use.
-static enum vkh_status finish(const struct tool *tool, const struct ppl_args *args,
+static enum vkh_status finish(struct tool *tool, const struct ppl_args *args,
                               const struct vkh_ppl_results *results, const struct job *job)
 {
     const enum vkh_status status =
