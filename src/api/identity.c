@@ -2,6 +2,7 @@
 #include "api/identity.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <vkhrope/device.h>
@@ -32,69 +33,88 @@ static uint64_t hash_texts(const struct vkh_eval *eval, uint64_t *n_tokens)
     return hash;
 }
 
-static void write_regime(FILE *stream, const struct vkh_ppl_regime *regime)
+// Zeroed: empty. `data` is of malloc.
+struct text {
+    char *data;
+    size_t size;
+    bool failed;
+};
+
+static void add(struct text *text, const char *fmt, ...) VKH_PRINTF(2, 3);
+
+static void add(struct text *text, const char *fmt, ...)
+{
+    va_list args, again;
+    va_start(args, fmt);
+    va_copy(again, args);
+    const int n = vsnprintf(NULL, 0, fmt, args);
+    char *larger = text->failed || n < 0 ? NULL : realloc(text->data, text->size + (size_t)n + 1);
+    if (larger) {
+        vsnprintf(larger + text->size, (size_t)n + 1, fmt, again);
+        text->data = larger;
+        text->size += (size_t)n;
+    }
+    text->failed |= !larger;
+    va_end(again);
+    va_end(args);
+}
+
+static void write_regime(struct text *text, const struct vkh_ppl_regime *regime)
 {
     switch (regime->kind) {
     case VKH_REGIME_PREFIX:
-        fputs("regime prefix", stream);
+        add(text, "regime prefix");
         break;
     case VKH_REGIME_WINDOW:
-        fprintf(stream, "regime window %u stride %u", regime->window, regime->stride);
+        add(text, "regime window %u stride %u", regime->window, regime->stride);
         break;
     case VKH_REGIME_CHUNKED:
-        fprintf(stream, "regime chunked %u", regime->window);
+        add(text, "regime chunked %u", regime->window);
         break;
     }
     if (regime->has_bos)
-        fprintf(stream, " bos %d", regime->bos);
-    fputc('\n', stream);
+        add(text, " bos %d", regime->bos);
+    add(text, "\n");
 }
 
-static void write_device(FILE *stream, const struct vkh_caps *caps)
+static void write_device(struct text *text, const struct vkh_caps *caps)
 {
-    fprintf(stream, "device %s\n", caps->device_name);
-    fprintf(stream, "driver %s %s, API %u.%u.%u\n", caps->driver_name, caps->driver_info,
-            caps->api_version >> 22, caps->api_version >> 12 & 0x3ff, caps->api_version & 0xfff);
+    add(text, "device %s\n", caps->device_name);
+    add(text, "driver %s %s, API %u.%u.%u\n", caps->driver_name, caps->driver_info,
+        caps->api_version >> 22, caps->api_version >> 12 & 0x3ff, caps->api_version & 0xfff);
 }
 
-static void write_all(FILE *stream, const struct vkh_device *device, const struct vkh_model *model,
-                      const struct vkh_graph *graph, const struct vkh_eval *eval)
+static void write_all(struct text *text, const struct vkh_device *device,
+                      const struct vkh_model *model, const struct vkh_graph *graph,
+                      const struct vkh_eval *eval)
 {
     const struct vkh_graph_plan *plan = vkh_graph_get_plan(graph);
     uint64_t n_tokens;
     const uint64_t texts = hash_texts(eval, &n_tokens);
-    fprintf(stream, "vkhrope %s\nmodel %016" PRIx64 "\n", VKH_VERSION, hash_model(model));
-    write_device(stream, vkh_device_caps(device));
-    fprintf(stream, "variants %s\n", vkh_graph_variants(graph));
-    fprintf(stream, "kv-type %s\nchunk %u\n", plan->kv.half ? "f16" : "f32", plan->chunk);
-    fprintf(stream, "texts %u of %" PRIu64 " tokens, %016" PRIx64 "\n", eval->n_texts, n_tokens,
-            texts);
-    write_regime(stream, &eval->options->regime);
-    fprintf(stream, "original-max-len %u\nseparate %d\nmethods",
-            eval->ropes[VKH_OWN].original_max_len, eval->options->separate);
+    add(text, "vkhrope %s\nmodel %016" PRIx64 "\n", VKH_VERSION, hash_model(model));
+    write_device(text, vkh_device_caps(device));
+    add(text, "kv-type %s\nchunk %u\n", plan->kv.half ? "f16" : "f32", plan->chunk);
+    add(text, "variants %s\n", vkh_graph_variants(graph));
+    add(text, "texts %u of %" PRIu64 " tokens, %016" PRIx64 "\n", eval->n_texts, n_tokens, texts);
+    write_regime(text, &eval->options->regime);
+    add(text, "original-max-len %u\nseparate %d\nmethods", eval->ropes[VKH_OWN].original_max_len,
+        eval->options->separate);
     for (uint32_t i = 0; i < eval->n_lanes; i++)
-        fprintf(stream, " %s", eval->lanes[i].applied);
-    fputs("\nlengths", stream);
+        add(text, " %s", eval->lanes[i].applied);
+    add(text, "\nlengths");
     for (uint32_t i = 0; i < eval->n_lengths; i++)
-        fprintf(stream, " %u", eval->lengths[i]);
-    fputc('\n', stream);
+        add(text, " %u", eval->lengths[i]);
+    add(text, "\n");
 }
 
 const char *vkh_identity(const struct vkh_device *device, const struct vkh_model *model,
                          const struct vkh_graph *graph, const struct vkh_eval *eval,
                          const struct vkh_log *log, struct vkh_arena *arena)
 {
-    char *text = NULL;
-    size_t size = 0;
-    const char *copy = NULL;
-    FILE *stream = open_memstream(&text, &size);
-    if (stream) {
-        write_all(stream, device, model, graph, eval);
-        const bool failed = ferror(stream) != 0;
-        if (fclose(stream) == 0 && !failed)
-            copy = vkh_arena_strndup(arena, text, size);
-        free(text);
-    }
+    struct text text = {0};
+    write_all(&text, device, model, graph, eval);
+    const char *copy = text.failed ? NULL : vkh_arena_strndup(arena, text.data, text.size);
+    free(text.data);
     if (!copy)
         vkh_fail(log, VKH_ERR_MEMORY, "checkpoint: out of host memory");
     return copy;

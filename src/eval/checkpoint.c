@@ -21,9 +21,9 @@ struct vkh_checkpoint {
     struct vkh_checkpoint_record read; // the latest before the cursor
     struct vkh_checkpoint_record last; // the latest before the end
     bool has_read, has_last;
-    uint32_t kv_part;   // whose keys and values were written last
-    bool dirty;         // something was written since the latest fsync
-    double synced;      // when that was
+    uint32_t kv_part; // whose keys and values were written last
+    bool dirty;       // something was written since the latest fsync
+    double synced;    // when that was
 };
 
 static enum vkh_status damaged(const struct vkh_checkpoint *cp, uint64_t at)
@@ -60,8 +60,7 @@ static enum vkh_status scan_one(const struct vkh_checkpoint *cp,
     *whole = false;
     if (left < sizeof(*record))
         return VKH_OK;
-    enum vkh_status status =
-        vkh_checkpoint_file_read(&cp->file, record, sizeof(*record), cp->end);
+    enum vkh_status status = vkh_checkpoint_file_read(&cp->file, record, sizeof(*record), cp->end);
     if (status != VKH_OK || record->n_rows > cp->most_rows || left < record_bytes(record->n_rows))
         return status;
     status = vkh_checkpoint_file_read(&cp->file, cp->rows, record->n_rows * sizeof(*cp->rows),
@@ -109,11 +108,9 @@ enum vkh_status vkh_checkpoint_open(const struct vkh_checkpoint_plan *plan,
         free(cp);
         return status;
     }
-    cp->cursor = cp->end =
-        cp->file.kv_at + vkh_round_up(plan->kv_bytes, VKH_CHECKPOINT_BLOCK);
+    cp->cursor = cp->end = cp->file.kv_at + vkh_round_up(plan->kv_bytes, VKH_CHECKPOINT_BLOCK);
     cp->rows = calloc(plan->most_rows, sizeof(*cp->rows));
-    status = cp->rows ? scan(cp)
-                      : vkh_fail(log, VKH_ERR_MEMORY, "%s: out of memory", plan->path);
+    status = cp->rows ? scan(cp) : vkh_fail(log, VKH_ERR_MEMORY, "%s: out of memory", plan->path);
     free(cp->rows);
     cp->rows = NULL;
     if (status == VKH_OK) {
@@ -188,7 +185,8 @@ enum vkh_status vkh_checkpoint_read(struct vkh_checkpoint *cp, struct vkh_checkp
     *found = false;
     if (cp->cursor >= cp->end)
         return damaged(cp, cp->cursor);
-    enum vkh_status status = vkh_checkpoint_file_read(&cp->file, &record, sizeof(record), cp->cursor);
+    enum vkh_status status =
+        vkh_checkpoint_file_read(&cp->file, &record, sizeof(record), cp->cursor);
     if (status != VKH_OK)
         return status;
     if (record.part != chunk->part || record.index != chunk->index ||
@@ -214,8 +212,8 @@ enum vkh_status vkh_checkpoint_read(struct vkh_checkpoint *cp, struct vkh_checkp
 }
 
 // The area is used again by every part: what is about to be overwritten must be no longer needed.
-static enum vkh_status write_kv(struct vkh_checkpoint *cp,
-                                const struct vkh_checkpoint_chunk *chunk, uint64_t *hash)
+static enum vkh_status write_kv(struct vkh_checkpoint *cp, const struct vkh_checkpoint_chunk *chunk,
+                                uint64_t *hash)
 {
     uint64_t at = cp->file.kv_at + chunk->kv_at;
     enum vkh_status status = cp->kv_part != chunk->part ? sync_now(cp) : VKH_OK;
@@ -250,9 +248,8 @@ enum vkh_status vkh_checkpoint_append(struct vkh_checkpoint *cp,
     if (status == VKH_OK)
         status = vkh_checkpoint_file_write(&cp->file, &record, sizeof(record), cp->end);
     if (status == VKH_OK)
-        status = vkh_checkpoint_file_write(&cp->file, chunk->rows,
-                                           chunk->n_rows * sizeof(*chunk->rows),
-                                           cp->end + sizeof(record));
+        status = vkh_checkpoint_file_write(
+            &cp->file, chunk->rows, chunk->n_rows * sizeof(*chunk->rows), cp->end + sizeof(record));
     if (status != VKH_OK)
         return status;
     cp->end = cp->cursor = cp->end + record_bytes(chunk->n_rows);

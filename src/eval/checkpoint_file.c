@@ -53,8 +53,8 @@ enum vkh_status vkh_checkpoint_file_cut(const struct vkh_checkpoint_file *file, 
 
 static uint64_t mark_at(const struct vkh_checkpoint_file *file, uint32_t index)
 {
-    return file->marks_at + index % VKH_CHECKPOINT_MARKS *
-                                (uint64_t)(VKH_CHECKPOINT_BLOCK / VKH_CHECKPOINT_MARKS);
+    return file->marks_at +
+           index % VKH_CHECKPOINT_MARKS * (uint64_t)(VKH_CHECKPOINT_BLOCK / VKH_CHECKPOINT_MARKS);
 }
 
 enum vkh_status vkh_checkpoint_file_sync(struct vkh_checkpoint_file *file, uint64_t end)
@@ -83,16 +83,21 @@ static enum vkh_status read_marks(struct vkh_checkpoint_file *file)
 }
 
 // A renamed file is there after a power cut once its folder is on the disk.
-static void sync_folder(const char *path)
+static enum vkh_status sync_folder(const char *path, const struct vkh_log *log)
 {
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-    const int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    char *folder = strdup(path);
+    if (!folder)
+        return vkh_fail(log, VKH_ERR_MEMORY, "%s: out of memory", path);
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        slash[1] = '\0';
+    const int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(folder);
     if (fd >= 0) {
-        (void)!fsync(fd);
+        (void)!fsync(fd); // not every file system can
         close(fd);
     }
-    free(folder);
+    return VKH_OK;
 }
 
 // The file with a header alone, whole under its name.
@@ -101,9 +106,8 @@ static enum vkh_status make(const struct vkh_checkpoint_plan *plan, const struct
     struct vkh_checkpoint_header header = {.format = VKH_CHECKPOINT_FORMAT,
                                            .identity_bytes = (uint32_t)strlen(plan->identity)};
     memcpy(header.magic, vkh_checkpoint_magic, sizeof(header.magic));
-    header.hash =
-        vkh_checkpoint_hash(&header, offsetof(struct vkh_checkpoint_header, hash), plan->identity,
-                            header.identity_bytes);
+    header.hash = vkh_checkpoint_hash(&header, offsetof(struct vkh_checkpoint_header, hash),
+                                      plan->identity, header.identity_bytes);
     struct vkh_output output;
     enum vkh_status status = vkh_output_open(plan->path, log, &output);
     if (status != VKH_OK)
@@ -113,8 +117,7 @@ static enum vkh_status make(const struct vkh_checkpoint_plan *plan, const struct
     if (fflush(output.stream) == 0)
         (void)!fsync(fileno(output.stream));
     status = vkh_output_commit(&output, log);
-    sync_folder(plan->path);
-    return status;
+    return status == VKH_OK ? sync_folder(plan->path, log) : status;
 }
 
 static enum vkh_status open_locked(const struct vkh_checkpoint_plan *plan,
@@ -173,9 +176,8 @@ static enum vkh_status check_identity(const struct vkh_checkpoint_file *file,
         vkh_checkpoint_file_read(file, text, header->identity_bytes, sizeof(*header));
     if (status != VKH_OK)
         return status;
-    if (header->hash !=
-            vkh_checkpoint_hash(header, offsetof(struct vkh_checkpoint_header, hash), text,
-                                header->identity_bytes) ||
+    if (header->hash != vkh_checkpoint_hash(header, offsetof(struct vkh_checkpoint_header, hash),
+                                            text, header->identity_bytes) ||
         strlen(text) != header->identity_bytes)
         return vkh_fail(file->log, VKH_ERR_FORMAT, "%s: the checkpoint's header is damaged",
                         file->path);

@@ -129,18 +129,13 @@ uint32_t vkh_resume_done(const struct vkh_resume *resume, const struct vkh_part 
     return vkh_checkpoint_done(resume->file, part->index, vkh_part_chunks(part));
 }
 
-static uint32_t chunk_tokens(const struct vkh_part *part, uint32_t chunk)
-{
-    return (uint32_t)vkh_min_size(part->chunk, part->n_tokens - (uint64_t)chunk * part->chunk);
-}
-
 // Its rows are the caller's to set, or the slot's; the slot, which may be NULL, has its keys and
 // values.
 static struct vkh_checkpoint_chunk describe(const struct vkh_resume *resume,
                                             const struct vkh_part *part, uint32_t chunk,
                                             const struct vkh_snapshot *slot)
 {
-    const uint32_t n = chunk_tokens(part, chunk);
+    const uint32_t n = vkh_part_chunk_tokens(part, chunk);
     const uint64_t before = kv_bytes(resume, chunk * part->chunk);
     struct vkh_checkpoint_chunk out = {
         .part = part->index,
@@ -202,7 +197,8 @@ void vkh_resume_record(struct vkh_resume *resume, const struct vkh_part *part,
 {
     vkh_snapshot_record(&resume->slots[chunk % VKH_QUEUED_CHUNKS],
                         vkh_stream_cmd(resume->target->stream), pass, chunk * part->chunk,
-                        chunk_tokens(part, chunk), keeps_kv(part, chunk), VKH_SNAPSHOT_TAKE);
+                        vkh_part_chunk_tokens(part, chunk), keeps_kv(part, chunk),
+                        VKH_SNAPSHOT_TAKE);
 }
 
 enum vkh_status vkh_resume_keep(struct vkh_resume *resume, const struct vkh_part *part,

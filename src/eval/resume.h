@@ -3,6 +3,7 @@
 #ifndef VKH_EVAL_RESUME_H
 #define VKH_EVAL_RESUME_H
 
+#include "base/size.h"
 #include "eval/eval.h"
 #include "eval/walk.h"
 #include "graph/pass.h"
@@ -20,6 +21,11 @@ struct vkh_part {
 static inline uint32_t vkh_part_chunks(const struct vkh_part *part)
 {
     return (uint32_t)vkh_div_up(part->n_tokens, part->chunk);
+}
+
+static inline uint32_t vkh_part_chunk_tokens(const struct vkh_part *part, uint32_t chunk)
+{
+    return (uint32_t)vkh_min_size(part->chunk, part->n_tokens - (uint64_t)chunk * part->chunk);
 }
 
 // Opens the target's checkpoint, which it names, and sets eval->earlier.

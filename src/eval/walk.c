@@ -59,8 +59,7 @@ struct run {
 
 static uint32_t chunk_tokens(const struct run *run, uint32_t index)
 {
-    const uint64_t first = (uint64_t)index * run->marks->chunk;
-    return (uint32_t)vkh_min_size(run->marks->chunk, run->pass->n_tokens - first);
+    return vkh_part_chunk_tokens(&run->part, index);
 }
 
 static enum vkh_status submit_chunk(struct run *run, uint32_t index)
