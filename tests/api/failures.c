@@ -2,8 +2,11 @@
 // Every allocation fails once: the nth call of the C library's and the nth of Vulkan's, for every n
 // of a small run. Each time the run ends with the right status, and nothing stays behind.
 //
-// The linker sends the library's malloc, calloc, realloc, strdup and free here (--wrap); the
-// device's functions come through the application's vkGetInstanceProcAddr.
+// The linker sends the library's malloc, calloc, realloc, strdup, asprintf and free here (--wrap);
+// the device's functions come through the application's vkGetInstanceProcAddr.
+#include <errno.h>
+#include <stdarg.h>
+#include <unistd.h>
 #include <vkhrope/record.h>
 
 #include "app.h"
@@ -12,6 +15,7 @@ enum { N = 70 };
 
 static int32_t ids[N];
 static const char *model_path;
+static char checkpoint[64];
 static struct app app;
 static struct vkh_requirements *wanted;
 
@@ -24,6 +28,7 @@ static bool due(void)
     if (countdown < 0 || countdown-- > 0)
         return false;
     failed = true;
+    errno = ENOMEM;
     return true;
 }
 
@@ -41,6 +46,7 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
 char *__wrap_strdup(const char *text);
+int __wrap_asprintf(char **text, const char *fmt, ...);
 int __wrap_posix_memalign(void **memory, size_t alignment, size_t size);
 void __wrap_free(void *memory);
 
@@ -72,6 +78,16 @@ void *__wrap_realloc(void *memory, size_t size)
 char *__wrap_strdup(const char *text)
 {
     return fail_host && due() ? NULL : counted(__real_strdup(text));
+}
+
+int __wrap_asprintf(char **text, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    const int n = fail_host && due() ? -1 : vasprintf(text, fmt, args);
+    va_end(args);
+    live_blocks += n >= 0;
+    return n;
 }
 
 // The application's own, for the driver: counted, and never failing.
@@ -178,8 +194,10 @@ static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL instance_function(VkInstance ins
     return vkGetInstanceProcAddr(instance, name);
 }
 
-// What is tried: a table, a lane and an operation to record, from files to results.
-static enum vkh_status table(struct vkh_device *device, const struct vkh_model *model)
+// What is tried: a table with divergences, one with a checkpoint, a lane and an operation to
+// record, from files to results.
+static enum vkh_status table(struct vkh_device *device, const struct vkh_model *model,
+                             const char *kl, const char *file)
 {
     static const char *const methods[] = {"baseline", "hybrid:cf=2"};
     static const uint32_t length = N;
@@ -189,9 +207,12 @@ static enum vkh_status table(struct vkh_device *device, const struct vkh_model *
                                             .n_lengths = 1,
                                             .methods = methods,
                                             .n_methods = 2,
-                                            .kl = "linear:factor=2",
-                                            .keep_nll = true};
+                                            .kl = kl,
+                                            .keep_nll = true,
+                                            .checkpoint = file};
     struct vkh_ppl_results *results;
+    if (file)
+        unlink(file);
     enum vkh_status status = vkh_ppl_run(device, model, &options, NULL, &results);
     CHECK((status == VKH_OK) == (results != NULL));
     if (status == VKH_OK) {
@@ -252,7 +273,9 @@ static enum vkh_status run_once(void)
     if (status == VKH_OK)
         status = vkh_model_open(model_path, NULL, &model);
     if (status == VKH_OK)
-        status = table(device, model);
+        status = table(device, model, "linear:factor=2", NULL);
+    if (status == VKH_OK)
+        status = table(device, model, NULL, checkpoint);
     if (status == VKH_OK)
         status = lanes(device, model);
     if (status == VKH_OK)
@@ -311,8 +334,10 @@ static long fail_each(const char *what, bool *switched, long stride)
 
 int main(int argc, char **argv)
 {
-    if (argc != 4 || api_test_ids(argv[2], ids, N) != N)
+    char folder[] = "/tmp/vkhrope-failures-XXXXXX";
+    if (argc != 4 || api_test_ids(argv[2], ids, N) != N || !mkdtemp(folder))
         return 1;
+    snprintf(checkpoint, sizeof(checkpoint), "%s/run", folder);
     model_path = argv[1];
     app = app_create(NULL);
     if (vkh_device_requirements(instance_function, app.instance, app.physical, NULL, &wanted) !=
@@ -324,5 +349,7 @@ int main(int argc, char **argv)
     CHECK(fail_each("Vulkan", &fail_vulkan, stride) > 100);
     vkh_requirements_destroy(&wanted);
     app_destroy(&app);
+    unlink(checkpoint);
+    CHECK(rmdir(folder) == 0);
     return check_result();
 }

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT
+// A run that stops after any of its chunks, or loses its device at any submit, goes on from its
+// checkpoint to the same bits; a checkpoint of another run is refused by what differs.
+#include <unistd.h>
+
+#include "app.h"
+
+enum { N = 300, SHORT = 170, MOST_METHODS = 4 };
+
+static int32_t ids[N];
+static const char *model_path;
+static struct app app;
+static struct vkh_requirements *wanted;
+static char checkpoint[64];
+static char last_line[1024];
+
+static void keep_line(void *user, enum vkh_log_level level, const char *line)
+{
+    (void)user;
+    (void)level;
+    snprintf(last_line, sizeof(last_line), "%s", line);
+}
+
+static const struct vkh_log log_to_line = {keep_line, NULL, VKH_LOG_WARNING};
+
+// Where a run is, and when it is to stop.
+struct watch {
+    uint32_t stop_after; // steps of its own; 0: never
+    uint32_t steps;
+    uint64_t done, total, resumed;
+};
+
+static bool step(void *user, const struct vkh_ppl_progress *at)
+{
+    struct watch *watch = user;
+    CHECK(at->resumed <= at->done && at->done <= at->total && at->done > watch->done);
+    watch->steps += at->done > at->resumed;
+    watch->done = at->done;
+    watch->total = at->total;
+    watch->resumed = at->resumed;
+    return watch->steps == 0 || watch->steps != watch->stop_after;
+}
+
+static const uint32_t two_lengths[] = {64, N};
+static const char *const methods[MOST_METHODS] = {"baseline", "hybrid:cf=1.5", "hybrid:cf=2",
+                                                  "dynamic-ntk:factor=2"};
+static const struct vkh_ppl_text texts[] = {{"a", ids, N}, {"b", ids + 100, SHORT}};
+
+// Many small chunks; hybrid's part begins in the middle.
+static struct vkh_ppl_options usual(void)
+{
+    return (struct vkh_ppl_options){.ids = ids,
+                                    .n_ids = N,
+                                    .lengths = two_lengths,
+                                    .n_lengths = 2,
+                                    .methods = methods,
+                                    .n_methods = MOST_METHODS,
+                                    .original_max_len = 128,
+                                    .chunk = 64,
+                                    .keep_nll = true};
+}
+
+static enum vkh_status run(struct vkh_device *device, const struct vkh_model *model,
+                           struct vkh_ppl_options options, struct watch *watch,
+                           struct vkh_ppl_results **results)
+{
+    options.progress = step;
+    options.user = watch;
+    last_line[0] = '\0';
+    return vkh_ppl_run(device, model, &options, &log_to_line, results);
+}
+
+// The same bits, times apart.
+static bool are_same(const struct vkh_ppl_results *a, const struct vkh_ppl_results *b)
+{
+    bool same = a->n_methods == b->n_methods && a->n_lengths == b->n_lengths;
+    for (uint32_t i = 0; same && i < a->n_methods * a->n_lengths; i++)
+        same = a->cells[i].ppl == b->cells[i].ppl && a->cells[i].nll == b->cells[i].nll &&
+               a->cells[i].standard_error == b->cells[i].standard_error;
+    for (uint32_t i = 0; same && i < a->n_texts * a->n_methods; i++)
+        same = memcmp(a->nll[i], b->nll[i],
+                      a->text_used[i / a->n_methods] * sizeof(**a->nll)) == 0;
+    return same;
+}
+
+// A run from what is there to its end, which must be `want`, after `resumed` tokens.
+static void check_rest(struct vkh_device *device, const struct vkh_model *model,
+                       const struct vkh_ppl_options *options, const struct vkh_ppl_results *want,
+                       uint64_t resumed, const char *name)
+{
+    struct vkh_ppl_results *results;
+    struct watch watch = {0};
+    CHECK_MSG(run(device, model, *options, &watch, &results) == VKH_OK, "%s: %s", name, last_line);
+    CHECK_MSG(watch.resumed == resumed && watch.done == watch.total,
+              "%s: went on after %llu tokens, not %llu", name, (unsigned long long)watch.resumed,
+              (unsigned long long)resumed);
+    CHECK_MSG(results && are_same(results, want), "%s: other numbers after %llu tokens", name,
+              (unsigned long long)resumed);
+    CHECK(results && results->seconds >= results->device_seconds);
+    vkh_ppl_results_destroy(&results);
+}
+
+// Stops after every one of its chunks; and after each chunk once.
+static void test_stops(struct vkh_device *device, const struct vkh_model *model, const char *name,
+                       struct vkh_ppl_options options)
+{
+    struct vkh_ppl_results *want, *results;
+    struct watch watch = {0};
+    CHECK_MSG(run(device, model, options, &watch, &want) == VKH_OK, "%s: %s", name, last_line);
+    if (!want)
+        return;
+    const uint32_t n = watch.steps;
+    CHECK_MSG(n >= 6, "%s: only %u chunks", name, n);
+    options.checkpoint = checkpoint;
+    for (uint32_t i = 1; i <= n; i++) {
+        unlink(checkpoint);
+        watch = (struct watch){.stop_after = i};
+        CHECK(run(device, model, options, &watch, &results) == VKH_ERR_CANCELLED);
+        check_rest(device, model, &options, want, watch.done, name);
+    }
+    check_rest(device, model, &options, want, watch.total, name); // nothing is left to do
+    unlink(checkpoint);
+    uint64_t done = 0;
+    for (uint32_t i = 1; i <= n; i++) {
+        watch = (struct watch){.stop_after = 1};
+        CHECK(run(device, model, options, &watch, &results) == VKH_ERR_CANCELLED);
+        CHECK_MSG(watch.resumed == done, "%s: run %u began elsewhere", name, i);
+        done = watch.done;
+    }
+    check_rest(device, model, &options, want, done, name);
+    unlink(checkpoint);
+    fprintf(stderr, "%s: %u chunks\n", name, n);
+    vkh_ppl_results_destroy(&want);
+}
+
+static void test_all_stops(struct vkh_device *device, const struct vkh_model *model)
+{
+    struct vkh_ppl_options options = usual();
+    test_stops(device, model, "one pass", options);
+    options.kv_type = VKH_KV_F16;
+    test_stops(device, model, "halves", options);
+    options = usual();
+    options.separate = true;
+    test_stops(device, model, "nothing shared", options);
+    options = usual();
+    options.original_max_len = N; // nothing moves: the prefix is all there is
+    options.n_methods = 3;
+    options.texts = texts;
+    options.n_texts = 2;
+    test_stops(device, model, "all shared, two texts", options);
+    options.original_max_len = 64;
+    options.regime = (struct vkh_ppl_regime){.kind = VKH_REGIME_WINDOW, .window = 100, .stride = 60};
+    test_stops(device, model, "windows", options);
+    options.original_max_len = 32;
+    options.regime = (struct vkh_ppl_regime){.kind = VKH_REGIME_CHUNKED, .window = 64};
+    test_stops(device, model, "disjoint windows", options);
+}
+
+// The device, lost at the submit that the countdown is for; off below 0.
+static long countdown = -1;
+static PFN_vkQueueSubmit real_submit;
+
+static VKAPI_ATTR VkResult VKAPI_CALL submit(VkQueue queue, uint32_t n, const VkSubmitInfo *info,
+                                             VkFence fence)
+{
+    if (countdown == 0)
+        return VK_ERROR_DEVICE_LOST;
+    countdown -= countdown > 0;
+    return real_submit(queue, n, info, fence);
+}
+
+static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL device_function(VkDevice device, const char *name)
+{
+    if (strcmp(name, "vkQueueSubmit") != 0)
+        return vkGetDeviceProcAddr(device, name);
+    real_submit = (PFN_vkQueueSubmit)vkGetDeviceProcAddr(device, name);
+    return (PFN_vkVoidFunction)submit;
+}
+
+static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL instance_function(VkInstance instance,
+                                                                  const char *name)
+{
+    if (strcmp(name, "vkGetDeviceProcAddr") == 0)
+        return (PFN_vkVoidFunction)device_function;
+    return vkGetInstanceProcAddr(instance, name);
+}
+
+static struct vkh_device *open_device(const char *variants)
+{
+    struct vkh_vulkan_device vulkan = app_vulkan(&app);
+    vulkan.get = instance_function;
+    vulkan.features = wanted->features;
+    const struct vkh_device_options options = {.variants = variants, .log = &log_to_line};
+    struct vkh_device *device;
+    if (vkh_device_import(&vulkan, &options, &device) != VKH_OK)
+        exit(1);
+    return device;
+}
+
+static void close_device(struct vkh_device **device)
+{
+    CHECK(vkh_device_memory_use(*device).device_now == 0);
+    CHECK(vkh_device_memory_use(*device).host_now == 0);
+    vkh_device_destroy(device);
+}
+
+static void test_lost(struct vkh_device *device, const struct vkh_model *model)
+{
+    struct vkh_ppl_options options = usual();
+    struct vkh_ppl_results *want, *results;
+    struct watch watch = {0};
+    CHECK(run(device, model, options, &watch, &want) == VKH_OK);
+    options.checkpoint = checkpoint;
+    enum vkh_status status = VKH_ERR_DEVICE_LOST;
+    uint64_t went_on = 0;
+    for (long n = 0; status == VKH_ERR_DEVICE_LOST && want; n++) {
+        unlink(checkpoint);
+        watch = (struct watch){0};
+        countdown = n;
+        status = run(device, model, options, &watch, &results);
+        countdown = -1;
+        CHECK(status == VKH_OK || status == VKH_ERR_DEVICE_LOST);
+        vkh_ppl_results_destroy(&results);
+        check_rest(device, model, &options, want, watch.done, "after a loss");
+        went_on += watch.done > 0 && watch.done < watch.total;
+    }
+    CHECK(went_on > 10);
+    unlink(checkpoint);
+    vkh_ppl_results_destroy(&want);
+}
+
+static void check_other(struct vkh_device *device, const struct vkh_model *model,
+                        const struct vkh_ppl_options *options, const char *name)
+{
+    struct vkh_ppl_results *results;
+    struct watch watch = {0};
+    char says[64];
+    snprintf(says, sizeof(says), "the checkpoint is another run's: %s is \"", name);
+    CHECK_MSG(run(device, model, *options, &watch, &results) == VKH_ERR_ARGUMENT && !results,
+              "another %s is taken", name);
+    CHECK_MSG(strstr(last_line, says) != NULL, "'%s', not '%s'", last_line, says);
+}
+
+static void test_others(struct vkh_device *device, const struct vkh_model *model)
+{
+    struct vkh_ppl_options options = usual(), other;
+    struct vkh_ppl_results *results;
+    struct watch watch = {.stop_after = 3};
+    options.checkpoint = checkpoint;
+    options.kv_type = VKH_KV_F32;
+    CHECK(run(device, model, options, &watch, &results) == VKH_ERR_CANCELLED);
+    other = options;
+    other.n_methods = 3;
+    check_other(device, model, &other, "methods");
+    other = options;
+    other.lengths++;
+    other.n_lengths = 1;
+    check_other(device, model, &other, "lengths");
+    other = options;
+    other.original_max_len = 192;
+    check_other(device, model, &other, "original-max-len");
+    other = options;
+    other.chunk = 128;
+    check_other(device, model, &other, "chunk");
+    other = options;
+    other.kv_type = VKH_KV_F16;
+    check_other(device, model, &other, "kv-type");
+    other = options;
+    other.separate = true;
+    check_other(device, model, &other, "separate");
+    other = options;
+    other.regime = (struct vkh_ppl_regime){.kind = VKH_REGIME_CHUNKED, .window = 64};
+    check_other(device, model, &other, "regime");
+    ids[N - 1] ^= 1;
+    check_other(device, model, &options, "texts");
+    ids[N - 1] ^= 1;
+    struct vkh_device *floor = open_device("matmul=floor");
+    check_other(floor, model, &options, "variants");
+    close_device(&floor);
+}
+
+// The model of another file whose numbers alone differ: one byte of its last tensor.
+static void test_other_model(struct vkh_device *device)
+{
+    struct vkh_ppl_options options = usual();
+    options.kv_type = VKH_KV_F32;
+    struct vkh_model *model;
+    char path[sizeof(checkpoint) + 8];
+    snprintf(path, sizeof(path), "%s.gguf", checkpoint);
+    FILE *from = fopen(model_path, "rb"), *to = fopen(path, "wb");
+    int byte = 0, last = 0;
+    while (from && to && (byte = fgetc(from)) != EOF)
+        fputc(last = byte, to);
+    CHECK(to && fseek(to, -1, SEEK_END) == 0 && fputc(last ^ 1, to) != EOF && fclose(to) == 0);
+    fclose(from);
+    CHECK(vkh_model_open(path, &log_to_line, &model) == VKH_OK);
+    options.checkpoint = checkpoint;
+    check_other(device, model, &options, "model");
+    vkh_model_close(&model);
+    unlink(path);
+}
+
+int main(int argc, char **argv)
+{
+    struct vkh_model *model;
+    char folder[] = "/tmp/vkhrope-resume-XXXXXX";
+    if (argc != 3 || vkh_model_open(argv[1], &log_to_line, &model) != VKH_OK ||
+        api_test_ids(argv[2], ids, N) != N || !mkdtemp(folder))
+        return 1;
+    model_path = argv[1];
+    snprintf(checkpoint, sizeof(checkpoint), "%s/run", folder);
+    app = app_create(NULL);
+    if (vkh_device_requirements(NULL, app.instance, app.physical, NULL, &wanted) != VKH_OK)
+        return 1;
+    struct vkh_device *device = open_device(getenv("VKHROPE_TEST_VARIANTS"));
+    test_all_stops(device, model);
+    test_others(device, model);
+    test_other_model(device);
+    unlink(checkpoint);
+    test_lost(device, model);
+    close_device(&device);
+    vkh_model_close(&model);
+    vkh_requirements_destroy(&wanted);
+    app_destroy(&app);
+    unlink(checkpoint);
+    CHECK(rmdir(folder) == 0);
+    return check_result();
+}

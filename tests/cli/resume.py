@@ -1,0 +1,215 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""vkhrope-ppl --resume: kills at random times, after random chunks, and in the middle of random
+writes; and what its user is told.
+
+resume.py PROGRAM LOSING_LOADER LOADER KILLS
+"""
+import fcntl
+import json
+import os
+import pathlib
+import random
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+from cli_test import DATA, SKIPPED, Tests
+
+N = 1200
+FILE, OUT = 'run.ckpt', 'out.nll'
+# Bytes at the checkpoint's end: 64 for each chunk (4 of the prefix, 15 of each method), 4 a token.
+RECORDS = 64 * (4 + 3 * 15) + 4 * (256 + 3 * (N - 256))
+
+
+def arguments(*more):
+    return ['--model', DATA / 'tiny-tied-f32.gguf', '--tokens', 'long.ids', '--lengths', f'700,{N}',
+            '--original-max-len', '256', '--chunk', '64', '--nll', OUT, '--format', 'csv', *more]
+
+
+def start(t, *more, limit=None, quiet_limit=False):
+    """The tool; no file of it grows beyond `limit` bytes: a signal kills it, or it gets an error."""
+    def prepare():
+        if limit is not None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN if quiet_limit else signal.SIG_DFL)
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    command = [*t.command, *map(str, arguments('--resume', FILE, *more))]
+    return subprocess.Popen(command, cwd=t.folder, preexec_fn=prepare,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process):
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def numbers(text):
+    """The CSV without what differs between two runs: times."""
+    lines = [line.split(',') for line in text.splitlines()]
+    timed = [i for i, name in enumerate(lines[0]) if re.search('second', name)]
+    return [[field for i, field in enumerate(line) if i not in timed] for line in lines]
+
+
+def size_of(path):
+    return path.stat().st_size if path.exists() else 0
+
+
+class Reference:
+    """An uninterrupted run without a checkpoint, and what one with it leaves behind."""
+
+    def __init__(self, t):
+        began = time.monotonic()
+        self.csv = numbers(t.run(*arguments(), '--quiet').stdout)
+        self.seconds = time.monotonic() - began
+        self.nll = (t.folder / OUT).read_bytes()
+        self.file = t.folder / FILE
+        code, _, err = finish(start(t, '-o', '/dev/full'))
+        t.check(code == 2 and 'the same command tries again' in err, f'full output: {code} {err}')
+        self.size = size_of(self.file)
+        self.check(t, *finish(start(t)), 'after an output that failed')
+
+    def sizes(self, now):
+        """From the checkpoint's size, or that of its first chunk, to more than that of the last."""
+        return max(now, self.size - RECORDS), self.size + 100
+
+    def check(self, t, code, out, err, what):
+        """The run ended well, with the same bits, and its checkpoint is gone."""
+        t.check(code == 0, f'{what}: exit code {code}: {err}')
+        t.check(code != 0 or numbers(out) == self.csv, f'{what}: other results')
+        t.check((t.folder / OUT).read_bytes() == self.nll, f'{what}: other NLL')
+        t.check(not self.file.exists(), f'{what}: the checkpoint is still there')
+        (t.folder / OUT).unlink()
+
+
+def went_on(err):
+    found = re.search(r'went on after (\d+) of (\d+) tokens', err)
+    return int(found.group(1)) if found else 0
+
+
+def kill_once(t, reference, chance):
+    """One run that is killed, unless it ends before. Its exit code, output and messages."""
+    kind = chance.randrange(3)
+    if kind == 0:
+        return finish(start(t, limit=chance.randint(*reference.sizes(size_of(reference.file)))))
+    process = start(t)
+    if kind == 1:
+        time.sleep(chance.uniform(0, reference.seconds))
+    else:
+        size = chance.randint(*reference.sizes(size_of(reference.file)))
+        while process.poll() is None and size_of(reference.file) < size:
+            time.sleep(0.0002)
+    process.send_signal(signal.SIGKILL)
+    return finish(process)
+
+
+def test_kills(t, reference, kills):
+    chance = random.Random(5)
+    killed = {signal.SIGKILL: 0, signal.SIGXFSZ: 0}
+    resumed = finished = furthest = 0
+    while sum(killed.values()) < kills:
+        code, out, err = kill_once(t, reference, chance)
+        now = went_on(err)
+        t.check(now == 0 or now >= furthest, f'went on after {now} tokens, before after {furthest}')
+        furthest = max(furthest, now)
+        resumed += now > 0
+        if code < 0:
+            killed[-code] += 1
+            continue
+        reference.check(t, code, out, err, f'after {killed}')
+        finished, furthest = finished + 1, 0
+    reference.check(t, *finish(start(t)), f'after {killed}')
+    print(f'{killed}, {resumed} runs went on, {finished + 1} finished', file=sys.stderr)
+    t.check(min(killed.values()) >= kills // 4 and resumed >= kills // 3, 'too few of a kind')
+
+
+def test_full_disk(t, reference):
+    for limit, says in ((reference.size // 4, 'File too large'),
+                        (reference.size - 3000, f'{FILE}: cannot write: File too large')):
+        code, out, err = finish(start(t, '--quiet', limit=limit, quiet_limit=True))
+        t.check(code == 2 and says in err and out == '' and len(err.splitlines()) == 1,
+                f'full disk: {code}, {err!r}')
+    code, out, err = finish(start(t))
+    t.check(went_on(err) > 2000, f'a full disk lost what was: {err!r}')
+    reference.check(t, code, out, err, 'after a full disk')
+
+
+def test_interrupt(t, reference):
+    process = start(t)
+    while not reference.file.exists() and process.poll() is None:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGINT)
+    code, _, err = finish(process)
+    t.check(code == 130 and 'cancelled after' in err and
+            f'--resume: {FILE} has what was finished: run the same command again to go on' in err,
+            f'interrupt: {code} {err!r}')
+    reference.check(t, *finish(start(t, '--quiet')), 'after an interrupt')
+
+
+def test_lost(t, reference, loader, real_loader):
+    """The tool on a loader of Vulkan that loses the device."""
+    if 'VKHROPE_TEST_RUN' in os.environ:
+        return  # a loader of its own
+    folder = t.folder / 'loader'
+    folder.mkdir()
+    (folder / pathlib.Path(real_loader).name).symlink_to(pathlib.Path(loader).resolve())
+    env = {'LD_LIBRARY_PATH': f'{folder}:{os.environ.get("LD_LIBRARY_PATH", "")}',
+           'VKHROPE_TEST_LOADER': real_loader, 'VKHROPE_TEST_SUBMITS': '60'}
+    done = t.run(*arguments(), '--quiet', code=3, env=env)
+    t.check('the device was lost' in done.stderr and 'run it with --resume FILE' in done.stderr,
+            done.stderr)
+    done = t.run(*arguments('--resume', FILE), code=3, env=env)
+    t.check(f'--resume: {FILE} has what was finished: run the same command again to go on' in
+            done.stderr, done.stderr)
+    code, out, err = finish(start(t))
+    t.check(went_on(err) > 0, f'nothing was kept before the loss: {err!r}')
+    reference.check(t, code, out, err, 'after a loss')
+
+
+def test_refusals(t, reference):
+    t.fails(1, *arguments('--resume', 'x', '-o', 'x'), says='--resume: x is also the file of')
+    t.fails(1, *arguments('--resume', 'long.ids'), says='--resume: long.ids is also the file of')
+    t.fails(1, *arguments('--resume', 'x', '--resume', 'y'), says='--resume is given twice')
+    t.fails(2, *arguments('--resume', 'nowhere/x'), says='nowhere/x: cannot write in this folder')
+    t.write('table.csv', 'something else\n' * 20)
+    t.fails(2, *arguments('--resume', 'table.csv'), says='table.csv: not a checkpoint of vkhrope')
+    t.check((t.folder / 'table.csv').read_text() == 'something else\n' * 20, 'it was overwritten')
+    finish(start(t, limit=reference.size - 1000))
+    t.fails(1, *arguments('--resume', FILE, '-m', 'hybrid:cf=3'),
+            says=(f"{FILE}: the checkpoint is another run's: methods is", 'hybrid:cf=3'))
+    with open(reference.file, 'rb') as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        t.fails(2, *arguments('--resume', FILE, '--quiet'),
+                says=f'{FILE}: another process is using this checkpoint')
+    data = bytearray(reference.file.read_bytes())
+    data[-2500] ^= 1
+    reference.file.write_bytes(data)
+    done = t.run(*arguments('--resume', FILE, '--quiet'), code=None)
+    t.check(done.returncode == 2 and 'the checkpoint is damaged at byte' in done.stderr or
+            done.returncode == 0 and (t.folder / OUT).read_bytes() == reference.nll,
+            f'damage: {done.returncode} {done.stderr!r}')
+
+
+def main():
+    t = Tests(sys.argv[1])
+    if not t.has_device():
+        print('no Vulkan device', file=sys.stderr)
+        return SKIPPED
+    # A limit on what is written holds for the driver's cache too, which the first run fills.
+    os.environ['MESA_SHADER_CACHE_DIR'] = str(t.folder)
+    ids = (DATA / 'tiny-tied.ids').read_text().split()
+    t.write('long.ids', ' '.join((ids * (N // len(ids) + 1))[:N]))
+    reference = Reference(t)
+    test_kills(t, reference, int(sys.argv[4]))
+    test_full_disk(t, reference)
+    test_interrupt(t, reference)
+    test_lost(t, reference, *sys.argv[2:4])
+    test_refusals(t, reference)
+    return t.result()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
