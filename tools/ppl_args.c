@@ -97,7 +97,7 @@ static const struct argp_option options[] = {
      2},
     {"resume", OPT_RESUME, "FILE", 0,
      "keep each finished chunk in FILE, and go on from there when the same command is run again; "
-     "FILE is removed once the results are written",
+     "FILE is removed once the results are written; not with --kl",
      2},
     {"nll", OPT_NLL, "FILE", 0,
      "write one line a token and method: method, position, id, NLL; with --kl its divergence too",
@@ -306,6 +306,10 @@ static void check_inputs(const struct tool *tool, const struct ppl_args *args)
         tool_die(tool, TOOL_USAGE, "--text and --tokens are both given");
     if (!args->texts.n && !args->tokens.n && !(args->memory_plan && args->n_lengths > 0))
         tool_die(tool, TOOL_USAGE, "--text or --tokens is missing (see --help)");
+    if (args->resume && args->kl)
+        tool_die(tool, TOOL_USAGE,
+                 "--resume: a checkpoint holds no KL divergences: leave out --resume, or %s",
+                 args->kl_model ? "--kl and --kl-model" : "--kl");
     ppl_outputs_check(tool, args);
 }
 

@@ -65,7 +65,8 @@ bool progress_step(void *user, const struct vkh_ppl_progress *at)
         tool_message(progress->tool, "went on after %llu of %llu tokens",
                      (unsigned long long)at->resumed, (unsigned long long)at->total);
     }
-    if (progress->visible && at->done > at->resumed && time > progress->start && time - progress->last > 0.1)
+    if (progress->visible && at->done > at->resumed && time > progress->start &&
+        time - progress->last > 0.1)
         print_line(progress, at, time);
     funlockfile(stderr);
     return true;

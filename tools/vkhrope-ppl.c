@@ -198,7 +198,8 @@ static enum vkh_status finish(struct tool *tool, const struct ppl_args *args,
     const enum vkh_status status =
         ppl_outputs_write(tool, args, job->command, results, job->texts.items);
     if (args->resume && status != VKH_OK)
-        tool_message(tool, "--resume: %s has the results: the same command tries again to write them",
+        tool_message(tool,
+                     "--resume: %s has the results: the same command tries again to write them",
                      args->resume);
     else if (args->resume && remove(args->resume) != 0)
         tool_message(tool, "warning: --resume: %s: cannot remove: %s", args->resume,
@@ -212,9 +213,10 @@ static void advise(const struct tool *tool, const struct ppl_args *args, enum vk
     if (status != VKH_ERR_DEVICE_LOST && status != VKH_ERR_CANCELLED)
         return;
     if (args->resume)
-        tool_message(tool, "--resume: %s has what was finished: run the same command again to go on",
+        tool_message(tool,
+                     "--resume: %s has what was finished: run the same command again to go on",
                      args->resume);
-    else if (status == VKH_ERR_DEVICE_LOST)
+    else if (status == VKH_ERR_DEVICE_LOST && !args->kl)
         tool_message(tool, "run it with --resume FILE: a run that stops then goes on where it was");
 }
 

@@ -107,7 +107,7 @@ struct vkh_ppl_options {
     // from its last one, to the same bits. A failure, a kill or a power cut leaves it. It also
     // stays after the last chunk, for the caller to remove once the results are safe. Takes as many
     // bytes as the keys and values (vkh_ppl_memory.kv), and twice those of a chunk in host memory.
-    // NULL: none.
+    // It does not hold divergences: not with kl. NULL: none.
     const char *checkpoint;
     // Called between chunks; false ends the run with VKH_ERR_CANCELLED. May be NULL.
     bool (*progress)(void *user, const struct vkh_ppl_progress *progress);
@@ -256,8 +256,8 @@ VKH_API enum vkh_status vkh_ppl_plan(struct vkh_device *device, const struct vkh
                                      const struct vkh_log *log, struct vkh_ppl_memory *memory);
 
 //   VKH_ERR_ARGUMENT       an option out of its range: a length beyond the text, an id outside the
-//                          vocabulary, a method unknown or malformed
-//                          or a checkpoint that is another run's
+//                          vocabulary, a method unknown or malformed, a checkpoint that is another
+//                          run's or goes with kl
 //   VKH_ERR_IO             the checkpoint cannot be read or written (a full disk), or another
 //                          process uses it
 //   VKH_ERR_FORMAT         the checkpoint is damaged, or no checkpoint

@@ -78,8 +78,7 @@ static bool are_same(const struct vkh_ppl_results *a, const struct vkh_ppl_resul
         same = a->cells[i].ppl == b->cells[i].ppl && a->cells[i].nll == b->cells[i].nll &&
                a->cells[i].standard_error == b->cells[i].standard_error;
     for (uint32_t i = 0; same && i < a->n_texts * a->n_methods; i++)
-        same = memcmp(a->nll[i], b->nll[i],
-                      a->text_used[i / a->n_methods] * sizeof(**a->nll)) == 0;
+        same = memcmp(a->nll[i], b->nll[i], a->text_used[i / a->n_methods] * sizeof(**a->nll)) == 0;
     return same;
 }
 
@@ -149,7 +148,8 @@ static void test_all_stops(struct vkh_device *device, const struct vkh_model *mo
     options.n_texts = 2;
     test_stops(device, model, "all shared, two texts", options);
     options.original_max_len = 64;
-    options.regime = (struct vkh_ppl_regime){.kind = VKH_REGIME_WINDOW, .window = 100, .stride = 60};
+    options.regime =
+        (struct vkh_ppl_regime){.kind = VKH_REGIME_WINDOW, .window = 100, .stride = 60};
     test_stops(device, model, "windows", options);
     options.original_max_len = 32;
     options.regime = (struct vkh_ppl_regime){.kind = VKH_REGIME_CHUNKED, .window = 64};
@@ -300,6 +300,24 @@ static void test_other_model(struct vkh_device *device)
     unlink(path);
 }
 
+// A checkpoint holds no divergences; without one they are computed.
+static void test_divergences(struct vkh_device *device, const struct vkh_model *model)
+{
+    struct vkh_ppl_options options = usual();
+    struct vkh_ppl_results *results;
+    struct watch watch = {0};
+    options.kl = "baseline";
+    options.checkpoint = checkpoint;
+    CHECK(run(device, model, options, &watch, &results) == VKH_ERR_ARGUMENT && !results);
+    CHECK_MSG(strstr(last_line, "checkpoint: it holds no KL divergences") != NULL, "'%s'",
+              last_line);
+    CHECK(access(checkpoint, F_OK) != 0);
+    options.checkpoint = NULL;
+    CHECK_MSG(run(device, model, options, &watch, &results) == VKH_OK && results->kl, "%s",
+              last_line);
+    vkh_ppl_results_destroy(&results);
+}
+
 int main(int argc, char **argv)
 {
     struct vkh_model *model;
@@ -317,6 +335,7 @@ int main(int argc, char **argv)
     test_others(device, model);
     test_other_model(device);
     unlink(checkpoint);
+    test_divergences(device, model);
     test_lost(device, model);
     close_device(&device);
     vkh_model_close(&model);

@@ -14,7 +14,7 @@ def test_help(t):
                  '--device', '--list-devices', '--format', '--output', '--plot', '--nll', '--chunk',
                  '--memory-plan', '--sweep', '--list-methods', '--window', '--stride', '--chunked',
                  '--curve', '--kl', '--kl-model', '--quiet', '--verbose', '--variant', '--caps-mask',
-                 '--kv-type', '--reference', 'Example', '--shard', '--devices', 'vkhrope-ppl merge',
+                 '--kv-type', '--resume', '--reference', 'Example', '--shard', '--devices', 'vkhrope-ppl merge',
                  'Exit codes'):
         t.check(word in done.stdout, f'--help does not tell about {word}')
     t.check(done.stderr == '', '--help writes to stderr')
@@ -77,6 +77,14 @@ def test_overwriting(t):
     t.check(book.read_text() == '1 2 3', 'the tokens are gone')
 
 
+def test_resume(t):
+    common = ('--model', MODEL, '--tokens', IDS, '--resume', 'run.ckpt')
+    says = '--resume: a checkpoint holds no KL divergences: leave out --resume, or --kl'
+    t.fails(1, *common, '--kl', 'baseline', says=says)
+    t.fails(1, *common, '--kl-model', MODEL, says=f'{says} and --kl-model')
+    t.check(not (t.folder / 'run.ckpt').exists(), 'a checkpoint was made')
+
+
 def test_inputs(t):
     model = ('--model', MODEL)
     t.fails(2, '--model', 'missing.gguf', '--tokens', IDS, says='missing.gguf')
@@ -107,6 +115,7 @@ def main():
     test_numbers(tests)
     test_names(tests)
     test_overwriting(tests)
+    test_resume(tests)
     test_inputs(tests)
     return tests.result()
 
