@@ -110,6 +110,22 @@ def test_kl(ids):
         check(model.perplexity(ids, lengths=[64]).kl is None, 'no comparison')
 
 
+def test_checkpoint(ids):
+    """A call that was ended goes on to the same numbers; without divergences."""
+    with tempfile.TemporaryDirectory() as folder, vkhrope.Model(TINY) as model:
+        file = pathlib.Path(folder) / 'run.ckpt'
+
+        def run(**more):
+            return model.perplexity(ids, lengths=[64, 300], methods=METHODS, chunk=64,
+                                    checkpoint=file, **more)
+        raises(vkhrope.Error, lambda: run(kl='baseline'), 'holds no KL divergences')
+        check(not file.exists(), 'a checkpoint with divergences')
+        raises(vkhrope.Error, lambda: run(progress=lambda done, *_: done < 200), 'cancelled')
+        size = file.stat().st_size
+        whole = model.perplexity(ids, lengths=[64, 300], methods=METHODS, chunk=64)
+        check(np.array_equal(run().ppl, whole.ppl) and file.stat().st_size > size, 'it goes on')
+
+
 def test_text():
     with vkhrope.Model(DEMO, vkhrope.Device(0)) as model:
         ids = model.encode(TEXT.read_text(encoding='utf-8'))
@@ -170,6 +186,7 @@ def main():
         return 77
     _, ids, table = test_table()
     test_kl(ids)
+    test_checkpoint(ids)
     test_text()
     test_lanes(ids, table)
     test_errors(ids)
