@@ -154,6 +154,11 @@ enum vkh_status vkh_ppl_run_on(struct vkh_device *const *devices, uint32_t n_dev
     *results = NULL;
     if (n_devices == 0)
         return vkh_fail(log, VKH_ERR_ARGUMENT, "devices: none given");
+    if (n_devices > 1 && options->checkpoint)
+        return vkh_fail(
+            log, VKH_ERR_ARGUMENT,
+            "checkpoint: it is of one device's run: leave out the checkpoint or all but "
+            "one device");
     struct team team = {.model = model,
                         .options = options,
                         .log = log,

@@ -318,6 +318,20 @@ static void test_divergences(struct vkh_device *device, const struct vkh_model *
     vkh_ppl_results_destroy(&results);
 }
 
+// A checkpoint is of one device's run.
+static void test_devices(struct vkh_device *device, const struct vkh_model *model)
+{
+    struct vkh_ppl_options options = usual();
+    struct vkh_ppl_results *results;
+    struct vkh_device *const devices[] = {device, device};
+    options.checkpoint = checkpoint;
+    CHECK(vkh_ppl_run_on(devices, 2, model, &options, &log_to_line, &results) == VKH_ERR_ARGUMENT &&
+          !results);
+    CHECK_MSG(strstr(last_line, "checkpoint: it is of one device's run") != NULL, "'%s'",
+              last_line);
+    CHECK(access(checkpoint, F_OK) != 0);
+}
+
 int main(int argc, char **argv)
 {
     struct vkh_model *model;
@@ -336,6 +350,7 @@ int main(int argc, char **argv)
     test_other_model(device);
     unlink(checkpoint);
     test_divergences(device, model);
+    test_devices(device, model);
     test_lost(device, model);
     close_device(&device);
     vkh_model_close(&model);
