@@ -34,8 +34,8 @@ static uint64_t reference_bytes(const struct vkh_eval *eval, const struct vkh_gr
 }
 
 struct vkh_ppl_memory vkh_eval_memory(const struct vkh_eval *eval,
-                                      const struct vkh_eval_resident models[VKH_N_MODELS],
-                                      uint64_t comparison, uint64_t heap_bytes)
+                                      const struct vkh_eval_resident *models, uint64_t comparison,
+                                      uint64_t heap_bytes)
 {
     struct vkh_pass_plan worst = {0};
     for (uint32_t i = 0; i < eval->n_groups; i++) {

@@ -14,9 +14,9 @@ struct vkh_eval_resident {
 
 // Weights and activations of every model, and the keys and values of the worst group: its prefix
 // and its longest own part. A pass's other buffers count as activations, and so do `comparison`
-// bytes (vkh_comparison_plan) and the rows of an origin's references.
+// bytes (vkh_comparison_plan) and the rows of an origin's references. `models` are VKH_N_MODELS.
 struct vkh_ppl_memory vkh_eval_memory(const struct vkh_eval *eval,
-                                      const struct vkh_eval_resident models[VKH_N_MODELS],
-                                      uint64_t comparison, uint64_t heap_bytes);
+                                      const struct vkh_eval_resident *models, uint64_t comparison,
+                                      uint64_t heap_bytes);
 
 #endif
