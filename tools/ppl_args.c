@@ -306,6 +306,9 @@ static void check_inputs(const struct tool *tool, const struct ppl_args *args)
         tool_die(tool, TOOL_USAGE, "--text and --tokens are both given");
     if (!args->texts.n && !args->tokens.n && !(args->memory_plan && args->n_lengths > 0))
         tool_die(tool, TOOL_USAGE, "--text or --tokens is missing (see --help)");
+    if (args->resume && args->devices.n > 1)
+        tool_die(tool, TOOL_USAGE,
+                 "--resume: a checkpoint is of one device's run: leave out --resume, or --devices");
     if (args->resume && args->kl)
         tool_die(tool, TOOL_USAGE,
                  "--resume: a checkpoint holds no KL divergences: leave out --resume, or %s",
