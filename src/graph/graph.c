@@ -65,7 +65,7 @@ struct vkh_graph_plan vkh_graph_plan(struct vkh_device *device, const struct vkh
                  : matrix       ? MATRIX_CHUNK
                                 : ROWS_CHUNK;
     plan.weights = vkh_weights_plan(model, &plan.layout);
-    plan.unpacked = matrix ? vkh_weights_unpacked(model, &plan.layout) : 0;
+    plan.unpacked = matrix ? vkh_weights_unpacked(device, model, &plan.layout) : 0;
     fit_chunk(caps, c, &plan);
     return plan;
 }

@@ -58,9 +58,9 @@ static enum vkh_status make_buffers(struct vkh_trial *trial)
     const uint64_t left = trial->layout.side ? vkh_left_bytes(&trial->layout, tokens, WIDTH) : 0;
     const struct vkh_kv_shape kv = kv_shape(false);
     const uint64_t panels =
-        trial->layout.side
-            ? vkh_matrix_unpack_bytes(&trial->layout, trial->type, VKH_TRIAL_ROWS, VKH_TRIAL_COLS)
-            : 0;
+        trial->layout.side ? vkh_matrix_unpack_bytes(trial->device, &trial->layout, trial->type,
+                                                     VKH_TRIAL_ROWS, VKH_TRIAL_COLS)
+                           : 0;
     const struct {
         struct vkh_buffer **buffer;
         uint64_t bytes;

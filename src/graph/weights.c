@@ -47,25 +47,26 @@ uint64_t vkh_weights_plan(const struct vkh_model *model, const struct vkh_matrix
     return bytes;
 }
 
-static uint64_t unpacked_bytes(const struct vkh_tensor *tensor, uint64_t rows,
-                               const struct vkh_matrix_layout *layout)
+static uint64_t unpacked_bytes(const struct vkh_device *device, const struct vkh_tensor *tensor,
+                               uint64_t rows, const struct vkh_matrix_layout *layout)
 {
-    return vkh_matrix_unpack_bytes(layout, tensor->type, rows, tensor->shape[1]);
+    return vkh_matrix_unpack_bytes(device, layout, tensor->type, rows, tensor->shape[1]);
 }
 
-uint64_t vkh_weights_unpacked(const struct vkh_model *model, const struct vkh_matrix_layout *layout)
+uint64_t vkh_weights_unpacked(const struct vkh_device *device, const struct vkh_model *model,
+                              const struct vkh_matrix_layout *layout)
 {
-    uint64_t bytes = unpacked_bytes(model->output, model->output->shape[0], layout);
+    uint64_t bytes = unpacked_bytes(device, model->output, model->output->shape[0], layout);
     for (uint32_t i = 0; i < model->config.n_layers; i++) {
         const struct vkh_layer *l = &model->layers[i];
         const uint64_t qkv = l->q->shape[0] + l->k->shape[0] + l->v->shape[0];
         const uint64_t all[] = {
-            unpacked_bytes(l->q, qkv, layout),
-            unpacked_bytes(l->k, qkv, layout),
-            unpacked_bytes(l->v, qkv, layout),
-            unpacked_bytes(l->o, l->o->shape[0], layout),
-            unpacked_bytes(l->gate, 2 * l->gate->shape[0], layout),
-            unpacked_bytes(l->down, l->down->shape[0], layout),
+            unpacked_bytes(device, l->q, qkv, layout),
+            unpacked_bytes(device, l->k, qkv, layout),
+            unpacked_bytes(device, l->v, qkv, layout),
+            unpacked_bytes(device, l->o, l->o->shape[0], layout),
+            unpacked_bytes(device, l->gate, 2 * l->gate->shape[0], layout),
+            unpacked_bytes(device, l->down, l->down->shape[0], layout),
         };
         for (size_t j = 0; j < VKH_COUNTOF(all); j++)
             bytes = vkh_max_size(bytes, all[j]);

@@ -46,7 +46,7 @@ struct vkh_weights {
 uint64_t vkh_weights_plan(const struct vkh_model *model, const struct vkh_matrix_layout *layout);
 
 // Bytes of room in which each matrix can be unpacked, part after part; 0: none is in blocks.
-uint64_t vkh_weights_unpacked(const struct vkh_model *model,
+uint64_t vkh_weights_unpacked(const struct vkh_device *device, const struct vkh_model *model,
                               const struct vkh_matrix_layout *layout);
 
 // The stream is finished when it returns.

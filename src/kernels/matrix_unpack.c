@@ -61,13 +61,17 @@ void vkh_matrix_unpack_record(const struct vkh_matrix_unpack *unpack, struct vkh
                           });
 }
 
-uint64_t vkh_matrix_unpack_bytes(const struct vkh_matrix_layout *layout, enum vkh_dtype type,
+uint64_t vkh_matrix_unpack_bytes(const struct vkh_device *device,
+                                 const struct vkh_matrix_layout *layout, enum vkh_dtype type,
                                  uint64_t rows, uint64_t cols)
 {
+    const struct vkh_caps *caps = vkh_device_caps(device);
     if (!shaders[type][0])
         return 0;
     const uint64_t one = vkh_right_bytes(layout, 1, cols);
-    return vkh_max_size(one, vkh_min_size(ROOM, vkh_right_bytes(layout, rows, cols)));
+    const uint64_t most =
+        vkh_min_size(ROOM, vkh_min_size(caps->max_storage_range, caps->max_allocation));
+    return vkh_max_size(one, vkh_min_size(most, vkh_right_bytes(layout, rows, cols)));
 }
 
 uint64_t vkh_matrix_unpack_rows(const struct vkh_matrix_layout *layout, uint64_t cols,

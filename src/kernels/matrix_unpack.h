@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Weights in blocks as panels of fp16 for the products on cooperative matrices, some panels at a time:
-// they stay in blocks on the device, and are unpacked anew for every product.
+// Weights in blocks as panels of fp16 for the products on cooperative matrices, some panels at a
+// time: they stay in blocks on the device, and are unpacked anew for every product.
 #ifndef VKH_KERNELS_MATRIX_UNPACK_H
 #define VKH_KERNELS_MATRIX_UNPACK_H
 
@@ -30,9 +30,10 @@ void vkh_matrix_unpack_record(const struct vkh_matrix_unpack *unpack, struct vkh
                               const struct vkh_matrix_weight *weight,
                               const struct vkh_matrix_piece *piece, struct vkh_range panels);
 
-// Bytes of room for panels that suffice for a weight, at most 256 MiB where one panel is not larger;
-// 0 for a type that lies in panels already.
-uint64_t vkh_matrix_unpack_bytes(const struct vkh_matrix_layout *layout, enum vkh_dtype type,
+// Bytes of room for panels that suffice for a weight, at most 256 MiB and what the device binds
+// where one panel is not larger; 0 for a type that lies in panels already.
+uint64_t vkh_matrix_unpack_bytes(const struct vkh_device *device,
+                                 const struct vkh_matrix_layout *layout, enum vkh_dtype type,
                                  uint64_t rows, uint64_t cols);
 // Rows of panels that such room holds.
 uint64_t vkh_matrix_unpack_rows(const struct vkh_matrix_layout *layout, uint64_t cols,

@@ -70,8 +70,8 @@ static enum vkh_status upload_weight(struct product *p)
 // For weights in blocks.
 static enum vkh_status make_room(struct product *p)
 {
-    const uint64_t bytes =
-        vkh_matrix_unpack_bytes(&p->bench->layout, p->type, p->matrix.rows, p->matrix.cols);
+    const uint64_t bytes = vkh_matrix_unpack_bytes(p->bench->device, &p->bench->layout, p->type,
+                                                   p->matrix.rows, p->matrix.cols);
     return bytes ? vkh_buffer_create(p->bench->device, "unpacked weights", bytes, VKH_MEMORY_DEVICE,
                                      &p->tiles.panels)
                  : VKH_OK;
