@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -16,18 +17,9 @@ static const uint64_t MAX_BYTES = (uint64_t)256 << 20; // more than any driver h
 // What stands before the driver's data: they may trust theirs, and we do not trust the file.
 struct header {
     char magic[8];
-    uint64_t bytes, checksum; // of the data
+    uint64_t bytes, checksum; // of the data, XXH3 of 64 bits
 };
-static const char MAGIC[8] = "vkhpipe1";
-
-// FNV-1a.
-static uint64_t checksum_of(const uint8_t *data, uint64_t bytes)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (uint64_t i = 0; i < bytes; i++)
-        hash = (hash ^ data[i]) * 0x100000001b3u;
-    return hash;
-}
+static const char MAGIC[8] = "vkhpipe2";
 
 static VkPhysicalDeviceProperties properties_of(const struct vkh_device *device)
 {
@@ -96,7 +88,7 @@ static const uint8_t *driver_data(const struct vkh_device *device, const struct 
     const uint8_t *data = file->data + sizeof(header);
     if (memcmp(header.magic, MAGIC, sizeof(MAGIC)) != 0 ||
         header.bytes != file->size - sizeof(header) ||
-        header.checksum != checksum_of(data, header.bytes) ||
+        header.checksum != XXH3_64bits(data, header.bytes) ||
         !is_of_driver(device, data, header.bytes))
         return NULL;
     *bytes = header.bytes;
@@ -136,7 +128,7 @@ VkResult vkh_cache_open(struct vkh_device *device)
 
 static bool write_file(const char *path, const uint8_t *data, uint64_t bytes)
 {
-    struct header header = {.bytes = bytes, .checksum = checksum_of(data, bytes)};
+    struct header header = {.bytes = bytes, .checksum = XXH3_64bits(data, bytes)};
     struct vkh_output output;
     memcpy(header.magic, MAGIC, sizeof(MAGIC));
     if (vkh_output_open(path, NULL, &output) != VKH_OK)
