@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "last_line.h"
 
 enum { N = 300, SHORT = 170, MOST_METHODS = 4 };
 
@@ -12,16 +13,7 @@ static const char *model_path;
 static struct app app;
 static struct vkh_requirements *wanted;
 static char checkpoint[64];
-static char last_line[1024];
-
-static void keep_line(void *user, enum vkh_log_level level, const char *line)
-{
-    (void)user;
-    (void)level;
-    snprintf(last_line, sizeof(last_line), "%s", line);
-}
-
-static const struct vkh_log log_to_line = {keep_line, NULL, VKH_LOG_WARNING};
+static const struct vkh_log warnings_to_line = {keep_line, NULL, VKH_LOG_WARNING};
 
 // Where a run is, and when it is to stop.
 struct watch {
@@ -67,7 +59,7 @@ static enum vkh_status run(struct vkh_device *device, const struct vkh_model *mo
     options.progress = step;
     options.user = watch;
     last_line[0] = '\0';
-    return vkh_ppl_run(device, model, &options, &log_to_line, results);
+    return vkh_ppl_run(device, model, &options, &warnings_to_line, results);
 }
 
 // The same bits, times apart.
@@ -190,7 +182,7 @@ static struct vkh_device *open_device(const char *variants)
     struct vkh_vulkan_device vulkan = app_vulkan(&app);
     vulkan.get = instance_function;
     vulkan.features = wanted->features;
-    const struct vkh_device_options options = {.variants = variants, .log = &log_to_line};
+    const struct vkh_device_options options = {.variants = variants, .log = &warnings_to_line};
     struct vkh_device *device;
     if (vkh_device_import(&vulkan, &options, &device) != VKH_OK)
         exit(1);
@@ -293,7 +285,7 @@ static void test_other_model(struct vkh_device *device)
         fputc(last = byte, to);
     CHECK(to && fseek(to, -1, SEEK_END) == 0 && fputc(last ^ 1, to) != EOF && fclose(to) == 0);
     fclose(from);
-    CHECK(vkh_model_open(path, &log_to_line, &model) == VKH_OK);
+    CHECK(vkh_model_open(path, &warnings_to_line, &model) == VKH_OK);
     options.checkpoint = checkpoint;
     check_other(device, model, &options, "model");
     vkh_model_close(&model);
@@ -325,7 +317,8 @@ static void test_devices(struct vkh_device *device, const struct vkh_model *mode
     struct vkh_ppl_results *results;
     struct vkh_device *const devices[] = {device, device};
     options.checkpoint = checkpoint;
-    CHECK(vkh_ppl_run_on(devices, 2, model, &options, &log_to_line, &results) == VKH_ERR_ARGUMENT &&
+    CHECK(vkh_ppl_run_on(devices, 2, model, &options, &warnings_to_line, &results) ==
+              VKH_ERR_ARGUMENT &&
           !results);
     CHECK_MSG(strstr(last_line, "checkpoint: it is of one device's run") != NULL, "'%s'",
               last_line);
@@ -336,7 +329,7 @@ int main(int argc, char **argv)
 {
     struct vkh_model *model;
     char folder[] = "/tmp/vkhrope-resume-XXXXXX";
-    if (argc != 3 || vkh_model_open(argv[1], &log_to_line, &model) != VKH_OK ||
+    if (argc != 3 || vkh_model_open(argv[1], &warnings_to_line, &model) != VKH_OK ||
         api_test_ids(argv[2], ids, N) != N || !mkdtemp(folder))
         return 1;
     model_path = argv[1];

@@ -4,6 +4,7 @@
 #include <vkhrope/perplexity.h>
 
 #include "base/size.h"
+#include "last_line.h"
 #include "reference_model.h"
 
 enum { KNOWN = 130, N_IDS = 400, N_METHODS = 4 };
@@ -17,16 +18,6 @@ static const struct reference_method methods[N_METHODS] = {
     {"own+hybrid:cf=1.8+linear:factor=2", 1.8, 2, KNOWN},
     {"hybrid:cf=2", 2, 1, KNOWN},
 };
-static char last_line[1024];
-
-static void keep_line(void *user, enum vkh_log_level level, const char *line)
-{
-    (void)user;
-    (void)level;
-    snprintf(last_line, sizeof(last_line), "%s", line);
-}
-
-static const struct vkh_log log_to_line = {keep_line, NULL, VKH_LOG_ERROR};
 
 static struct vkh_ppl_options options_of(void)
 {

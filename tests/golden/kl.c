@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "gpu_test.h"
+#include "last_line.h"
 
 enum { MOST = 8, MOST_IDS = 4096 };
 
@@ -223,19 +224,9 @@ static bool test_fixture(struct gpu_test *test, const char *folder, const json_t
     return matrix;
 }
 
-static char last_line[1024];
-
-static void keep_line(void *user, enum vkh_log_level level, const char *line)
-{
-    (void)user;
-    (void)level;
-    snprintf(last_line, sizeof(last_line), "%s", line);
-}
-
 // Other vocabularies: both are named.
 static void test_vocabularies(struct gpu_test *test, const char *folder)
 {
-    static const struct vkh_log log = {keep_line, NULL, VKH_LOG_ERROR};
     static const int32_t ids[8];
     static const char *const methods[] = {"baseline"};
     struct vkh_model *model = open_model(test, folder, "tiny-tied-f32.gguf");
@@ -250,11 +241,11 @@ static void test_vocabularies(struct gpu_test *test, const char *folder)
                                             .kl_model = other};
     struct vkh_ppl_results *results;
     struct vkh_ppl_memory memory;
-    CHECK(vkh_ppl_run(test->device, model, &options, &log, &results) == VKH_ERR_ARGUMENT);
+    CHECK(vkh_ppl_run(test->device, model, &options, &log_to_line, &results) == VKH_ERR_ARGUMENT);
     CHECK_MSG(strcmp(last_line, "kl_model: tiny-untied has a vocabulary of 157, tiny-tied one of "
                                 "160: there is no KL divergence") == 0,
               "%s", last_line);
-    CHECK(vkh_ppl_plan(test->device, model, &options, &log, &memory) == VKH_ERR_ARGUMENT);
+    CHECK(vkh_ppl_plan(test->device, model, &options, &log_to_line, &memory) == VKH_ERR_ARGUMENT);
     vkh_model_close(&model);
     vkh_model_close(&other);
 }

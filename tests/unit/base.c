@@ -13,15 +13,7 @@
 #include "base/log.h"
 #include "base/size.h"
 #include "check.h"
-
-static char last_line[1024];
-
-static void keep_line(void *user, enum vkh_log_level level, const char *line)
-{
-    (void)user;
-    (void)level;
-    snprintf(last_line, sizeof(last_line), "%s", line);
-}
+#include "last_line.h"
 
 static const struct vkh_log log_to_memory = {keep_line, NULL, VKH_LOG_INFO};
 

@@ -9,19 +9,10 @@
 #include "check.h"
 #include "checkpoint_test.h"
 #include "eval/checkpoint_format.h"
+#include "last_line.h"
 
 static char folder[] = "/tmp/vkhrope-checkpoint-XXXXXX";
 static char path[64], other_path[64];
-static char last_line[1024];
-
-static void keep_line(void *user, enum vkh_log_level level, const char *line)
-{
-    (void)user;
-    (void)level;
-    snprintf(last_line, sizeof(last_line), "%s", line);
-}
-
-static const struct vkh_log log_to_line = {keep_line, NULL, VKH_LOG_ERROR};
 
 static enum vkh_status open_made(const char *name, struct vkh_checkpoint **cp)
 {
@@ -220,8 +211,7 @@ static void test_damaged(void)
     append(cp, 0, MADE_CHUNKS);
     CHECK(vkh_checkpoint_close(&cp) == VKH_OK);
     const struct content whole = read_file(path);
-    const size_t header =
-        sizeof(struct vkh_checkpoint_header) + strlen(made_plan(path).identity);
+    const size_t header = sizeof(struct vkh_checkpoint_header) + strlen(made_plan(path).identity);
     for (size_t i = 0; i < whole.size && whole.data; i = i == header ? record_at(0) : i + 1) {
         whole.data[i] ^= 0x10;
         write_file(other_path, whole.data, whole.size);
@@ -238,8 +228,7 @@ static void test_damaged(void)
         const enum vkh_status status = open_made(other_path, &cp);
         // Without its marks the file is one whose records never came.
         const size_t marks = vkh_checkpoint_marks_at(strlen(made_plan(path).identity));
-        const bool young =
-            size >= header && size < marks + sizeof(struct vkh_checkpoint_mark);
+        const bool young = size >= header && size < marks + sizeof(struct vkh_checkpoint_mark);
         CHECK_MSG(young ? status == VKH_OK && count(cp) == 0 : status == VKH_ERR_FORMAT,
                   "%zu bytes: status %d", size, (int)status);
         vkh_checkpoint_close(&cp);

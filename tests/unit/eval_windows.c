@@ -9,20 +9,11 @@
 #include "eval/cells.h"
 #include "eval/curve.h"
 #include "eval/regime.h"
+#include "last_line.h"
 
 enum { N_IDS = 3000, VOCAB = 100, KNOWN = 512 };
 
 static int32_t ids[N_IDS];
-static char last_line[1024];
-
-static void keep_line(void *user, enum vkh_log_level level, const char *line)
-{
-    (void)user;
-    (void)level;
-    snprintf(last_line, sizeof(last_line), "%s", line);
-}
-
-static const struct vkh_log log_to_line = {keep_line, NULL, VKH_LOG_ERROR};
 static const struct vkh_rope_setting rope = {
     .base = 10000.0, .dims = 64, .original_max_len = KNOWN};
 

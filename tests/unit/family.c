@@ -9,20 +9,10 @@
 #include "base/size.h"
 #include "check.h"
 #include "gguf_test.h"
+#include "last_line.h"
 #include "model/config.h"
 #include "model/family.h"
 #include "model/tensor.h"
-
-static char last_line[1024];
-
-static void keep_line(void *user, enum vkh_log_level level, const char *line)
-{
-    (void)user;
-    (void)level;
-    snprintf(last_line, sizeof(last_line), "%s", line);
-}
-
-static const struct vkh_log log_to_line = {keep_line, NULL, VKH_LOG_ERROR};
 
 // What is expected; `layers` has a letter for each of the first layers: w windowed, f full.
 struct numbers {

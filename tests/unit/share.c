@@ -7,20 +7,11 @@
 #include "base/size.h"
 #include "check.h"
 #include "eval/eval.h"
+#include "last_line.h"
 
 enum { N_IDS = 3000, MOST = 16 };
 
 static int32_t ids[N_IDS];
-static char last_line[1024];
-
-static void keep_line(void *user, enum vkh_log_level level, const char *line)
-{
-    (void)user;
-    (void)level;
-    snprintf(last_line, sizeof(last_line), "%s", line);
-}
-
-static const struct vkh_log log_to_line = {keep_line, NULL, VKH_LOG_ERROR};
 static const struct vkh_rope_setting rope = {.base = 10000.0, .dims = 64, .original_max_len = 512};
 static const char *const methods[] = {"baseline", "hybrid:cf=1.5", "linear:factor=4"};
 static const char *const sweeps[] = {"hybrid:cf=2..3:0.5"};
@@ -103,7 +94,8 @@ static void check_cover(const uint32_t *sizes, uint32_t n_texts)
     options.shard = (struct vkh_ppl_share){1, 6 * n_useful + 1};
     struct vkh_arena arena = {0};
     struct vkh_eval eval;
-    CHECK(vkh_eval_init(&options, &rope, NULL, 100, &arena, &log_to_line, &eval) == VKH_ERR_ARGUMENT);
+    CHECK(vkh_eval_init(&options, &rope, NULL, 100, &arena, &log_to_line, &eval) ==
+          VKH_ERR_ARGUMENT);
     CHECK(strstr(last_line, "shard 1 of "));
     vkh_arena_fini(&arena);
 }
@@ -150,10 +142,12 @@ static void test_refusals(void)
         struct vkh_arena arena = {0};
         struct vkh_eval eval;
         options.shard = bad[i];
-        CHECK(vkh_eval_init(&options, &rope, NULL, 100, &arena, &log_to_line, &eval) == VKH_ERR_ARGUMENT);
+        CHECK(vkh_eval_init(&options, &rope, NULL, 100, &arena, &log_to_line, &eval) ==
+              VKH_ERR_ARGUMENT);
         options.shard = (struct vkh_ppl_share){0};
         options.part = bad[i];
-        CHECK(vkh_eval_init(&options, &rope, NULL, 100, &arena, &log_to_line, &eval) == VKH_ERR_ARGUMENT);
+        CHECK(vkh_eval_init(&options, &rope, NULL, 100, &arena, &log_to_line, &eval) ==
+              VKH_ERR_ARGUMENT);
         vkh_arena_fini(&arena);
     }
 }
