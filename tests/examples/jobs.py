@@ -86,6 +86,15 @@ def main(ppl):
         run(JOBS / 'parallel.sh', 4, 2, out, *what, VKHROPE_PPL=ppl)
         check(before == {p.name: p.stat().st_mtime_ns for p in out.glob('shard-*.json')},
               'finished shards were computed again')
+        (out / 'shard-3.json').unlink()
+        run(JOBS / 'parallel.sh', 4, 2, out, *what, VKHROPE_PPL=ppl)
+        check(cells(out / 'results.json') == whole, 'a shard that was deleted')
+        other = (JOBS / 'parallel.sh', 4, 2, out, *what, '-m', 'linear:factor=2')
+        done = subprocess.run(list(map(str, other)), stderr=subprocess.PIPE, text=True,
+                              env=dict(os.environ, VKHROPE_PPL=str(ppl)))
+        check(done.returncode == 1 and 'has the shards of another command' in done.stderr,
+              f'other options: {done}')
+        check(cells(out / 'results.json') == whole, 'other options changed the results')
     return 1 if failures else 0
 
 
