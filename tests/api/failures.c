@@ -10,6 +10,7 @@
 #include <vkhrope/record.h>
 
 #include "app.h"
+#include "kept.h"
 
 enum { N = 70 };
 
@@ -179,11 +180,11 @@ static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL device_function(VkDevice device,
 {
 #define ANSWER(function, parameters, arguments)                                                    \
     if (strcmp(name, #function) == 0) {                                                            \
-        real_##function = (PFN_##function)vkGetDeviceProcAddr(device, name);                       \
+        real_##function = (PFN_##function)kept_function(device, name);                             \
         return (PFN_vkVoidFunction)fail_##function;                                                \
     }
     ALLOCATING(ANSWER)
-    return vkGetDeviceProcAddr(device, name);
+    return kept_function(device, name);
 }
 
 static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL instance_function(VkInstance instance,
@@ -336,8 +337,9 @@ static long fail_each(const struct job *job, const char *what, bool *switched, l
                   vkh_status_text(status), (int)(failed ? want : VKH_OK));
         CHECK_MSG(live_blocks == blocks, "%s: %s, call %ld: %ld blocks stay", job->name, what, n,
                   live_blocks - blocks);
-        CHECK_MSG(app_live_allocations == 0, "%s: %s, call %ld: %ld Vulkan allocations stay",
-                  job->name, what, n, app_live_allocations);
+        CHECK_MSG(app_live_allocations == 0 && kept_in_use == 0,
+                  "%s: %s, call %ld: %ld Vulkan allocations and %ld pipelines stay", job->name,
+                  what, n, app_live_allocations, kept_in_use);
         app_live_allocations = 0;
         if (!failed)
             break;
@@ -365,6 +367,7 @@ int main(int argc, char **argv)
         CHECK(fail_each(&jobs[i], "Vulkan", &fail_vulkan, stride) > 10);
     }
     vkh_requirements_destroy(&wanted);
+    kept_destroy(app.device);
     app_destroy(&app);
     unlink(checkpoint);
     CHECK(rmdir(folder) == 0);

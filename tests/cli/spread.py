@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""vkhrope-ppl over shards and devices, and merge: the numbers are those of the whole run."""
+"""vkhrope-ppl over shards and devices, and merge: the numbers are those of the whole run.
+
+spread.py PROGRAM STRIDE
+"""
 import copy
 import csv
 import json
@@ -220,8 +223,9 @@ def test_divergences(t):
             ['== tiny-tied, KL divergences from baseline', '== tiny-tied, no KL divergences'], out)
 
 
-def test_hostile(t):
-    """Every field missing, of another type, or out of range is an error that names it."""
+def test_hostile(t, stride):
+    """Every field missing, of another type, or out of range is an error that names it: every
+    `stride`th of these is tried."""
     good = load(t, 'kl-all.json')
     shard = load(t, run_shards(t, 2, '--model', MODEL, '--tokens', DATA / 'tiny-tied.ids', '--quiet',
                                *SWEEP, '--lengths', '64')[1])
@@ -233,22 +237,26 @@ def test_hostile(t):
     t.fails(2, 'merge', t.write('x.json', json.dumps(good).replace(
         f'"chunk": {good["chunk"]}', '"chunk": 1e999')), says='x.json')
 
-    for report in good, shard:
-        for path, before in walk(report):
-            names = [step for step in path if isinstance(step, str)]
-            for bad in damages(path, names, before):
-                damaged = copy.deepcopy(report)
-                at = damaged
-                for step in path[:-1]:
-                    at = at[step]
-                at[path[-1]] = bad
-                if bad is None:
-                    del at[path[-1]]
-                done = t.run('merge', t.write('x.json', json.dumps(damaged)), code=2)
-                t.check(done.stderr.count('\n') == 1 and 'x.json' in done.stderr and
-                        '\x1b' not in done.stderr and done.stdout == '' and
-                        (names[-1] in done.stderr or names[0][:4] in done.stderr),
-                        f'{path} = {bad!r}: {done.stderr!r}')
+    every = [(report, path, bad) for report in (good, shard) for path, before in walk(report)
+             for bad in damages(path, names_of(path), before)]
+    for report, path, bad in every[::stride]:
+        damaged = copy.deepcopy(report)
+        at = damaged
+        for step in path[:-1]:
+            at = at[step]
+        at[path[-1]] = bad
+        if bad is None:
+            del at[path[-1]]
+        done = t.run('merge', t.write('x.json', json.dumps(damaged)), code=2)
+        names = names_of(path)
+        t.check(done.stderr.count('\n') == 1 and 'x.json' in done.stderr and
+                '\x1b' not in done.stderr and done.stdout == '' and
+                (names[-1] in done.stderr or names[0][:4] in done.stderr),
+                f'{path} = {bad!r}: {done.stderr!r}')
+
+
+def names_of(path):
+    return [step for step in path if isinstance(step, str)]
 
 
 def walk(value, path=()):
@@ -312,7 +320,7 @@ def main():
     test_refusals(t, common)
     test_runs(t)
     test_divergences(t)
-    test_hostile(t)
+    test_hostile(t, int(sys.argv[2]))
     test_devices(t, common)
     return t.result()
 

@@ -51,8 +51,8 @@ struct bench_times {
 // One call's work on the stream, recorded or finished.
 typedef enum vkh_status bench_run_fn(void *user);
 
-// Runs for 0.3 s as warm-up, for a device idles at low clocks, then `repeat` times as many calls as
-// take 0.05 s. `stream` is where `run` works.
+// Runs for 0.3 s as warm-up (0.03 s where the device is the processor), then `repeat` times as many
+// calls as take 0.05 s. `stream` is where `run` works.
 enum vkh_status bench_measure(struct vkh_device *device, struct vkh_stream *stream,
                               bench_run_fn *run, void *user, uint32_t repeat,
                               struct bench_times *times);
