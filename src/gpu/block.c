@@ -27,11 +27,12 @@ static uint64_t grain_of(const VkMemoryRequirements *needs)
     return vkh_max_size(needs->alignment, needs->size < PAGE ? SMALL_GRAIN : PAGE);
 }
 
-// 1/64 of the heap at most, so that what is left over in a block is little of the device.
+// 1/64 of the heap at most, so that what is left over in a block is little of the device. Large
+// blocks get large pages from GPUs; on a processor they would only be more to clear.
 static uint64_t block_size(const struct vkh_device *device, uint32_t type, uint64_t size)
 {
-    if (size < PAGE)
-        return SMALL_BLOCK;
+    if (size < PAGE || device->caps.is_cpu)
+        return vkh_max_size(size, SMALL_BLOCK);
     const uint32_t heap = device->memory.memoryTypes[type].heapIndex;
     const uint64_t share = device->memory.memoryHeaps[heap].size / 64 / PAGE * PAGE;
     return vkh_max_size(size, vkh_min_size(share, LARGEST_BLOCK));
