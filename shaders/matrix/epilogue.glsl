@@ -109,20 +109,29 @@ void write_nll()
     const uint strip = first_row / (TILES * SIDE) + w_block * W_SUBGROUPS + w_first / TILES;
     const float LOWEST = -3.402823466e38;
     [[unroll]] for (uint i = 0; i < TILES; i++) {
-        float highest[8], total[8];
+        float highest[8], total[8], picked[8];
+        uint wanted[8]; // the target, counted from the subgroup's first row
+        bool is_picked[8];
         [[unroll]] for (uint e = 0; e < 8; e++) {
             highest[e] = LOWEST;
             total[e] = 0.0;
+            is_picked[e] = false;
+            if (slot_of(e) == e) {
+                const uint token = place_of_sum(i, 0, e).x;
+                wanted[e] = uint(targets[min(token, n_tokens - 1)]) - first_row - origin_of(i, 0).y;
+            }
         }
         [[unroll]] for (uint j = 0; j < TILES; j++) {
             [[unroll]] for (uint e = 0; e < 8; e++) {
-                const uint element = element_of(e);
-                const uvec2 at = origin_of(i, j) + uvec2(element / SIDE, element % SIDE);
+                const uint slot = slot_of(e), row = j * SIDE + element_of(e) % SIDE;
                 const float logit = cap > 0.0 ? cap * tanh(sums[i][j][e] / cap) : sums[i][j][e];
-                sums[i][j][e] = at.y < n_rows ? logit : LOWEST;
-                highest[slot_of(e)] = max(highest[slot_of(e)], sums[i][j][e]);
-                if (at.x < n_tokens && at.y < n_rows && int(first_row + at.y) == targets[at.x])
-                    outs[2 * strips * n_tokens + at.x] = logit;
+                const bool is_row = origin_of(i, 0).y + row < n_rows;
+                sums[i][j][e] = is_row ? logit : LOWEST;
+                highest[slot] = max(highest[slot], sums[i][j][e]);
+                if (is_row && row == wanted[slot]) {
+                    picked[slot] = logit;
+                    is_picked[slot] = true;
+                }
             }
         }
         [[unroll]] for (uint e = 0; e < 8; e++)
@@ -135,9 +144,11 @@ void write_nll()
         [[unroll]] for (uint e = 0; e < 8; e++) {
             if (slot_of(e) == e) {
                 const float sum = row_sum(total[e]);
-                const uint element = element_of(e), token = origin_of(i, 0).x + element / SIDE;
-                if (token < n_tokens && element % SIDE == 0u)
+                const uint token = place_of_sum(i, 0, e).x;
+                if (token < n_tokens && element_of(e) % SIDE == 0u)
                     out_pairs[strip * n_tokens + token] = vec2(highest[e], sum);
+                if (token < n_tokens && is_picked[e])
+                    outs[2 * strips * n_tokens + token] = picked[e];
             }
         }
     }

@@ -45,8 +45,8 @@ enum vkh_status vkh_attention_create(struct vkh_device *device,
                         "head size %u: attention takes multiples of 4 up to %d", shape->head_dim,
                         MAX_HEAD_DIM);
     if (!variant) {
-        const enum vkh_status status =
-            vkh_variant_choose(device, "attention", NULL, variants, N_VARIANTS, &attention->variant);
+        const enum vkh_status status = vkh_variant_choose(device, "attention", NULL, variants,
+                                                          N_VARIANTS, &attention->variant);
         if (status != VKH_OK)
             return status;
     }

@@ -5,7 +5,7 @@
 #include "gpu/cmd.h"
 #include "shaders/table.h"
 
-enum { TOKENS = 64 }; // of a workgroup
+enum { TOKENS = 16 }; // of a workgroup
 
 struct push {
     uint32_t n_tokens, n_parts;

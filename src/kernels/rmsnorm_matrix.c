@@ -6,7 +6,7 @@
 #include "gpu/device.h"
 #include "shaders/table.h"
 
-enum { SUBGROUPS = 8 };
+enum { SUBGROUPS = 16 }; // of a workgroup, where it may be as large
 
 struct push {
     uint32_t n_tokens, width;
@@ -29,7 +29,9 @@ enum vkh_status vkh_rmsnorm_matrix_create(struct vkh_device *device,
         .subgroup_size = vkh_device_subgroup(device, norm->layout.lanes),
     };
     vkh_matrix_constants(&norm->layout, desc.constants);
-    desc.constants[VKH_MATRIX_CONSTANTS] = SUBGROUPS * norm->layout.lanes;
+    const uint32_t most = vkh_device_caps(device)->max_invocations / norm->layout.lanes;
+    desc.constants[VKH_MATRIX_CONSTANTS] =
+        (uint32_t)vkh_min_size(SUBGROUPS, most) * norm->layout.lanes;
     return vkh_pipeline_get(device, &desc, &norm->pipeline);
 }
 

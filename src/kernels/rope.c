@@ -63,7 +63,7 @@ static void record_heads(const struct vkh_rope *rope, struct vkh_cmd *cmd,
 }
 
 void vkh_rope_kv_record(const struct vkh_rope *rope, struct vkh_cmd *cmd,
-                     const struct vkh_rope_args *args)
+                        const struct vkh_rope_args *args)
 {
     if (rope->shape.n_kv_heads == 0) {
         record_heads(rope, cmd, args, 0, 0);

@@ -6,7 +6,7 @@
 #include "gpu/device.h"
 #include "shaders/table.h"
 
-enum { WORDS = 128 }; // of a workgroup
+enum { WORDS = 128, HEADS = 4 }; // of a workgroup
 
 struct push {
     uint32_t n_tokens, n_heads, n_kv_heads;
@@ -41,6 +41,8 @@ void vkh_rope_matrix_record(const struct vkh_rope_matrix *rope, struct vkh_cmd *
     const struct vkh_rope_shape *shape = &rope->shape;
     const struct vkh_rope_args *in = &args->rope;
     const uint32_t side = rope->layout.side, heads = shape->n_heads + 2 * shape->n_kv_heads;
+    const uint64_t groups =
+        vkh_div_up(shape->n_heads, HEADS) + 2 * vkh_div_up(shape->n_kv_heads, HEADS);
     const uint64_t words = (uint64_t)shape->head_dim / side * rope->layout.lanes;
     const struct push push = {
         .n_tokens = in->n_tokens,
@@ -57,7 +59,7 @@ void vkh_rope_matrix_record(const struct vkh_rope_matrix *rope, struct vkh_cmd *
                                            vkh_kv_heads(&in->kv, 0, shape->n_kv_heads)},
                               .writes = 1 << 3 | 1 << 4,
                               .push = &push,
-                              .groups = {(uint32_t)vkh_div_up(words, WORDS), heads,
+                              .groups = {(uint32_t)vkh_div_up(words, WORDS), (uint32_t)groups,
                                          (uint32_t)vkh_div_up(in->n_tokens, side)},
                               .cost = 64.0 * heads * shape->head_dim * in->n_tokens,
                           });
