@@ -34,8 +34,9 @@ enum vkh_log_level {
     VKH_LOG_DEBUG,
 };
 
-// Where messages go. `fn` may be NULL (silence); it is called with one line without a line break,
-// from the thread that called the library. Messages above `max_level` are not produced.
+// Where messages go. `fn` may be NULL (silence); it is called with one line of UTF-8 without
+// control characters or a line break, whatever is in a file that it tells of, from the thread that
+// called the library. Messages above `max_level` are not produced.
 struct vkh_log {
     void (*fn)(void *user, enum vkh_log_level level, const char *line);
     void *user;

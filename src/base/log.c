@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "base/log.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "base/printable.h"
 
 const char *vkh_status_text(enum vkh_status status)
 {
@@ -33,6 +37,26 @@ const char *vkh_status_text(enum vkh_status status)
     return "unknown status";
 }
 
+// One line that is safe to show, whatever a file calls its parts: white space becomes a space, what
+// else cannot be printed a question mark.
+static void clean(char *line)
+{
+    const char *in = line;
+    char *out = line;
+    for (size_t left = strlen(line); left > 0;) {
+        bool keep;
+        const size_t taken = vkh_printable(in, left, &keep);
+        if (keep)
+            memmove(out, in, taken);
+        else
+            *out = strchr("\t\n\v\f\r", *in) ? ' ' : '?';
+        out += keep ? taken : 1;
+        in += taken;
+        left -= taken;
+    }
+    *out = '\0';
+}
+
 static void vlogf(const struct vkh_log *log, enum vkh_log_level level, const char *fmt,
                   va_list args)
 {
@@ -40,6 +64,7 @@ static void vlogf(const struct vkh_log *log, enum vkh_log_level level, const cha
         return;
     char line[1024];
     vsnprintf(line, sizeof(line), fmt, args);
+    clean(line);
     log->fn(log->user, level, line);
 }
 

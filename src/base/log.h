@@ -8,7 +8,8 @@
 
 #define VKH_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
-// Formats one line; a line longer than 1023 bytes is cut. `log` may be NULL.
+// Formats one line, without control characters and in valid UTF-8; one longer than 1023 bytes is
+// cut. `log` may be NULL.
 void vkh_logf(const struct vkh_log *log, enum vkh_log_level level, const char *fmt, ...)
     VKH_PRINTF(3, 4);
 

@@ -5,25 +5,23 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <unictype.h>
 #include <unistr.h>
 #include <uniwidth.h>
 
+#include "base/printable.h"
+
 char *vkh_text_clean(struct vkh_arena *arena, const char *text)
 {
-    const uint8_t *in = (const uint8_t *)(text ? text : "");
-    size_t left = strlen((const char *)in);
+    const char *in = text ? text : "";
+    size_t left = strlen(in);
     char *clean = vkh_arena_alloc(arena, left + 1, 3);
     if (!clean)
         return NULL;
     char *out = clean;
     while (left > 0) {
-        ucs4_t point;
-        const int length = u8_mbtoucr(&point, in, left);
-        const bool keep =
-            length > 0 && !uc_is_property_iso_control(point) && !uc_is_property_bidi_control(point);
-        const size_t taken = length > 0 ? (size_t)length : 1, given = keep ? taken : 3;
-        memcpy(out, keep ? (const char *)in : "\xef\xbf\xbd", given);
+        bool keep;
+        const size_t taken = vkh_printable(in, left, &keep), given = keep ? taken : 3;
+        memcpy(out, keep ? in : "\xef\xbf\xbd", given);
         out += given;
         in += taken;
         left -= taken;

@@ -126,6 +126,21 @@ static void test_files(void)
     test_special_files();
 }
 
+// A name in a file breaks no line and moves no cursor.
+static void test_hostile_log(void)
+{
+    char longest[1100];
+    memset(longest, 'x', sizeof(longest));
+    memcpy(longest + 1022, "\xe2\x82\xac", 4); // the cut falls into it
+    CHECK(vkh_fail(&log_to_memory, VKH_ERR_FORMAT, "a\nb\tc\x1b[2J \xc2\x9b%s",
+                   "\xe2\x80\xae\xff") == VKH_ERR_FORMAT);
+    CHECK_MSG(strcmp(last_line, "a b c?[2J ???") == 0, "%s", last_line);
+    vkh_logf(&log_to_memory, VKH_LOG_INFO, "%s", "caf\xc3\xa9 \xf0\x9f\x98\x80");
+    CHECK(strcmp(last_line, "caf\xc3\xa9 \xf0\x9f\x98\x80") == 0);
+    vkh_logf(&log_to_memory, VKH_LOG_INFO, "%s", longest);
+    CHECK(strlen(last_line) == 1023 && last_line[1022] == '?');
+}
+
 static void test_log(void)
 {
     CHECK(vkh_fail(&log_to_memory, VKH_ERR_FORMAT, "%s: field %d", "a.gguf", 7) == VKH_ERR_FORMAT);
@@ -144,6 +159,7 @@ int main(void)
     test_arena();
     test_files();
     test_log();
+    test_hostile_log();
     const double before = vkh_clock();
     CHECK(vkh_clock() >= before);
     return check_result();
