@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Checkpoints. Of one that opens, what is read back is what was written: once as the bytes are, and
 // once with the checksums put right, which leaves lies to be found by what else is known.
-#include <string.h>
-
 #include "checkpoint_test.h"
 #include "eval/checkpoint_format.h"
 #include "fuzz.h"
@@ -41,7 +39,7 @@ static bool try_one(const uint8_t *data, size_t size, bool honest)
     const int fd = fuzz_file(data, size, path);
     const struct vkh_checkpoint_plan plan = made_plan(path);
     struct vkh_checkpoint *cp;
-    enum vkh_status status = vkh_checkpoint_open(&plan, NULL, &cp);
+    enum vkh_status status = vkh_checkpoint_open(&plan, &fuzz_log, &cp);
     PROMISE(fuzz_is_verdict(status) || (!honest && status == VKH_ERR_ARGUMENT));
     PROMISE((status == VKH_OK) == (cp != NULL));
     if (cp)
@@ -60,9 +58,8 @@ static void seal_header(uint8_t *data, size_t size)
     memcpy(&header, data, sizeof(header));
     if (header.identity_bytes > size - sizeof(header))
         return;
-    header.hash =
-        vkh_checkpoint_hash(data, offsetof(struct vkh_checkpoint_header, hash),
-                            data + sizeof(header), header.identity_bytes);
+    header.hash = vkh_checkpoint_hash(data, offsetof(struct vkh_checkpoint_header, hash),
+                                      data + sizeof(header), header.identity_bytes);
     memcpy(data, &header, sizeof(header));
 }
 
@@ -74,9 +71,8 @@ static void seal_records(uint8_t *data, size_t size, size_t at)
         const uint64_t bytes = (uint64_t)record.n_rows * sizeof(float);
         if (bytes > size - at - sizeof(record))
             return;
-        record.hash =
-            vkh_checkpoint_hash(data + at, offsetof(struct vkh_checkpoint_record, hash),
-                                data + at + sizeof(record), bytes);
+        record.hash = vkh_checkpoint_hash(data + at, offsetof(struct vkh_checkpoint_record, hash),
+                                          data + at + sizeof(record), bytes);
         memcpy(data + at, &record, sizeof(record));
         at += sizeof(record) + bytes;
     }

@@ -11,7 +11,7 @@ bool fuzz_one(const uint8_t *data, size_t size)
     struct vkh_arena arena = {0};
     struct vkh_config config;
     const struct vkh_family *family = NULL;
-    const enum vkh_status status = vkh_config_from_json(path, NULL, &arena, &config, &family);
+    const enum vkh_status status = vkh_config_from_json(path, &fuzz_log, &arena, &config, &family);
     close(fd);
     PROMISE(fuzz_is_verdict(status));
     if (status == VKH_OK) {

@@ -4,7 +4,6 @@
 // were found once.
 #include <string.h>
 
-#include "base/file.h"
 #include "check.h"
 #include "fuzz.h"
 
@@ -52,18 +51,36 @@ static size_t damage(uint8_t *data, size_t size)
     }
 }
 
+// NULL for a file without content.
+static uint8_t *read_whole(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    uint8_t *data = NULL;
+    *size = 0;
+    if (file && fseek(file, 0, SEEK_END) == 0) {
+        const long end = ftell(file);
+        data = end > 0 ? malloc((size_t)end) : NULL;
+        rewind(file);
+        *size = data ? fread(data, 1, (size_t)end, file) : 0;
+        CHECK_MSG(*size == (size_t)end, "%s: cannot read", path);
+    }
+    if (file)
+        fclose(file);
+    return data;
+}
+
 // The damage of most rounds is in the beginning, where headers are.
 static void fuzz(const char *path, int rounds)
 {
-    struct vkh_file seed;
-    CHECK_MSG(vkh_file_open(path, NULL, &seed) == VKH_OK, "%s: cannot open", path);
-    uint8_t *data = malloc(seed.size + 1);
-    CHECK_MSG(data && seed.size > 0, "%s: nothing to damage", path);
-    const bool good = data && seed.size > 0 && fuzz_one(seed.data, seed.size);
+    size_t seed_size;
+    uint8_t *seed = read_whole(path, &seed_size);
+    uint8_t *data = malloc(seed_size + 1);
+    CHECK_MSG(seed && data, "%s: nothing to damage", path);
+    const bool good = seed && data && fuzz_one(seed, seed_size);
     int n_accepted = 0;
-    for (int round = 0; round < rounds && data && seed.size > 0; round++) {
-        size_t size = seed.size;
-        memcpy(data, seed.data, size);
+    for (int round = 0; round < rounds && seed && data; round++) {
+        size_t size = seed_size;
+        memcpy(data, seed, size);
         if (round % 16 == 15)
             size = pick(size);
         const size_t reach = round % 4 ? 1024 : size;
@@ -77,7 +94,7 @@ static void fuzz(const char *path, int rounds)
         CHECK_MSG(good && n_accepted > 0 && n_accepted < rounds, "%s: %d of %d accepted", path,
                   n_accepted, rounds);
     free(data);
-    vkh_file_close(&seed);
+    free(seed);
 }
 
 int main(int argc, char **argv)

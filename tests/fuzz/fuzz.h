@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <vkhrope/status.h>
@@ -29,6 +30,30 @@ bool fuzz_one(const uint8_t *data, size_t size);
 static inline bool fuzz_is_verdict(enum vkh_status status)
 {
     return status == VKH_OK || status == VKH_ERR_FORMAT || status == VKH_ERR_UNSUPPORTED;
+}
+
+// A message is one line, whatever a file calls its parts.
+static inline void fuzz_log_line(void *user, enum vkh_log_level level, const char *line)
+{
+    (void)user, (void)level;
+    for (; *line; line++)
+        PROMISE((unsigned char)*line >= 0x20 && *line != 0x7f);
+}
+
+static const struct vkh_log fuzz_log = {fuzz_log_line, NULL, VKH_LOG_DEBUG};
+
+// Stands in an input between two files, and between a file and a text. Not UTF-8.
+#define FUZZ_MARK "\xfe\xff\xff\xfe"
+
+// The first `size` bytes up to a mark, or all. *rest is what stands behind it, NULL without one.
+static inline size_t fuzz_split(const uint8_t *data, size_t size, const uint8_t **rest,
+                                size_t *rest_size)
+{
+    const size_t mark = sizeof(FUZZ_MARK) - 1;
+    const uint8_t *end = size ? memmem(data, size, FUZZ_MARK, mark) : NULL;
+    *rest = end ? end + mark : NULL;
+    *rest_size = end ? size - (size_t)(end - data) - mark : 0;
+    return end ? (size_t)(end - data) : size;
 }
 
 // A file of that content in memory; close() it. `path` opens it while it is open.

@@ -33,7 +33,7 @@ bool fuzz_one(const uint8_t *data, size_t size)
     char path[32];
     const int fd = fuzz_file(data, size, path);
     struct vkh_model *model;
-    const enum vkh_status status = vkh_model_open(path, NULL, &model);
+    const enum vkh_status status = vkh_model_open(path, &fuzz_log, &model);
     PROMISE(fuzz_is_verdict(status) && (status == VKH_OK) == (model != NULL));
     if (model)
         read_model(model);

@@ -9,7 +9,7 @@ bool fuzz_one(const uint8_t *data, size_t size)
     const struct vkh_file file = {data, size};
     struct vkh_arena arena = {0};
     struct vkh_tensor_table table;
-    const enum vkh_status status = vkh_safetensors_parse(&file, "fuzz", NULL, &arena, &table);
+    const enum vkh_status status = vkh_safetensors_parse(&file, "fuzz", &fuzz_log, &arena, &table);
     PROMISE(fuzz_is_verdict(status));
     for (uint64_t i = 0; status == VKH_OK && i < table.count; i++) {
         const struct vkh_tensor *tensor = &table.tensors[i];

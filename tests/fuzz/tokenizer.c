@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Tokenizers from GGUF and tokenizer.json, on a text of the target's own and on what stands behind
 // a mark in the input.
-#include <string.h>
 #include <vkhrope/tokenizer.h>
 
 #include "fuzz.h"
 
-static const char mark[] = "\xfe\xff\xff\xfe";
 static const char own_text[] = "The end's 12 \xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80  \r\n<s>\0 "
                                "<|x|>e\xcc\x81 \xe2\x96\x81 <0x0A>";
 
@@ -17,6 +15,7 @@ static void encode(const struct vkh_tokenizer *tokenizer, const char *text, size
     uint64_t n_ids;
     const enum vkh_status status = vkh_tokenizer_encode(tokenizer, text, size, &ids, &n_ids);
     PROMISE(fuzz_is_verdict(status) && (status == VKH_OK) == (ids != NULL));
+    PROMISE(ids || n_ids == 0);
     for (uint64_t i = 0; i < n_ids; i++)
         PROMISE(ids[i] >= 0 && (uint32_t)ids[i] < vkh_tokenizer_vocab(tokenizer));
     vkh_ids_free(&ids);
@@ -37,20 +36,20 @@ static void read_tokens(const struct vkh_tokenizer *tokenizer)
 
 bool fuzz_one(const uint8_t *data, size_t size)
 {
-    const uint8_t *end = size ? memmem(data, size, mark, sizeof(mark) - 1) : NULL;
-    const size_t file_size = end ? (size_t)(end - data) : size;
+    const uint8_t *text;
+    size_t text_size;
+    const size_t file_size = fuzz_split(data, size, &text, &text_size);
     char path[32];
     const int fd = fuzz_file(data, file_size, path);
     struct vkh_tokenizer *tokenizer;
-    const enum vkh_status status = vkh_tokenizer_open(path, NULL, &tokenizer);
+    const enum vkh_status status = vkh_tokenizer_open(path, &fuzz_log, &tokenizer);
     close(fd);
     PROMISE(fuzz_is_verdict(status) && (status == VKH_OK) == (tokenizer != NULL));
     if (tokenizer) {
         read_tokens(tokenizer);
         encode(tokenizer, own_text, sizeof(own_text));
-        if (end)
-            encode(tokenizer, (const char *)end + sizeof(mark) - 1,
-                   size - file_size - sizeof(mark) + 1);
+        if (text)
+            encode(tokenizer, (const char *)text, text_size);
     }
     vkh_tokenizer_close(&tokenizer);
     return status == VKH_OK;
