@@ -296,10 +296,6 @@ static void check_inputs(const struct tool *tool, const struct ppl_args *args)
         return;
     if (args->devices.n && args->device.select)
         tool_die(tool, TOOL_USAGE, "--device and --devices are both given");
-    if (args->kl && (args->devices.n > 1 || args->shard.count > 1))
-        tool_die(tool, TOOL_USAGE,
-                 "--kl: its percentiles need every token in one place, and so "
-                 "neither --shard nor --devices");
     if (!args->model)
         tool_die(tool, TOOL_USAGE, "--model is missing (see --help)");
     if (args->texts.n && args->tokens.n)

@@ -70,8 +70,8 @@ struct vkh_eval {
     const struct vkh_ppl_text *texts;            // [n_texts]
     uint32_t n_texts, n_lanes, n_lengths, n_sweeps;
     struct vkh_ppl_block block; // which of the options' texts and methods these are
-    // The lane that all are compared with, or VKH_NONE: one of the lanes, or on the other model
-    // lanes[n_lanes], which the table does not show.
+    // The lane that all are compared with, or VKH_NONE: one of the lanes, or, on the other model or
+    // another part's, lanes[n_lanes], which the table does not show.
     uint32_t reference;
     struct vkh_lane *lanes;
     struct vkh_ppl_sweep *sweeps; // `best` to be filled
@@ -80,7 +80,7 @@ struct vkh_eval {
     struct vkh_track *tracks; // by text, then by origin
     struct vkh_group *groups;
     uint32_t n_readings, n_tracks, n_groups;
-    uint64_t device_tokens; // through the layers, over all tracks and prefixes
+    uint64_t device_tokens;   // through the layers, over all tracks and prefixes
     struct vkh_spent earlier; // by the runs that the checkpoint tells of
 };
 
@@ -123,7 +123,7 @@ static inline bool vkh_track_scores(const struct vkh_track *track, uint32_t t)
 // Which of the models a lane is of.
 static inline int vkh_eval_model(const struct vkh_eval *eval, uint32_t lane)
 {
-    return lane < eval->n_lanes ? VKH_OWN : VKH_OTHER;
+    return lane < eval->n_lanes || !eval->options->kl_model ? VKH_OWN : VKH_OTHER;
 }
 
 static inline int vkh_eval_model_of(const struct vkh_eval *eval, const struct vkh_track *track)
@@ -131,7 +131,7 @@ static inline int vkh_eval_model_of(const struct vkh_eval *eval, const struct vk
     return vkh_eval_model(eval, eval->readings[track->reading].lane);
 }
 
-// Lanes that are walked: the table's, and the other model's.
+// Lanes that are walked: the table's, and a reference beside them.
 static inline uint32_t vkh_eval_all_lanes(const struct vkh_eval *eval)
 {
     return eval->n_lanes + (eval->reference == eval->n_lanes);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "eval/share.h"
 
+#include <string.h>
+
 #include "base/log.h"
 #include "base/size.h"
 
@@ -64,12 +66,23 @@ static enum vkh_status narrow_sweep(struct vkh_ppl_sweep *sweep, uint32_t first,
     return VKH_OK;
 }
 
+// The lane that all are compared with goes along unseen where it is in another part.
 static enum vkh_status narrow_lanes(struct vkh_eval *eval, uint32_t first, uint32_t end,
                                     struct vkh_arena *arena, const struct vkh_log *log)
 {
     enum vkh_status status = VKH_OK;
-    eval->lanes += first;
-    eval->n_lanes = end - first;
+    const uint32_t n = end - first, reference = eval->reference;
+    struct vkh_lane *lanes = vkh_arena_alloc(arena, (size_t)n + 1, sizeof(*lanes));
+    if (!lanes)
+        return vkh_fail(log, VKH_ERR_MEMORY, "shard: out of host memory");
+    memcpy(lanes, eval->lanes + first, n * sizeof(*lanes));
+    if (reference != VKH_NONE) {
+        const bool among = first <= reference && reference < end;
+        eval->reference = among ? reference - first : n;
+        lanes[eval->reference] = eval->lanes[reference];
+    }
+    eval->lanes = lanes;
+    eval->n_lanes = n;
     eval->block.first_method += first;
     for (uint32_t i = 0; i < eval->n_sweeps && status == VKH_OK; i++)
         status = narrow_sweep(&eval->sweeps[i], first, end, arena, log);
@@ -83,6 +96,8 @@ static void narrow_texts(struct vkh_eval *eval, const struct run *run)
     eval->block.first_text += run->first;
 }
 
+// By texts, then by methods. A method's percentiles of divergences need its tokens of every text in
+// one place, so that with a reference all texts are one run of neighbours.
 static enum vkh_status narrow(struct vkh_eval *eval, const struct vkh_ppl_share *share,
                               const char *name, struct vkh_arena *arena, const struct vkh_log *log)
 {
@@ -92,12 +107,14 @@ static enum vkh_status narrow(struct vkh_eval *eval, const struct vkh_ppl_share 
     if (share->index < 1 || share->index > share->count)
         return vkh_fail(log, VKH_ERR_ARGUMENT, "%s %u of %u: from 1 to %u", name, share->index,
                         share->count, share->count);
-    if (share->count > 1 && eval->reference != VKH_NONE)
-        return vkh_fail(log, VKH_ERR_ARGUMENT,
-                        "%s %u of %u: a run with kl is not cut, since percentiles need every token",
-                        name, share->index, share->count);
     for (uint32_t i = 0; i < eval->n_texts; i++)
         n_useful += tokens_used(eval, i) > 0;
+    if (eval->reference != VKH_NONE && share->count > eval->n_lanes)
+        return vkh_fail(log, VKH_ERR_ARGUMENT,
+                        "%s %u of %u: with kl, %u methods make %u at the most: texts are not cut",
+                        name, share->index, share->count, eval->n_lanes, eval->n_lanes);
+    if (eval->reference != VKH_NONE)
+        n_useful = 1;
     const uint64_t most = (uint64_t)n_useful * eval->n_lanes;
     if (share->count > most)
         return vkh_fail(

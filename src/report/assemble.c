@@ -253,15 +253,23 @@ static enum vkh_status take_divergences(const struct builder *b)
     return VKH_OK;
 }
 
-// Kept where every piece has it.
-static enum vkh_status take_nll(const struct builder *b)
+static void *copy_array(struct vkh_arena *arena, const void *from, uint32_t n, size_t size)
+{
+    void *to = vkh_arena_alloc(arena, n, size);
+    return to ? memcpy(to, from, n * size) : NULL;
+}
+
+// NLL and divergences of tokens, kept where every piece has them.
+static enum vkh_status take_tokens(const struct builder *b)
 {
     struct vkh_ppl_results *r = b->results;
     for (uint32_t p = 0; p < b->assembly->n_places; p++)
         if (!b->assembly->places[p].piece.results->nll)
             return VKH_OK;
     r->nll = vkh_arena_alloc(b->arena, r->n_texts, r->n_methods * sizeof(*r->nll));
-    if (!r->nll)
+    if (r->kl_method)
+        r->token_kl = vkh_arena_alloc(b->arena, r->n_texts, r->n_methods * sizeof(*r->token_kl));
+    if (!r->nll || (r->kl_method && !r->token_kl))
         return out_of_memory(b->log);
     for (uint32_t p = 0; p < b->assembly->n_places; p++) {
         const struct vkh_place *place = &b->assembly->places[p];
@@ -272,11 +280,13 @@ static enum vkh_status take_nll(const struct builder *b)
             const uint32_t n = piece->text_used[i / piece->n_methods];
             if (n == 0 || n < r->text_used[text])
                 continue;
-            float *nll = vkh_arena_alloc(b->arena, n, sizeof(*nll));
-            if (!nll)
+            const uint64_t at = (uint64_t)text * r->n_methods + method;
+            r->nll[at] = copy_array(b->arena, piece->nll[i], n, sizeof(**r->nll));
+            if (r->token_kl)
+                r->token_kl[at] =
+                    copy_array(b->arena, piece->token_kl[i], n, sizeof(**r->token_kl));
+            if (!r->nll[at] || (r->token_kl && !r->token_kl[at]))
                 return out_of_memory(b->log);
-            memcpy(nll, piece->nll[i], n * sizeof(*nll));
-            r->nll[(uint64_t)text * r->n_methods + method] = nll;
         }
     }
     return VKH_OK;
@@ -296,7 +306,7 @@ enum vkh_status vkh_assemble(const struct vkh_assembly *assembly, struct vkh_are
     if (status == VKH_OK)
         status = take_divergences(&b);
     if (status == VKH_OK)
-        status = take_nll(&b);
+        status = take_tokens(&b);
     if (status == VKH_OK)
         status = vkh_assemble_sweeps(assembly, arena, log, results);
     return status == VKH_OK ? vkh_assemble_curves(assembly, arena, log, results) : status;

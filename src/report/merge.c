@@ -191,6 +191,15 @@ static enum vkh_status check_shards(const struct vkh_piece *shards, uint32_t n,
     return VKH_OK;
 }
 
+// What all are compared with is one of the methods, or on another model.
+static bool has_reference(const struct vkh_ppl_results *run)
+{
+    bool has = !run->kl_method || run->kl_model;
+    for (uint32_t m = 0; m < run->n_methods && !has; m++)
+        has = strcmp(run->methods[m], run->kl_method) == 0;
+    return has;
+}
+
 // Makes the run of all the shards that belong with pieces[first].
 static enum vkh_status join_shards(struct merge *merge, uint32_t first, bool *taken)
 {
@@ -217,6 +226,10 @@ static enum vkh_status join_shards(struct merge *merge, uint32_t first, bool *ta
                         "%s: all shards together have %u of %u texts and %u of %u methods",
                         shards[0].name, run->n_texts, run->block.all_texts, run->n_methods,
                         run->block.all_methods);
+    if (!has_reference(run))
+        return vkh_fail(merge->log, VKH_ERR_ARGUMENT,
+                        "%s: its divergences are from %s, which no shard has as a method",
+                        shards[0].name, run->kl_method);
     merge->runs[merge->n_runs++] = (struct vkh_piece){run, shards[0].name};
     return VKH_OK;
 }

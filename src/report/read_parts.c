@@ -153,8 +153,10 @@ void vkh_read_divergences(struct vkh_fields *fields, const struct vkh_object *ru
     r->kl_weight_type = vkh_fields_string(fields, &from, "weight_type", true);
     if ((r->kl_model != NULL) != (r->kl_weight_type != NULL))
         vkh_fields_fail(fields, &from, "weight_type", "not there where the model is");
-    if (!r->kl_model && find_method(r, r->kl_method) == r->n_methods)
+    if (!r->kl_model && !r->block.shard.count && find_method(r, r->kl_method) == r->n_methods)
         vkh_fields_fail(fields, &from, "method", "not among the methods");
+    if (r->n_texts != r->block.all_texts)
+        vkh_fields_fail(fields, run, "kl", "of a part of the texts, which no run gives");
     if (fields->status == VKH_OK)
         r->kl = vkh_read_alloc(fields, n, sizeof(*r->kl));
     for (uint64_t i = 0; i < n && fields->status == VKH_OK; i++) {

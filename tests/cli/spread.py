@@ -14,6 +14,7 @@ import sys
 from cli_test import DATA, SKIPPED, Tests
 
 MODEL, OTHER = DATA / 'tiny-tied-f32.gguf', DATA / 'tiny-untied-f16.gguf'
+HALVES = DATA / 'tiny-tied-f16.gguf'
 IDS = (DATA / 'tiny-tied.ids').read_text().split()
 SWEEP = ('-m', 'baseline', '--sweep', 'hybrid:cf=1.5..3:0.5')
 # What a run has of its own, and not of the numbers that it is made for.
@@ -116,8 +117,7 @@ def test_refusals(t, common):
     t.fails(1, *options, '--devices', '0,', says='--devices')
     t.fails(1, *options, '--devices', '0', '--device', '0', says='--devices')
     t.fails(1, *options, '--devices', '0,0,0', '--shard', '1/5', says='part 1 of 3')
-    for spread in (('--shard', '1/2'), ('--devices', '0,0')):
-        t.fails(1, *options, *spread, '--kl', 'baseline', says='--kl')
+    t.fails(1, *options, '--shard', '1/4', '--kl', 'baseline', says=('1 of 4', 'with kl', '3'))
     t.fails(3, *options, '--devices', '0,no such device', says='no such device')
     names = run_shards(t, 3, *options)
     t.fails(1, 'merge', names[0], names[2], says=('shard 2 of 3', names[0]))
@@ -223,6 +223,35 @@ def test_divergences(t):
             ['== tiny-tied, KL divergences from baseline', '== tiny-tied, no KL divergences'], out)
 
 
+def test_divergence_shards(t, common):
+    """Methods alone are shared out, and every part computes the reference for itself."""
+    methods = ('-m', 'baseline', '--sweep', 'hybrid:cf=1.5..2:0.5', '--lengths', '64,100')
+    for count, *reference in ((3, '--kl', 'hybrid:cf=1.5'), (2, '--kl-model', HALVES)):
+        options = (*common, *methods, *reference)
+        t.run(*options, '--device', '0', '-o', 'whole.json', '--nll', 'whole.nll')
+        whole = load(t, 'whole.json')
+        names = run_shards(t, count, *options)
+        shown = [[m['method'] for m in load(t, n)['methods']] for n in names]
+        t.check(sum(shown, []) == [m['method'] for m in whole['methods']], f'shards show {shown}')
+        t.check(all(len(load(t, n)['texts']) == 6 for n in names), 'texts are split')
+        t.run('merge', *reversed(names), '--quiet', '-o', 'merged.json')
+        merged = load(t, 'merged.json')
+        t.check(merged['kl'] and numbers(merged) == numbers(whole), f'{merged}, not {whole}')
+        t.run(*options, '--devices', '0,0', '-o', 'joined.json', '--nll', 'joined.nll')
+        whole['devices'] = 2
+        t.check(numbers(load(t, 'joined.json')) == numbers(whole), f'{reference} on devices')
+        t.check((t.folder / 'whole.nll').read_bytes() == (t.folder / 'joined.nll').read_bytes(),
+                f'{reference}: the divergences of tokens')
+    first, last = names
+    shard = load(t, first)
+    for path in first, last:  # both without the reference that they name
+        change(t, f'x-{path}', load(t, path), kl={**load(t, path)['kl'], 'method': 'linear:factor=4',
+                                                  'model': None, 'weight_type': None})
+    t.fails(1, 'merge', f'x-{first}', f'x-{last}', says=('linear:factor=4', f'x-{first}'))
+    change(t, 'x.json', shard, shard={**shard['shard'], 'all_texts': 7})
+    t.fails(2, 'merge', 'x.json', says=('x.json', 'kl'))
+
+
 def test_hostile(t, stride):
     """Every field missing, of another type, or out of range is an error that names it: every
     `stride`th of these is tried."""
@@ -320,6 +349,7 @@ def main():
     test_refusals(t, common)
     test_runs(t)
     test_divergences(t)
+    test_divergence_shards(t, common)
     test_hostile(t, int(sys.argv[2]))
     test_devices(t, common)
     return t.result()

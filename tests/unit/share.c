@@ -133,6 +133,38 @@ static void test_balance(void)
     }
 }
 
+// With divergences methods alone are shared out; what they are compared with is in every part, in
+// the table of one.
+static void test_reference(void)
+{
+    struct vkh_ppl_text texts[2] = {{"", ids, N_IDS}, {"", ids, 700}};
+    struct vkh_ppl_options options = options_of(texts, 2);
+    struct vkh_arena arena = {0};
+    struct vkh_eval eval;
+    options.kl = "hybrid:cf=2.5";
+    for (uint32_t count = 1; count <= 6; count++) {
+        int seen[MOST][MOST] = {0}, shown = 0;
+        for (uint32_t i = 1; i <= count; i++) {
+            options.shard = (struct vkh_ppl_share){i, count};
+            take(&options, seen);
+            CHECK(vkh_eval_init(&options, &rope, NULL, 100, &arena, &log_to_line, &eval) == VKH_OK);
+            CHECK(eval.n_texts == 2 && eval.reference <= eval.n_lanes);
+            CHECK(strcmp(eval.lanes[eval.reference].name, "hybrid:cf=2.5") == 0);
+            CHECK(vkh_eval_model(&eval, eval.reference) == VKH_OWN);
+            shown += eval.reference < eval.n_lanes;
+            for (uint32_t r = 0; r < eval.n_readings; r++)
+                CHECK(eval.readings[eval.readings[r].reference].lane == eval.reference);
+        }
+        check_once(seen, 2, count);
+        CHECK_MSG(shown == 1, "%u shares: %d show the reference", count, shown);
+    }
+    options.shard = (struct vkh_ppl_share){1, 7};
+    CHECK(vkh_eval_init(&options, &rope, NULL, 100, &arena, &log_to_line, &eval) ==
+          VKH_ERR_ARGUMENT);
+    CHECK(strstr(last_line, "with kl, 6 methods"));
+    vkh_arena_fini(&arena);
+}
+
 static void test_refusals(void)
 {
     const struct vkh_ppl_text text = {"", ids, N_IDS};
@@ -185,6 +217,7 @@ int main(void)
 {
     test_cover();
     test_balance();
+    test_reference();
     test_refusals();
     test_moments();
     return check_result();
