@@ -265,12 +265,12 @@ static enum vkh_status upload(const struct vkh_lane *lane, uint32_t from, uint32
 static enum vkh_status read_chosen(const struct vkh_lane *lane, const struct vkh_feed *feed,
                                    uint32_t from, uint32_t n, uint32_t *next)
 {
-    struct vkh_session *session = lane->session;
+    const struct vkh_session *session = lane->session;
     const struct vkh_config *c = &session->model->config;
     uint32_t rows[64], n_rows = 0;
     enum vkh_status status = VKH_OK;
-    while (status == VKH_OK && *next < feed->n_rows) {
-        const uint32_t first = *next;
+    while (status == VKH_OK && *next < feed->n_rows && (feed->hidden || feed->logits)) {
+        const uint64_t first = *next;
         for (n_rows = 0; *next < feed->n_rows && n_rows < VKH_COUNTOF(rows); ++*next) {
             const uint64_t token = (uint64_t)lane->n_tokens + feed->rows[*next];
             if (token >= (uint64_t)from + n)
@@ -279,13 +279,13 @@ static enum vkh_status read_chosen(const struct vkh_lane *lane, const struct vkh
         }
         if (n_rows == 0)
             break;
-        if (feed->hidden)
-            status = vkh_rows_hidden(session->graph, session->stream, rows, n_rows,
-                                     feed->hidden + (uint64_t)first * c->hidden);
-        if (status == VKH_OK && feed->logits)
-            status = vkh_rows_logits(session->graph, session->device, session->stream, rows, n_rows,
-                                     (float)c->final_soft_cap,
-                                     feed->logits + (uint64_t)first * c->vocab);
+        status = vkh_rows_read(session->graph, session->stream,
+                               &(struct vkh_rows){
+                                   .rows = rows,
+                                   .n = n_rows,
+                                   .hidden = feed->hidden ? feed->hidden + first * c->hidden : NULL,
+                                   .logits = feed->logits ? feed->logits + first * c->vocab : NULL,
+                               });
     }
     return status;
 }

@@ -9,13 +9,20 @@
 static enum vkh_status fill(struct vkh_session *session, const struct vkh_session_options *options)
 {
     const struct vkh_session *lender = options->weights_of;
-    // Hidden states and logits are read as rows.
-    const struct vkh_graph_wish wish = {
-        .chunk = options->chunk, .kv = options->kv_type, .rows = true};
-    const struct vkh_graph_plan plan = vkh_graph_plan(session->device, session->model, &wish);
     if (lender && (lender->device != session->device || lender->model != session->model))
         return vkh_fail(&session->log, VKH_ERR_ARGUMENT,
                         "session: weights_of is a session of another device or model");
+    const struct vkh_graph_wish wish = {
+        .chunk = options->chunk,
+        .kv = options->kv_type,
+        .rows = lender && !vkh_graph_get_plan(lender->graph)->layout.side,
+        .compared = true, // for the logits
+    };
+    const struct vkh_graph_plan plan = vkh_graph_plan(session->device, session->model, &wish);
+    if (lender && vkh_graph_get_plan(lender->graph)->layout.side != plan.layout.side)
+        return vkh_fail(&session->log, VKH_ERR_ARGUMENT,
+                        "session: weights_of is a session on cooperative matrices, which keep keys "
+                        "and values in F16: kv_type cannot be F32 beside it");
     const enum vkh_status status = vkh_stream_create(session->device, &session->stream);
     if (status != VKH_OK)
         return status;

@@ -167,16 +167,6 @@ const char *vkh_graph_variants(const struct vkh_graph *graph)
     return graph->variants;
 }
 
-const struct vkh_buffer *vkh_graph_hidden(const struct vkh_graph *graph)
-{
-    return graph->act.normed;
-}
-
-const struct vkh_weight *vkh_graph_head(const struct vkh_graph *graph)
-{
-    return vkh_weights_head(&graph->weights);
-}
-
 struct vkh_range vkh_graph_residual(const struct vkh_graph *graph, uint32_t from, uint32_t n)
 {
     return vkh_graph_rows(graph, graph->act.residual, from, n);

@@ -16,7 +16,6 @@ struct vkh_device;
 struct vkh_graph;
 struct vkh_model;
 struct vkh_stream;
-struct vkh_weight;
 
 struct vkh_graph_plan {
     uint64_t weights, activations;   // device bytes
@@ -52,11 +51,6 @@ const struct vkh_graph_plan *vkh_graph_get_plan(const struct vkh_graph *graph);
 
 // "matmul=floor,attention=floor,…": the variants in use. Lives as long as the graph.
 const char *vkh_graph_variants(const struct vkh_graph *graph);
-
-// After the final norm, of the chunk recorded last: fp32 [n][hidden]. For graphs of rows.
-const struct vkh_buffer *vkh_graph_hidden(const struct vkh_graph *graph);
-// The matrix [vocab][hidden] that turns them into logits.
-const struct vkh_weight *vkh_graph_head(const struct vkh_graph *graph);
 
 // Before the final norm, of tokens [from, from + n) of the chunk recorded last: fp32 [n][hidden].
 // From a multiple of VKH_KEY_TILE.

@@ -6,75 +6,98 @@
 #include "base/size.h"
 #include "gpu/device.h"
 #include "gpu/stream.h"
-#include "graph/graph.h"
-#include "kernels/matmul.h"
+#include "graph/layer.h"
 
 enum { ROWS_AT_ONCE = 64 };
 
-static struct vkh_range hidden_row(const struct vkh_graph *graph, uint32_t row)
+// Device memory for `most` rows at a time.
+struct room {
+    uint32_t most;
+    struct vkh_buffer *residual; // [most][hidden]
+    struct vkh_buffer *out;      // [most] of the widest that is read: hidden, or logits' stride
+};
+
+static uint32_t stride_of(const struct vkh_graph *graph)
 {
-    const uint64_t bytes = vkh_graph_head(graph)->cols * 4;
-    return vkh_range(vkh_graph_hidden(graph), row * bytes, bytes);
+    return vkh_stack_stride(vkh_weights_head_stack(&graph->weights));
 }
 
-enum vkh_status vkh_rows_hidden(const struct vkh_graph *graph, struct vkh_stream *stream,
-                                const uint32_t *rows, uint32_t n, float *hidden)
+static enum vkh_status make_room(const struct vkh_graph *graph, const struct vkh_rows *rows,
+                                 struct room *room)
 {
-    const uint64_t width = vkh_graph_head(graph)->cols;
+    const uint64_t hidden = graph->config.hidden * UINT64_C(4);
+    const uint64_t width = vkh_max_size(hidden, rows->logits ? stride_of(graph) * UINT64_C(4) : 0);
+    const uint64_t fitting = vkh_device_caps(graph->device)->max_storage_range / width;
+    room->most =
+        (uint32_t)vkh_max_size(vkh_min_size(vkh_min_size(rows->n, ROWS_AT_ONCE), fitting), 1);
+    const enum vkh_status status = vkh_buffer_create(
+        graph->device, "chosen rows", room->most * hidden, VKH_MEMORY_DEVICE, &room->residual);
+    if (status != VKH_OK)
+        return status;
+    return vkh_buffer_create(graph->device, "what is read of them", room->most * width,
+                             VKH_MEMORY_DEVICE, &room->out);
+}
+
+// n rows of `width` elements that lie `stride` apart.
+static enum vkh_status read_rows(struct vkh_stream *stream, const struct vkh_buffer *from,
+                                 uint64_t width, uint64_t stride, uint32_t n, float *to)
+{
     enum vkh_status status = VKH_OK;
+    if (width == stride)
+        return vkh_stream_read(stream, to, vkh_range(from, 0, n * width * 4));
     for (uint32_t i = 0; i < n && status == VKH_OK; i++)
-        status = vkh_stream_read(stream, hidden + i * width, hidden_row(graph, rows[i]));
+        status =
+            vkh_stream_read(stream, to + i * width, vkh_range(from, i * stride * 4, width * 4));
     return status;
 }
 
-// Up to ROWS_AT_ONCE of them, through buffers that hold as many.
-static enum vkh_status some_logits(const struct vkh_graph *graph, const struct vkh_matmul *matmul,
-                                   struct vkh_stream *stream, const uint32_t *rows, uint32_t n,
-                                   const struct vkh_buffer *x, const struct vkh_buffer *out,
-                                   float *logits)
+// The n rows from `first` on, n at most room->most.
+static enum vkh_status read_some(const struct vkh_graph *graph, struct vkh_stream *stream,
+                                 const struct vkh_rows *rows, uint32_t first, uint32_t n,
+                                 const struct room *room)
 {
-    const struct vkh_weight *head = vkh_graph_head(graph);
+    const struct vkh_config *c = &graph->config;
+    const struct vkh_range residual = vkh_graph_rows(graph, room->residual, 0, n);
     struct vkh_cmd *cmd = vkh_stream_cmd(stream);
-    const uint64_t row_bytes = head->cols * 4;
+    enum vkh_status status = VKH_OK;
     for (uint32_t i = 0; i < n; i++)
-        vkh_cmd_copy(cmd, hidden_row(graph, rows[i]), vkh_range(x, i * row_bytes, row_bytes));
-    const struct vkh_range result = vkh_range(out, 0, n * head->rows * 4);
-    vkh_matmul_record(matmul, cmd,
-                      &(struct vkh_matmul_args){
-                          .x = vkh_range(x, 0, n * row_bytes),
-                          .weight = head,
-                          .out = result,
-                          .out_stride = (uint32_t)head->rows,
-                          .n_tokens = n,
-                      });
-    return vkh_stream_read(stream, logits, result);
+        vkh_cmd_copy(cmd, vkh_graph_residual(graph, rows->rows[first + i], 1),
+                     vkh_graph_rows(graph, room->residual, i, 1));
+    if (rows->hidden) {
+        const struct vkh_rmsnorm_args args =
+            vkh_graph_norm_args(graph, residual, graph->weights.output_norm, room->out, n);
+        vkh_rmsnorm_record(&graph->norm, cmd, &args);
+        status = read_rows(stream, room->out, c->hidden, c->hidden, n,
+                           rows->hidden + (uint64_t)first * c->hidden);
+    }
+    if (status == VKH_OK && rows->logits) {
+        vkh_graph_logits(graph, stream, residual, room->out, n);
+        status = read_rows(stream, room->out, c->vocab, stride_of(graph), n,
+                           rows->logits + (uint64_t)first * c->vocab);
+    }
+    return status;
 }
 
-enum vkh_status vkh_rows_logits(const struct vkh_graph *graph, struct vkh_device *device,
-                                struct vkh_stream *stream, const uint32_t *rows, uint32_t n,
-                                float soft_cap, float *logits)
+static void cap(float *logits, uint64_t n, float soft_cap)
 {
-    const struct vkh_weight *head = vkh_graph_head(graph);
-    const uint64_t fitting = vkh_device_caps(device)->max_storage_range / (head->rows * 4);
-    const uint32_t most =
-        (uint32_t)vkh_max_size(vkh_min_size(vkh_min_size(n, ROWS_AT_ONCE), fitting), 1);
-    struct vkh_matmul matmul;
-    struct vkh_buffer *x = NULL, *out = NULL;
-    enum vkh_status status = vkh_matmul_create(device, head->type, NULL, &matmul);
-    if (status == VKH_OK)
-        status =
-            vkh_buffer_create(device, "chosen rows", most * head->cols * 4, VKH_MEMORY_DEVICE, &x);
-    if (status == VKH_OK)
-        status =
-            vkh_buffer_create(device, "logits", most * head->rows * 4, VKH_MEMORY_DEVICE, &out);
-    for (uint32_t i = 0; i < n && status == VKH_OK; i += most)
-        status = some_logits(graph, &matmul, stream, rows + i, (uint32_t)vkh_min_size(most, n - i),
-                             x, out, logits + i * head->rows);
-    for (uint64_t i = 0; soft_cap > 0.0f && i < n * head->rows; i++)
+    for (uint64_t i = 0; soft_cap > 0.0f && i < n; i++)
         logits[i] = soft_cap * tanhf(logits[i] / soft_cap);
+}
+
+enum vkh_status vkh_rows_read(const struct vkh_graph *graph, struct vkh_stream *stream,
+                              const struct vkh_rows *rows)
+{
+    struct room room = {0};
+    enum vkh_status status = make_room(graph, rows, &room);
+    for (uint32_t i = 0; i < rows->n && status == VKH_OK; i += room.most)
+        status = read_some(graph, stream, rows, i, (uint32_t)vkh_min_size(room.most, rows->n - i),
+                           &room);
+    if (status == VKH_OK && rows->logits)
+        cap(rows->logits, (uint64_t)rows->n * graph->config.vocab,
+            (float)graph->config.final_soft_cap);
     if (status != VKH_OK)
         vkh_stream_finish(stream); // what was recorded uses them
-    vkh_buffer_destroy(&out);
-    vkh_buffer_destroy(&x);
+    vkh_buffer_destroy(&room.out);
+    vkh_buffer_destroy(&room.residual);
     return status;
 }

@@ -6,18 +6,20 @@
 #include <stdint.h>
 #include <vkhrope/status.h>
 
-struct vkh_device;
 struct vkh_graph;
 struct vkh_stream;
 
-// The hidden states, after the final norm, of `n` tokens of the chunk recorded last, by their
-// offsets in it: fp32 [n][hidden]. The stream is finished when it returns.
-enum vkh_status vkh_rows_hidden(const struct vkh_graph *graph, struct vkh_stream *stream,
-                                const uint32_t *rows, uint32_t n, float *hidden);
+// `n` tokens of the chunk recorded last, by their offsets in it. What is NULL is not read.
+struct vkh_rows {
+    const uint32_t *rows;
+    uint32_t n;
+    float *hidden; // fp32 [n][hidden]: after the final norm, on either tier
+    float *logits; // fp32 [n][vocab]: of the token after each, capped as the NLL caps them
+};
 
-// The logits of the token after each of them: fp32 [n][vocab], capped as head_nll caps them.
-enum vkh_status vkh_rows_logits(const struct vkh_graph *graph, struct vkh_device *device,
-                                struct vkh_stream *stream, const uint32_t *rows, uint32_t n,
-                                float soft_cap, float *logits);
+// For graphs whose plans have them compared. Writes over the final norm's output; the stream is
+// finished when it returns.
+enum vkh_status vkh_rows_read(const struct vkh_graph *graph, struct vkh_stream *stream,
+                              const struct vkh_rows *rows);
 
 #endif

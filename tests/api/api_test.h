@@ -16,10 +16,13 @@ static inline void api_test_log(void *user, enum vkh_log_level level, const char
     fprintf(stderr, "%s\n", line);
 }
 
-// The device that VKHROPE_TEST_DEVICE selects; exits with CHECK_SKIPPED without any.
+// The device that VKHROPE_TEST_DEVICE selects, with the variants of VKHROPE_TEST_VARIANTS; exits
+// with CHECK_SKIPPED without any.
 static inline struct vkh_device *api_test_device(const struct vkh_log *log)
 {
-    const struct vkh_device_options options = {.select = getenv("VKHROPE_TEST_DEVICE"), .log = log};
+    const struct vkh_device_options options = {.select = getenv("VKHROPE_TEST_DEVICE"),
+                                               .variants = getenv("VKHROPE_TEST_VARIANTS"),
+                                               .log = log};
     struct vkh_device *device;
     if (vkh_device_create(&options, &device) != VKH_OK)
         exit(CHECK_SKIPPED);

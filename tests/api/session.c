@@ -133,6 +133,74 @@ static void test_rows(struct vkh_session *session, uint32_t hidden, const float 
     free(logits);
 }
 
+// What one lane reads of all rows.
+struct readings {
+    float nll[N], *hidden, *logits;
+};
+
+static struct readings read_all(struct vkh_session *session, uint32_t hidden)
+{
+    static uint32_t rows[N];
+    struct readings r = {.hidden = malloc(N * (size_t)hidden * sizeof(float)),
+                         .logits = malloc(N * (size_t)vocab * sizeof(float))};
+    struct vkh_lane *lane = lane_of(session, "hybrid:cf=2");
+    if (!r.hidden || !r.logits)
+        exit(1);
+    for (uint32_t i = 0; i < N; i++)
+        rows[i] = i;
+    CHECK(vkh_lane_feed(lane, &(struct vkh_feed){ids, N, r.nll, rows, N, r.hidden, r.logits}) ==
+          VKH_OK);
+    vkh_lane_destroy(&lane);
+    return r;
+}
+
+// Root mean square of the differences, against that of the values where `relative`.
+static double difference(const float *a, const float *b, size_t n, bool relative)
+{
+    double squares = 0.0, of_values = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        squares += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+        of_values += (double)b[i] * (double)b[i];
+    }
+    return sqrt(squares / (relative ? of_values : (double)n));
+}
+
+// F32 keys and values keep a session to rows of fp32. Cooperative matrices round operands to 11
+// bits: NLL, states and logits are within 0.5 %.
+static void test_rows_tier(struct vkh_device *device, const struct vkh_model *model,
+                           struct vkh_session *session, bool is_matrix)
+{
+    const uint32_t hidden = vkh_model_get_info(model).hidden;
+    const struct vkh_session_options fp32 = {.kv_type = VKH_KV_F32},
+                                     beside = {.kv_type = VKH_KV_F32, .weights_of = session};
+    struct vkh_session *rows, *other;
+    CHECK(vkh_session_create(device, model, &fp32, &log_lines, &rows) == VKH_OK);
+    struct readings a = read_all(session, hidden), b = read_all(rows, hidden);
+    const double nll = difference(a.nll + 1, b.nll + 1, N - 1, false);
+    const double states = difference(a.hidden, b.hidden, N * (size_t)hidden, true);
+    const double logits = difference(a.logits, b.logits, N * (size_t)vocab, true);
+    CHECK_MSG(nll <= 5e-3 && states <= 5e-3 && logits <= 5e-3,
+              "against rows of fp32: NLL %g, hidden states %g, logits %g", nll, states, logits);
+    CHECK_MSG((nll > 0) == is_matrix, "NLL %g from rows of fp32", nll);
+    CHECK(vkh_session_create(device, model, &beside, &log_lines, &other) ==
+          (is_matrix ? VKH_ERR_ARGUMENT : VKH_OK));
+    vkh_session_destroy(&other);
+    // Beside a session of rows, on the device's own choice.
+    const struct vkh_session_options borrowed = {.chunk = 64, .weights_of = rows};
+    CHECK(vkh_session_create(device, model, &borrowed, &log_lines, &other) == VKH_OK);
+    struct readings c = read_all(other, hidden);
+    CHECK(memcmp(c.nll, b.nll, sizeof(b.nll)) == 0 &&
+          memcmp(c.hidden, b.hidden, N * (size_t)hidden * sizeof(float)) == 0 &&
+          memcmp(c.logits, b.logits, N * (size_t)vocab * sizeof(float)) == 0);
+    struct readings *all[] = {&a, &b, &c};
+    for (int i = 0; i < 3; i++) {
+        free(all[i]->hidden);
+        free(all[i]->logits);
+    }
+    vkh_session_destroy(&other);
+    vkh_session_destroy(&rows);
+}
+
 static void test_refusals(struct vkh_session *session, const float *want)
 {
     struct vkh_lane *lane = lane_of(session, "baseline"), *other;
@@ -218,7 +286,6 @@ int main(int argc, char **argv)
                                             .n_lengths = 1,
                                             .methods = methods,
                                             .n_methods = 2,
-                                            .kv_type = VKH_KV_F32,
                                             .keep_nll = true};
     if (vkh_ppl_run(device, model, &options, &log_lines, &table) != VKH_OK ||
         vkh_session_create(device, model, NULL, &log_lines, &session) != VKH_OK)
@@ -227,6 +294,7 @@ int main(int argc, char **argv)
     test_pieces(session, table->nll);
     test_forks(session, table->nll);
     test_rows(session, vkh_model_get_info(model).hidden, table->nll[0]);
+    test_rows_tier(device, model, session, strstr(table->variants, "tier=matrix") != NULL);
     test_refusals(session, table->nll[0]);
     test_threads(device, model, session, table->nll);
     vkh_session_destroy(&session);
