@@ -261,6 +261,7 @@ VKH_API enum vkh_status vkh_ppl_plan(struct vkh_device *device, const struct vkh
 //   VKH_ERR_IO             the checkpoint cannot be read or written (a full disk), or another
 //                          process uses it
 //   VKH_ERR_FORMAT         the checkpoint is damaged, or no checkpoint
+//   VKH_ERR_UNSUPPORTED    the checkpoint is in the format of another version
 //   VKH_ERR_DEVICE_LOST    the device is of no more use; with a checkpoint, a new one can go on
 //   VKH_ERR_DEVICE_MEMORY  the device has not enough memory
 //   VKH_ERR_INTERNAL       a result was not finite

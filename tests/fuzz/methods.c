@@ -6,27 +6,11 @@
 #include <vkhrope/record.h>
 #include <vkhrope/vkhrope.h>
 
+#include "embedded_model.h"
 #include "fuzz.h"
 #include "null_vulkan.h"
 
 enum { MOST_LINES = 6, N_IDS = 40, LINE = 256, NAMED_FILE = 100 };
-
-// FUZZ_MODEL as bytes of the program, which then runs where that file is not.
-__asm__(".pushsection .rodata\n"
-        "fuzz_model: .incbin \"" FUZZ_MODEL "\"\n"
-        "fuzz_model_end: .byte 0\n"
-        ".popsection\n");
-extern const uint8_t fuzz_model[], fuzz_model_end[];
-
-static struct vkh_model *open_model(void)
-{
-    char path[32];
-    struct vkh_model *model;
-    const int fd = fuzz_file(fuzz_model, (size_t)(fuzz_model_end - fuzz_model), path);
-    PROMISE(vkh_model_open(path, &fuzz_log, &model) == VKH_OK);
-    close(fd);
-    return model;
-}
 
 // The last two are of files that a method names.
 static bool is_method_verdict(enum vkh_status status)
@@ -115,13 +99,12 @@ static void try_lane(struct vkh_session *session, const char *method)
 
 static bool try_lines(char *text)
 {
-    static struct vkh_model *model;
+    const struct vkh_model *model = embedded_model();
     static struct vkh_device *device;
     static struct vkh_session *session;
     const char *lines[MOST_LINES];
     uint32_t n = 0;
-    if (!model) {
-        model = open_model();
+    if (!device) {
         device = null_device(&fuzz_log);
         PROMISE(vkh_session_create(device, model, NULL, &fuzz_log, &session) == VKH_OK);
     }
