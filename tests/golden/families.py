@@ -18,11 +18,14 @@ import safetensors.torch
 import torch
 import transformers
 
+import every
 import reference
 import rope as methods
-from tiny import CONTEXT, DATA, LENGTHS, TYPES, interleaved
+from every import CONTEXT
+from reference import DATA
+from tiny import LENGTHS, TYPES, interleaved
 
-METHODS = ['baseline', 'hybrid:cf=2', 'linear:factor=4']
+METHODS = ['baseline', 'hybrid:cf=2', 'yarn:factor=4+hybrid:cf=2']
 TORCH = {'f32': torch.float32, 'f16': torch.float16, 'bf16': torch.bfloat16}
 # What taking a feature away must change tokens' NLL by on average, or its test would prove nothing.
 LEAST = 0.02
@@ -63,7 +66,7 @@ FAMILIES = [
      'plain': [{'sliding_window': 4096}, {'query_pre_attn_scalar': 80}, {'theta': [1e6, 1e6]},
                {'theta': [1e4, 1e4]}]},
     {'name': 'gemma3-linear', 'model_type': 'gemma3_text', 'arch': 'gemma3', 'folder': 'f32',
-     'old': True, 'methods': ['baseline', 'hybrid:cf=2'],
+     'old': True,
      'config': {'vocab_size': 103, 'hidden_size': 24, 'intermediate_size': 40, 'head_dim': 20,
                 'num_hidden_layers': 3, 'num_attention_heads': 2, 'num_key_value_heads': 1,
                 'sliding_window': 37, 'sliding_window_pattern': 2, 'query_pre_attn_scalar': 24,
@@ -154,33 +157,45 @@ def nothing_narrows():
         torch.nn.functional.softmax = softmax
 
 
+def main_rope(config):
+    """Of the layers without a rope of their own."""
+    return config.rope_parameters.get('full_attention', config.rope_parameters)
+
+
+def own_scaling(config):
+    """As methods.turns takes it."""
+    own = main_rope(config)
+    return None if own['rope_type'] == 'default' else (own, CONTEXT)
+
+
+def head_dim(config):
+    return getattr(config, 'head_dim', None) or config.hidden_size // config.num_attention_heads
+
+
+def rotary_dims(config):
+    return int(head_dim(config) * main_rope(config).get('partial_rotary_factor', 1.0))
+
+
 class Rotary(torch.nn.Module):
     """In place of transformers' own, which computes in float32. Masks come from the positions that
     transformers counts itself; only the angles know of others."""
 
-    def __init__(self, config, place, scale):
+    def __init__(self, config, method, n):
         super().__init__()
         parameters = config.rope_parameters
-        self.layers = parameters if 'full_attention' in parameters else {None: parameters}
-        head = getattr(config, 'head_dim', None) or config.hidden_size // config.num_attention_heads
-        self.angles = {}
-        for kind, rope in self.layers.items():
-            dims = int(head * rope.get('partial_rotary_factor', 1.0))
-            exponent = torch.arange(0, dims, 2, dtype=torch.float64) / dims
-            theta = rope['rope_theta'] ** -exponent / rope.get('factor', 1.0)
+        self.turning = {}
+        for kind, own in parameters.items() if 'full_attention' in parameters else [
+                (None, parameters)]:
             # A method's frequencies are for layers without a rope of their own.
-            turn = torch.outer(place, theta if kind == 'sliding_attention' else theta / scale)
-            self.angles[kind] = torch.cat([turn, turn], 1)[None]
+            spec = 'plain' if kind == 'sliding_attention' else method
+            turns, scale = methods.turns(spec, own['rope_theta'], rotary_dims(config), CONTEXT,
+                                         n, own=own_scaling(config))
+            turn = torch.outer(methods.place(method, CONTEXT, n), turns)
+            turn = torch.cat([turn, turn], 1)[None]
+            self.turning[kind] = turn.cos() * scale, turn.sin() * scale
 
     def forward(self, x, position_ids=None, layer_type=None):
-        turn = self.angles[layer_type]
-        return turn.cos(), turn.sin()
-
-
-def place_and_scale(method, n):
-    """Positions, and what every frequency is divided by."""
-    (name, values), = methods.terms(method)
-    return methods.place(method, CONTEXT, n), values['factor'] if name == 'linear' else 1.0
+        return self.turning[layer_type]
 
 
 @torch.no_grad()
@@ -190,7 +205,7 @@ def logits_of(config, weights, ids, method):
     assert not unexpected and set(missing) <= {'lm_head.weight'}, (missing, unexpected)
     model.tie_weights()
     model = model.double().eval()
-    model.model.rotary_emb = Rotary(config, *place_and_scale(method, len(ids)))
+    model.model.rotary_emb = Rotary(config, method, len(ids))
     with nothing_narrows():
         logits = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0]
     assert logits.dtype == torch.float64
@@ -201,19 +216,22 @@ def nll_of(config, weights, ids, method):
     return reference.nll_of(logits_of(config, weights, ids, method), torch.tensor(ids))
 
 
-def judge(family, name, config, weights, ids):
-    result = {'model': name, 'original_max_len': CONTEXT, 'lengths': LENGTHS, 'ppl': {}, 'nll': {}}
-    for method in family.get('methods', METHODS):
-        nll = nll_of(config, weights, ids, method)
-        baseline = nll if method == 'baseline' else baseline
-        result['ppl'][method] = [float(f'{math.exp(nll[:n - 1].mean()):.10g}') for n in LENGTHS]
-        if method.startswith('hybrid'):
-            result['nll'][method] = [float(f'{x:.9g}') for x in nll.tolist()]
+def judge(family, name, config, weights, ids, every_method=True):
+    def nll(method, part):
+        return nll_of(config, weights, part, method)
+
+    own = own_scaling(config)
+    ppl = reference.table(nll, ids, METHODS, LENGTHS, own)
+    result = {'model': name, 'original_max_len': CONTEXT, 'lengths': LENGTHS, 'ppl': ppl,
+              'nll': {'hybrid:cf=2': reference.nll_list(nll('hybrid:cf=2', ids))}}
     reference.write(result, DATA / f'{name}.expected.json')
-    print(name, {method: ppl[-1] for method, ppl in result['ppl'].items()}, flush=True)
+    print(name, {method: values[-1] for method, values in ppl.items()}, flush=True)
+    if every_method:
+        every.judge(name, nll, ids, rotary_dims(config) // 2, own)
+    baseline = nll('baseline', ids)
     for changes in family['plain']:
-        nll = nll_of(make_config(family, **changes), weights, ids, 'baseline')
-        moved = (nll - baseline).abs().mean().item()
+        without = nll_of(make_config(family, **changes), weights, ids, 'baseline')
+        moved = (without - baseline).abs().mean().item()
         print(f'  {changes}: {moved:.3f}')
         assert moved > LEAST, f'{name}: {changes} changes the NLL by {moved}'
 
@@ -250,7 +268,8 @@ def write_folder(family, config, weights, path):
                                 path / 'model.safetensors', metadata={'format': 'pt'})
 
 
-def write_numbers(writer, config, head):
+def write_numbers(writer, config):
+    head = head_dim(config)
     writer.add_vocab_size(config.vocab_size)
     writer.add_context_length(CONTEXT)
     writer.add_embedding_length(config.hidden_size)
@@ -261,9 +280,8 @@ def write_numbers(writer, config, head):
     writer.add_key_length(head)
     writer.add_value_length(head)
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    rope = config.rope_parameters.get('full_attention', config.rope_parameters)
-    writer.add_rope_freq_base(rope['rope_theta'])
-    writer.add_rope_dimension_count(int(head * rope.get('partial_rotary_factor', 1.0)))
+    writer.add_rope_freq_base(main_rope(config)['rope_theta'])
+    writer.add_rope_dimension_count(rotary_dims(config))
     if getattr(config, 'sliding_window', None):
         writer.add_sliding_window(config.sliding_window)
     if getattr(config, 'attn_logit_softcapping', None):
@@ -275,8 +293,7 @@ def write_numbers(writer, config, head):
 def write_gguf(family, config, weights, path):
     writer = gguf.GGUFWriter(path, family['arch'])
     writer.add_name('family-' + family['name'])
-    head = getattr(config, 'head_dim', None) or config.hidden_size // config.num_attention_heads
-    write_numbers(writer, config, head)
+    write_numbers(writer, config)
     if 'sliding_window_pattern' in family['config']:
         writer.add_sliding_window_pattern(family['config']['sliding_window_pattern'])
     arch = next(a for a, name in gguf.MODEL_ARCH_NAMES.items() if name == family['arch'])
@@ -297,11 +314,12 @@ def write_gguf(family, config, weights, path):
     writer.close()
 
 
-def make_gguf(family, stem, weights, ids):
+def make_gguf(family, stem, weights, ids, every_method=True):
     config = make_config(family, **family.get('gguf_config', {}))
     path = DATA / f'{stem}.gguf'
     write_gguf(family, config, weights, path)
-    judge(family | {'plain': []}, path.name, config, rounded(weights, family['gguf']), ids)
+    judge(family | {'plain': []}, path.name, config, rounded(weights, family['gguf']), ids,
+          every_method)
 
 
 def main():
@@ -319,7 +337,7 @@ def main():
             continue
         make_gguf(family, stem, weights, ids)
         wide = aligned(family)
-        make_gguf(wide, f'{stem}-aligned', make_weights(wide), ids)
+        make_gguf(wide, f'{stem}-aligned', make_weights(wide), ids, every_method=False)
 
 
 if __name__ == '__main__':

@@ -3,7 +3,7 @@
 """Perplexities and NLLs of a Llama model in float64, computed twice: by transformers and by the
 few lines of PyTorch below, which must agree to 1e-9. README.md gives the output's format.
 
-Needs torch, transformers, gguf, safetensors; runs on the CPU or a GPU.
+Needs torch, transformers, accelerate, gguf, safetensors; runs on the CPU or a GPU.
 """
 import argparse
 import json
@@ -20,6 +20,7 @@ from transformers.models.llama import modeling_llama
 import rope
 
 AGREE = 1e-9
+DATA = pathlib.Path(__file__).parent / 'data'
 
 
 def halves(rows, n_heads):
@@ -163,11 +164,6 @@ class Judge:
         self.limit = limit or self.config['context']
         self.device, self.apart = device, 0.0
 
-    def varies(self, method):
-        own = self.config.get('own')
-        return 'dynamic' in method or 'longrope' in method or bool(
-            own and own[0]['rope_type'] in ('dynamic', 'longrope'))
-
     @torch.no_grad()
     def logits(self, method, ids):
         """Those after each of the ids, one sequence from position 0."""
@@ -213,20 +209,31 @@ def ppl_of(nll):
     return float(f'{math.exp(nll.mean()):.10g}')
 
 
+def nll_list(nll):
+    return [float(f'{x:.9g}') for x in nll.tolist()]
+
+
+def table(nll, ids, methods, lengths, own=None):
+    """PPL of each method at ascending lengths; `nll(method, ids)` gives NLL of ids[1:], `own` is
+    the model's scaling as rope.turns takes it. One pass a method: the model is causal, so a shorter
+    length is a prefix, unless the method's frequencies depend on the length."""
+    ppl = {}
+    for method in methods:
+        if rope.varies(method, own):
+            ppl[method] = [ppl_of(nll(method, ids[:n])) for n in lengths]
+        else:
+            whole = nll(method, ids[:max(lengths)])
+            ppl[method] = [ppl_of(whole[:n - 1]) for n in lengths]
+    return ppl
+
+
 def evaluate(path, ids, methods, lengths, limit=None, nll_methods=(), device='cpu', regimes=()):
-    """One pass a method: the model is causal, so a shorter length is a prefix, unless the method's
-    frequencies depend on the length."""
     judge = Judge(path, limit, device)
     ids = torch.tensor(ids[:max(lengths)], device=device)
-    result = {'model': path.name, 'original_max_len': judge.limit, 'lengths': lengths, 'ppl': {},
-              'nll': {}, 'regimes': []}
-    for method in methods:
-        nll = judge.nll(method, ids)
-        result['ppl'][method] = [
-            ppl_of((judge.nll(method, ids[:n]) if judge.varies(method) else nll)[:n - 1])
-            for n in lengths]
-        if method in nll_methods:
-            result['nll'][method] = [float(f'{x:.9g}') for x in nll.tolist()]
+    result = {'model': path.name, 'original_max_len': judge.limit, 'lengths': lengths,
+              'ppl': table(judge.nll, ids, methods, lengths, judge.config.get('own')),
+              'nll': {method: nll_list(judge.nll(method, ids)) for method in nll_methods},
+              'regimes': []}
     for regime in regimes:
         ppl = {method: [ppl_of(judge.regime(method, ids[:n], regime)) for n in regime['lengths']]
                for method in regime['methods']}

@@ -4,7 +4,7 @@
 are made to compute in float64, and positions by the formulas of docs/methods.md. Writes
 data/rope.json; README.md gives its format.
 
-Also what reference.py takes methods from: `turns` and `place`.
+Also what the references take methods from: `turns`, `place` and `varies`.
 """
 import contextlib
 import json
@@ -47,7 +47,8 @@ USUAL = {'llama3': {'low_freq_factor': 1.0, 'high_freq_factor': 4.0}}
 def terms(spec):
     for term in spec.split('+'):
         name, _, rest = term.partition(':')
-        yield name, {k: float(v) for k, v in (p.split('=') for p in rest.split(',') if p)}
+        yield name, {k: v if k == 'file' else float(v)
+                     for k, v in (p.split('=') for p in rest.split(',') if p)}
 
 
 def compute(rope, base, dims, context, length):
@@ -64,13 +65,15 @@ def compute(rope, base, dims, context, length):
 
 def parameters(name, values, original, lists):
     """A term as transformers' parameters, and the context length that goes with them."""
-    given = {KEYS.get(key, key): value for key, value in values.items()}
+    given = {KEYS.get(key, key): value for key, value in values.items() if key != 'file'}
     if 'truncate' in given:
         given['truncate'] = bool(given['truncate'])
     original = int(values.get('original', original))
     rope = {'rope_type': TYPES[name], **USUAL.get(name, {}), **given,
             'original_max_position_embeddings': original}
-    if name == 'longrope':
+    if 'file' in values:
+        rope |= json.loads((DATA / values['file']).read_text())
+    elif name == 'longrope':
         rope |= {'short_factor': lists[0], 'long_factor': lists[1]}
     return rope, original
 
@@ -97,6 +100,12 @@ def turns(spec, base, dims, original, length, lists=None, own=None):
     return result, scale
 
 
+def varies(spec, own=None):
+    """Whether `turns` depends on the length."""
+    return any(name in ('dynamic-ntk', 'longrope') for name, _ in terms(spec)) or bool(
+        own and own[0]['rope_type'] in ('dynamic', 'longrope'))
+
+
 def place(spec, original, n):
     """float64 positions of tokens 0 to n - 1."""
     result = [float(p) for p in range(n)]
@@ -109,6 +118,11 @@ def place(spec, original, n):
             result = [p if p <= window else window + math.floor((p - window) / values['group'])
                       for p in result]
     return torch.tensor(result, dtype=torch.float64)
+
+
+def lists_of(n):
+    """LongRoPE's for n frequencies, made up: the short one and the long one."""
+    return [1 + i / 64 for i in range(n)], [1 + i / 4 for i in range(n)]
 
 
 SPECS = [
@@ -131,10 +145,9 @@ SHAPES = [(10000.0, 16, 64), (500000.0, 64, 8192), (1000000.0, 40, 300)]
 def main():
     cases = []
     for base, dims, original in SHAPES:
-        lists = [[1 + i / 64 for i in range(dims // 2)], [1 + i / 4 for i in range(dims // 2)]]
+        lists = lists_of(dims // 2)
         for spec in SPECS:
-            varies = 'dynamic' in spec or 'longrope' in spec
-            for length in (original, original + 1, 5 * original)[0 if varies else 2:]:
+            for length in (original, original + 1, 5 * original)[0 if varies(spec) else 2:]:
                 inverse, scale = turns(spec, base, dims, original, length, lists)
                 where = sorted({0, 1, 99, 100, 101, 104, original - 1, original, original + 1,
                                 original + 5, length - 1})

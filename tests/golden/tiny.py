@@ -4,7 +4,6 @@
 reference.py says about each. Writes data/tiny-*; README.md lists them.
 """
 import json
-import pathlib
 import random
 import shutil
 
@@ -12,22 +11,19 @@ import gguf
 import safetensors.torch
 import torch
 
+import every
 import reference
+from every import CONTEXT
+from reference import DATA
 
-DATA = pathlib.Path(__file__).parent / 'data'
 LENGTHS = [64, 65, 100, 200, 300]
 BASIC = ['baseline', 'hybrid:cf=1.5', 'hybrid:cf=2', 'linear:factor=4']
-METHODS = BASIC + [
-    'plain', 'hybrid:cf=0.8', 'grouped:group=4', 'grouped:group=3,window=100', 'ntk:factor=4',
-    'dynamic-ntk:factor=2', 'yarn:factor=4', 'yarn:factor=4,beta_fast=8,truncate=0',
-    'yarn:factor=4,mscale=0.7,mscale_all_dim=1', 'yarn:factor=4,attention_factor=1.2',
-    'llama3:factor=8', 'proportional:proportion=0.5,factor=2', 'yarn:factor=4+hybrid:cf=2',
-    'dynamic-ntk:factor=2+hybrid:cf=1.5', 'ntk:factor=2+linear:factor=1.5']
+MORE = BASIC + ['dynamic-ntk:factor=2', 'yarn:factor=4+hybrid:cf=2']
 # What keeps a model's own scaling and what takes its place.
 ON_SCALED = ['baseline', 'hybrid:cf=2', 'plain', 'linear:factor=4', 'own+linear:factor=2',
              'own+yarn:factor=2+hybrid:cf=1.5']
 REGIMES = [{'window': 100, 'stride': 40, 'lengths': [100, 101, 220, 300]},
-           {'window': 130, 'stride': 1, 'lengths': [140]},
+           {'window': 130, 'stride': 1, 'lengths': [133]},
            {'window': 97, 'lengths': [97, 193, 300]},
            {'window': 64, 'bos': 1, 'lengths': [300]}]
 REGIME_METHODS = ['baseline', 'hybrid:cf=2', 'dynamic-ntk:factor=2']
@@ -39,7 +35,6 @@ TIED = {'name': 'tied', 'vocab': 160, 'hidden': 64, 'ffn': 96, 'layers': 2, 'hea
 # heads * head_dim is not hidden, and the vocabulary is a multiple of nothing.
 UNTIED = {'name': 'untied', 'vocab': 157, 'hidden': 64, 'ffn': 160, 'layers': 1, 'heads': 4,
           'kv_heads': 1, 'head_dim': 32, 'base': 500000.0, 'eps': 1e-6, 'tied': False, 'seed': 12}
-CONTEXT = 64
 
 
 def make_weights(shape):
@@ -158,10 +153,15 @@ def write_scaled(name, rope, source):
     return path
 
 
-def judge(path, ids, nll_methods, methods=METHODS, regimes=()):
-    result = reference.evaluate(path, ids, methods, LENGTHS, nll_methods=nll_methods,
+def judge(path, ids, nll_methods, methods=BASIC, lengths=LENGTHS, regimes=()):
+    result = reference.evaluate(path, ids, methods, lengths, nll_methods=nll_methods,
                                 regimes=[{**r, 'methods': REGIME_METHODS} for r in regimes])
     reference.write(result, DATA / f'{path.name}.expected.json')
+
+
+def judge_every_method(path, ids, shape):
+    model, ids = reference.Judge(path), torch.tensor(ids)
+    every.judge(path.name, model.nll, ids, shape['head_dim'] // 2)
 
 
 def main():
@@ -173,7 +173,8 @@ def main():
         (DATA / f'{stem}.ids').write_text(' '.join(map(str, ids)) + '\n')
         shards = 1 if shape['tied'] else 2
         write_folder(shape, weights, DATA / f'{stem}-f32', torch.float32, shards)
-        judge(DATA / f'{stem}-f32', ids, BASIC, regimes=REGIMES)
+        judge(DATA / f'{stem}-f32', ids, BASIC, MORE, regimes=REGIMES)
+        judge_every_method(DATA / f'{stem}-f32', ids, shape)
         half = torch.float16 if shape['tied'] else torch.bfloat16
         folder = f'{stem}-{"f16" if shape["tied"] else "bf16"}'
         write_folder(shape, weights, DATA / folder, half, 1)
@@ -182,9 +183,10 @@ def main():
             path = DATA / f'{stem}-{dtype}.gguf'
             write_gguf(shape, weights, path, dtype)
             judge(path, ids, ['baseline', 'hybrid:cf=2'])
+        judge_every_method(DATA / f'{folder}.gguf', ids, shape)
         if not shape['tied']:
             for name, rope in SCALED.items():
-                judge(write_scaled(name, rope, DATA / folder), ids, [], methods=ON_SCALED)
+                judge(write_scaled(name, rope, DATA / folder), ids, [], ON_SCALED, every.LENGTHS)
 
 
 if __name__ == '__main__':
