@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compiles one shader variant to SPIR-V, validates it, and writes it as a C array.
+"""Compiles one shader variant to SPIR-V, validates it, and writes it as a C array. With the define
+MATRIX_BF16, what the source has as float16 becomes bfloat16.
 
 build.py shader COMPILER VALIDATOR OPTIMISER ENVIRONMENT SOURCE NAME OUT.c OUT.d [-DDEFINE ...]
-build.py probe COMPILER VALIDATOR ENVIRONMENT SOURCE
+build.py probe COMPILER VALIDATOR ENVIRONMENT SOURCE [-DDEFINE ...]
 build.py table OUT.h NAME ...
 """
 import pathlib
+import struct
 import subprocess
 import sys
 import tempfile
@@ -16,6 +18,31 @@ def run(*command):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
         sys.exit(f'{" ".join(command)}\n{done.stdout}')
+
+
+def words_of(data):
+    return struct.unpack(f'<{len(data) // 4}I', data)
+
+
+def to_bfloat16(spirv):
+    """Exchanges the type in a finished module: spirv-opt passes over those that have bfloat16."""
+    words = words_of(spirv.read_bytes())
+    name = b'SPV_KHR_bfloat16'.ljust(20, b'\0')
+    extension = [(1 + len(name) // 4) << 16 | 10, *words_of(name)]
+    capabilities = [2 << 16 | 17, 5116, 2 << 16 | 17, 5118]  # the type, and matrices of it
+    out, at = list(words[:5]), 5
+    while at < len(words):
+        length, code = words[at] >> 16, words[at] & 0xffff
+        instruction = list(words[at:at + length])
+        at += length
+        if instruction == [2 << 16 | 17, 9]:  # the capability Float16
+            instruction = capabilities
+        elif code == 22 and instruction[2] == 16:  # OpTypeFloat
+            instruction = [4 << 16 | 22, *instruction[1:], 0]
+        elif code in (10, 11) and extension:  # OpExtension or OpExtInstImport
+            instruction, extension = extension + instruction, []
+        out += instruction
+    spirv.write_bytes(struct.pack(f'<{len(out)}I', *out))
 
 
 def compile(compiler, validator, environment, source, spirv, depfile, *defines):
@@ -28,10 +55,18 @@ def compile(compiler, validator, environment, source, spirv, depfile, *defines):
     run(validator, '--target-env', environment, spirv)
 
 
-def probe(compiler, validator, environment, source):
+def finish(validator, environment, spirv, defines):
+    if '-DMATRIX_BF16' in defines:
+        to_bfloat16(spirv)
+        run(validator, '--target-env', environment, str(spirv))
+
+
+def probe(compiler, validator, environment, source, *defines):
     """Succeeds when the compiler and the validator know what the source uses."""
     with tempfile.TemporaryDirectory() as folder:
-        compile(compiler, validator, environment, source, f'{folder}/probe.spv', f'{folder}/probe.d')
+        spirv = pathlib.Path(folder) / 'probe.spv'
+        compile(compiler, validator, environment, source, str(spirv), f'{folder}/probe.d', *defines)
+        finish(validator, environment, spirv, defines)
 
 
 def unroll(optimiser, validator, environment, spirv):
@@ -46,11 +81,12 @@ def shader(compiler, validator, optimiser, environment, source, name, out, depfi
     compile(compiler, validator, environment, source, str(spirv), depfile, *defines)
     if optimiser != 'none':
         unroll(optimiser, validator, environment, str(spirv))
+    finish(validator, environment, spirv, defines)
     # Ninja knows the output as the C file.
     text = pathlib.Path(depfile).read_text(encoding='utf-8')
     pathlib.Path(depfile).write_text(f'{out}:{text.split(":", 1)[1]}', encoding='utf-8')
     data = spirv.read_bytes()
-    words = [f'0x{int.from_bytes(data[i:i + 4], "little"):08x}' for i in range(0, len(data), 4)]
+    words = [f'0x{word:08x}' for word in words_of(data)]
     rows = ',\n'.join('    ' + ', '.join(words[i:i + 8]) for i in range(0, len(words), 8))
     pathlib.Path(out).write_text(
         f'#include "shaders/table.h"\n\nstatic const uint32_t words[] = {{\n{rows},\n}};\n\n'

@@ -6,8 +6,8 @@
 #extension GL_KHR_cooperative_matrix : require
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_KHR_shader_subgroup_basic : require
-// Which element each invocation holds: loads matrices of their own element numbers and writes out
-// what they hold, eight an invocation: A, B and the accumulator.
+// Which element each invocation holds: loads matrices of their own element numbers, which bf16 has
+// exactly as well, and writes out what they hold, eight an invocation: A, B and the accumulator.
 layout(local_size_x_id = 1) in;
 layout(constant_id = 0) const uint SIDE = 16;
 layout(constant_id = 1) const uint LANES = 32;
@@ -20,7 +20,7 @@ void main()
 {
     const uint n = SIDE * SIDE;
     for (uint i = gl_LocalInvocationIndex; i < n; i += LANES) {
-        halves[i] = float16_t(i);
+        halves[i] = float16_t(float(i));
         floats[i] = float(i);
     }
     barrier();
@@ -32,8 +32,8 @@ void main()
     coopMatLoad(c, floats, 0, SIDE, gl_CooperativeMatrixLayoutRowMajor);
     const uint at = gl_SubgroupInvocationID * 8;
     for (uint i = 0; i < 8; i++) {
-        outs[at + i] = i < a.length() ? uint(a[i]) : ~0u;
-        outs[n + at + i] = i < b.length() ? uint(b[i]) : ~0u;
+        outs[at + i] = i < a.length() ? uint(float(a[i])) : ~0u;
+        outs[n + at + i] = i < b.length() ? uint(float(b[i])) : ~0u;
         outs[2 * n + at + i] = i < c.length() ? uint(c[i]) : ~0u;
     }
 }

@@ -2,12 +2,13 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
-// Rows of fp16 or bf16 to panels of right operands of fp16; an invocation makes one word. Rows past
+// Rows of fp16 or bf16 to panels of right operands of either; an invocation makes one word. Rows past
 // the last become zeros.
 layout(local_size_x = 64) in;
 layout(constant_id = 0) const uint SIDE = 16;
 layout(constant_id = 1) const uint LAYOUT_B = 0;
-layout(constant_id = 2) const uint BFLOAT = 0;
+layout(constant_id = 2) const uint FROM_BFLOAT = 0;
+layout(constant_id = 3) const uint TO_BFLOAT = 0;
 layout(binding = 0) readonly buffer Rows { uint row_words[]; };
 layout(binding = 1) writeonly buffer Panels { uvec4 words[]; };
 layout(push_constant) uniform Push {
@@ -17,6 +18,7 @@ layout(push_constant) uniform Push {
 
 const uint LANES = SIDE * SIDE / 8, PANEL = 8;
 
+#include "common/bfloat.glsl"
 #include "common/half.glsl"
 #include "common/order.glsl"
 
@@ -26,7 +28,10 @@ uint half_at(uint row0, uint k0, uint place)
     if (row >= n_rows)
         return 0;
     const uint i = row * cols + k, bits = row_words[i / 2] >> 16 * (i % 2) & 0xffffu;
-    return BFLOAT != 0u ? half_bits(uintBitsToFloat(bits << 16)) : bits;
+    if (FROM_BFLOAT == TO_BFLOAT)
+        return bits;
+    return FROM_BFLOAT != 0u ? half_bits(uintBitsToFloat(bits << 16))
+                             : bfloat_pair(unpackHalf2x16(bits).x, 0.0);
 }
 
 void main()

@@ -3,10 +3,11 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
-// Rows in blocks (src/kernels/weight.h) to panels of right operands of fp16; an invocation makes one
-// word. Rows past the last repeat it. Define MATRIX_SIDE and the type.
+// Rows in blocks (src/kernels/weight.h) to panels of right operands; an invocation makes one word.
+// Rows past the last repeat it. Define MATRIX_SIDE and the type.
 layout(local_size_x = 64) in;
 layout(constant_id = 0) const uint LAYOUT_B = 0;
+layout(constant_id = 1) const uint BFLOAT = 0; // what the panels are made of, else halves
 layout(binding = 0) readonly buffer W { uint weight_words[]; };
 layout(binding = 1) writeonly buffer Panels { uvec4 words[]; };
 layout(push_constant) uniform Push {
@@ -17,6 +18,7 @@ layout(push_constant) uniform Push {
 
 const uint SIDE = MATRIX_SIDE, LANES = SIDE * SIDE / 8, PANEL = 8;
 
+#include "common/bfloat.glsl"
 #include "common/order.glsl"
 #include "common/weights.glsl"
 
@@ -30,7 +32,7 @@ uint row_of(uint tile, uint in_tile)
 
 uint pair_of(float low, float high)
 {
-    return packFloat2x16(f16vec2(low, high));
+    return BFLOAT != 0u ? bfloat_pair(low, high) : packFloat2x16(f16vec2(low, high));
 }
 
 uvec4 word_of(uint tile, uint k0, uint first)

@@ -13,6 +13,7 @@
 // What rmsnorm.comp computes, as a left operand: a workgroup takes SIDE tokens, its subgroups first
 // their squares, then their tiles.
 layout(local_size_x_id = 4) in;
+layout(constant_id = 5) const uint BFLOAT = 0; // what the operand is made of, else halves
 layout(binding = 0) readonly buffer X { float x[]; };
 layout(binding = 0) readonly buffer XQuads { vec4 x_quads[]; };
 layout(binding = 1) readonly buffer Weight { float weight[]; };
@@ -23,6 +24,7 @@ layout(push_constant) uniform Push {
     float eps;
 };
 
+#include "common/bfloat.glsl"
 #include "common/matrix.glsl"
 
 // Halves 4i to 4i + 3 of a tile are neighbours of a row.
@@ -65,6 +67,12 @@ vec4 normed_quad(uint token0, uint k0, uint place)
     return x_quads[(token * width + k) / 4] * scales[row] * weight_quads[k / 4];
 }
 
+uvec2 operands(vec4 v)
+{
+    return BFLOAT != 0u ? uvec2(bfloat_pair(v.x, v.y), bfloat_pair(v.z, v.w))
+                        : uvec2(half_pair(v.x, v.y), half_pair(v.z, v.w));
+}
+
 void main()
 {
     const uint row_tile = gl_WorkGroupID.x, token0 = row_tile * SIDE, k_tiles = width / SIDE;
@@ -82,10 +90,7 @@ void main()
             const uint k = first + i, tile = (row_tile / PANEL * k_tiles + k) * PANEL + row_tile % PANEL;
             if (k < k_tiles)
                 out_words[tile * LANES + gl_SubgroupInvocationID] =
-                    uvec4(half_pair(quads[i][0].x, quads[i][0].y),
-                          half_pair(quads[i][0].z, quads[i][0].w),
-                          half_pair(quads[i][1].x, quads[i][1].y),
-                          half_pair(quads[i][1].z, quads[i][1].w));
+                    uvec4(operands(quads[i][0]), operands(quads[i][1]));
         }
     }
 }

@@ -3,7 +3,6 @@
 #ifndef VKH_TESTS_MATRIX_TEST_H
 #define VKH_TESTS_MATRIX_TEST_H
 
-#include "base/half.h"
 #include "kernels/panel.h"
 #include "weight_test.h"
 
@@ -18,7 +17,7 @@ static inline struct vkh_matrix_layout matrix_test_layout(struct gpu_test *test)
     return layout;
 }
 
-// x as a left operand on the device, NaN in the padding; x itself is rounded to halves.
+// x as a left operand on the device, NaN in the padding; x itself is rounded to what operands hold.
 static inline struct vkh_buffer *matrix_test_pack(struct gpu_test *test,
                                                   const struct vkh_matrix_layout *layout, float *x,
                                                   uint64_t n_tokens, uint64_t cols)
@@ -27,9 +26,9 @@ static inline struct vkh_buffer *matrix_test_pack(struct gpu_test *test,
     uint16_t *halves = malloc(bytes);
     memset(halves, 0xff, bytes);
     for (uint64_t i = 0; i < n_tokens * cols; i++) {
-        const uint16_t half = vkh_to_half(x[i]);
+        const uint16_t half = vkh_operand(layout, x[i]);
         halves[vkh_left_place(layout, cols, i / cols, i % cols)] = half;
-        x[i] = vkh_from_half(half);
+        x[i] = vkh_operand_float(layout, half);
     }
     struct vkh_buffer *buffer = gpu_test_buffer(test, halves, bytes);
     free(halves);
@@ -45,7 +44,7 @@ static inline float *matrix_test_unpack(struct gpu_test *test,
     uint16_t *halves = gpu_test_read(test, buffer);
     float *x = malloc(n_tokens * cols * sizeof(*x));
     for (uint64_t i = 0; i < n_tokens * cols; i++)
-        x[i] = vkh_from_half(halves[vkh_left_place(layout, cols, i / cols, i % cols)]);
+        x[i] = vkh_operand_float(layout, halves[vkh_left_place(layout, cols, i / cols, i % cols)]);
     free(halves);
     return x;
 }

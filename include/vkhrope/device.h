@@ -26,6 +26,7 @@ enum vkh_cap {
     VKH_CAP_SUBGROUP_16 = 1 << 8,   // full subgroups of at least 16 invocations can be required
     VKH_CAP_CPU = 1 << 9,           // a software driver: no shared memory worth the name
     VKH_CAP_MATRIX16 = 1 << 10,     // cooperative matrices, fp16 products summed in fp32
+    VKH_CAP_MATRIX_BF16 = 1 << 11,  // the same shape with bf16 operands
 };
 
 // A cooperative matrix product of one subgroup: [m][k] times [k][n].

@@ -23,6 +23,14 @@ const uint ROW_ELEMENTS = 7;
 
 #include "common/order.glsl"
 
+// With MATRIX_BF16 the build makes bfloat16 of float16_t: bits and conversions alone may have it.
+#ifdef MATRIX_BF16
+#include "common/bfloat.glsl"
+#define operand_pair bfloat_pair
+#else
+#define operand_pair half_pair
+#endif
+
 #define MATRIX_A coopmat<float16_t, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseA>
 #define MATRIX_B coopmat<float16_t, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseB>
 #define MATRIX_C coopmat<float, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseAccumulator>
@@ -70,8 +78,8 @@ uint half_pair(float low, float high)
 // An accumulator as the word of a left operand: both lie alike.
 uvec4 left_word(MATRIX_C m)
 {
-    return uvec4(half_pair(m[0], m[1]), half_pair(m[4], m[5]), half_pair(m[2], m[3]),
-                 half_pair(m[6], m[7]));
+    return uvec4(operand_pair(m[0], m[1]), operand_pair(m[4], m[5]), operand_pair(m[2], m[3]),
+                 operand_pair(m[6], m[7]));
 }
 
 // Over the invocations that hold the same row.

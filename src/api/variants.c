@@ -49,16 +49,30 @@ static enum vkh_status visit_tiers(const struct vkh_device *device, visit_fn *vi
     return status;
 }
 
-// Tiles depend on how the device lays out its matrices.
-static enum vkh_status visit_tiles(struct vkh_device *device, visit_fn *visit, void *user)
+// Operands and tiles depend on how the device lays out its matrices.
+static enum vkh_status visit_operands(const struct vkh_device *device,
+                                      struct vkh_matrix_layout *layout, visit_fn *visit, void *user)
 {
     uint32_t n;
-    const struct vkh_variant *tiles = vkh_matmul_matrix_variants(VKH_F16, &n), *chosen = NULL;
-    struct vkh_matrix_layout layout;
-    enum vkh_status status = vkh_matrix_layout(device, &layout);
-    if (status != VKH_OK)
-        return status;
-    const uint32_t fitting = vkh_matmul_matrix_fitting(device, &layout, VKH_F16);
+    const struct vkh_variant *operands = vkh_operands_variants(&n);
+    const enum vkh_status status = layout->side ? vkh_operands_choose(device, layout) : VKH_OK;
+    for (uint32_t i = 0; i < n && status == VKH_OK; i++) {
+        const bool bf16 = operands[i].needs & VKH_CAP_MATRIX_BF16;
+        visit_one(device, "operands", &operands[i], layout->side && (!bf16 || layout->has_bf16),
+                  layout->side && bf16 == layout->bf16, visit, user);
+    }
+    return status;
+}
+
+static enum vkh_status visit_tiles(struct vkh_device *device,
+                                   const struct vkh_matrix_layout *layout, visit_fn *visit,
+                                   void *user)
+{
+    uint32_t n;
+    const struct vkh_variant *tiles = vkh_matmul_matrix_variants(layout, VKH_F16, &n);
+    const struct vkh_variant *chosen = NULL;
+    enum vkh_status status = VKH_OK;
+    const uint32_t fitting = vkh_matmul_matrix_fitting(device, layout, VKH_F16);
     if (fitting > 0)
         status = vkh_variant_choose(device, "tile", NULL, tiles, fitting, &chosen);
     for (uint32_t i = 0; i < n && status == VKH_OK; i++)
@@ -85,8 +99,13 @@ enum vkh_status vkh_ppl_variants(struct vkh_device *device, visit_fn *visit, voi
                            visit, user);
     if (status == VKH_OK)
         status = visit_tiers(device, visit, user);
+    struct vkh_matrix_layout layout;
     if (status == VKH_OK)
-        status = visit_tiles(device, visit, user);
+        status = vkh_matrix_layout(device, &layout);
+    if (status == VKH_OK)
+        status = visit_operands(device, &layout, visit, user);
+    if (status == VKH_OK)
+        status = visit_tiles(device, &layout, visit, user);
     return status;
 }
 

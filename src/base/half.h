@@ -25,6 +25,15 @@ static inline float vkh_from_bf16(uint16_t b)
     return vkh_float_from_bits((uint32_t)b << 16);
 }
 
+// Round to nearest, ties to even.
+static inline uint16_t vkh_to_bf16(float value)
+{
+    const uint32_t bits = vkh_float_bits(value);
+    if ((bits & 0x7fffffffu) > 0x7f800000u)
+        return (uint16_t)(bits >> 16 | 0x40u);
+    return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+}
+
 // Exact, subnormals, infinities and NaN included.
 static inline float vkh_from_half(uint16_t h)
 {

@@ -8,9 +8,9 @@
 
 const char *vkh_cap_name(unsigned bit)
 {
-    static const char *const names[] = {"storage16",   "float16",       "storage8",   "int8",
-                                        "subgroup",    "subgroup-size", "shared-32k", "group-256",
-                                        "subgroup-16", "cpu",           "matrix16",   "shared-48k"};
+    static const char *const names[] = {
+        "storage16",  "float16",   "storage8",    "int8", "subgroup", "subgroup-size",
+        "shared-32k", "group-256", "subgroup-16", "cpu",  "matrix16", "matrix-bf16"};
     return bit < VKH_COUNTOF(names) ? names[bit] : NULL;
 }
 
@@ -59,7 +59,7 @@ static enum vkh_status list_extensions(const struct vkh_instance *instance,
 
 // Optional extensions of a device.
 struct extensions {
-    bool size_control, matrix, statistics;
+    bool size_control, matrix, bf16, statistics;
 };
 
 static enum vkh_status find_extensions(const struct vkh_instance *instance,
@@ -74,6 +74,7 @@ static enum vkh_status find_extensions(const struct vkh_instance *instance,
     *found = (struct extensions){
         .size_control = has_extension(list, n, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME),
         .matrix = has_extension(list, n, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME),
+        .bf16 = has_extension(list, n, VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME),
         .statistics = has_extension(list, n, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME),
     };
     free(list);
@@ -90,6 +91,7 @@ static void chain_features(struct vkh_features *f, const struct extensions *exte
     f->v12.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES;
     f->subgroup_size.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT;
     f->matrix.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR;
+    f->bf16.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR;
     f->statistics.sType =
         VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR;
     void **end = &f->v12.pNext;
@@ -100,6 +102,10 @@ static void chain_features(struct vkh_features *f, const struct extensions *exte
     if (extensions->matrix) {
         *end = &f->matrix;
         end = &f->matrix.pNext;
+    }
+    if (extensions->bf16) {
+        *end = &f->bf16;
+        end = &f->bf16.pNext;
     }
     if (extensions->statistics)
         *end = &f->statistics;
@@ -117,46 +123,75 @@ static void keep_features(struct vkh_features *f, uint32_t bits, bool statistics
                 .timelineSemaphore = VK_TRUE},
         .subgroup_size = {.subgroupSizeControl = VK_TRUE, .computeFullSubgroups = VK_TRUE},
         .matrix.cooperativeMatrix = VK_TRUE,
+        .bf16 = {.shaderBFloat16Type = VK_TRUE, .shaderBFloat16CooperativeMatrix = VK_TRUE},
         .statistics.pipelineExecutableInfo = statistics,
     };
     const struct extensions kept = {
         .size_control = (bits & VKH_CAP_SUBGROUP_SIZE) != 0,
         .matrix = (bits & VKH_CAP_MATRIX16) != 0,
+        .bf16 = (bits & VKH_CAP_MATRIX_BF16) != 0,
         .statistics = statistics,
     };
     if (kept.size_control)
         f->extensions[f->n_extensions++] = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
     if (kept.matrix)
         f->extensions[f->n_extensions++] = VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME;
+    if (kept.bf16)
+        f->extensions[f->n_extensions++] = VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME;
     if (kept.statistics)
         f->extensions[f->n_extensions++] = VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME;
     chain_features(f, &kept);
 }
 
-// The largest product of fp16 matrices summed in fp32 by one subgroup; zeros when there is none.
-static struct vkh_matrix_shape largest_matrix(const struct vkh_instance *instance,
-                                              VkPhysicalDevice physical)
+enum { MAX_SHAPES = 128, MAX_SIDE = 16 };
+
+// The shapes of cooperative matrices that the device has, of whatever types; the number of them.
+static uint32_t list_shapes(const struct vkh_instance *instance, VkPhysicalDevice physical,
+                            VkCooperativeMatrixPropertiesKHR shapes[MAX_SHAPES])
 {
-    enum { MAX_SHAPES = 64, MAX_SIDE = 16 };
-    VkCooperativeMatrixPropertiesKHR shapes[MAX_SHAPES];
     for (int i = 0; i < MAX_SHAPES; i++)
         shapes[i] = (VkCooperativeMatrixPropertiesKHR){
             .sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR};
     uint32_t n = MAX_SHAPES;
-    struct vkh_matrix_shape best = {0};
     const PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR get =
         (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)instance->vk.vkGetInstanceProcAddr(
             instance->handle, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
-    if (!get || get(physical, &n, shapes) < 0)
-        return best;
+    return get && get(physical, &n, shapes) >= 0 ? n : 0;
+}
+
+// Products of one subgroup, summed in fp32.
+static bool multiplies(const VkCooperativeMatrixPropertiesKHR *s, VkComponentTypeKHR type)
+{
+    return s->AType == type && s->BType == type && s->CType == VK_COMPONENT_TYPE_FLOAT32_KHR &&
+           s->ResultType == s->CType && s->scope == VK_SCOPE_SUBGROUP_KHR;
+}
+
+// The largest square product of fp16, which the kernels are written for, else the largest of any
+// shape; zeros when there is none. `bf16`: whether bf16 has the same.
+static struct vkh_matrix_shape largest_matrix(const struct vkh_instance *instance,
+                                              VkPhysicalDevice physical, bool *bf16)
+{
+    VkCooperativeMatrixPropertiesKHR shapes[MAX_SHAPES];
+    const uint32_t n = list_shapes(instance, physical, shapes);
+    struct vkh_matrix_shape best = {0};
+    uint32_t most = 0;
+    *bf16 = false;
     for (uint32_t i = 0; i < n; i++) {
         const VkCooperativeMatrixPropertiesKHR *s = &shapes[i];
-        if (s->AType == VK_COMPONENT_TYPE_FLOAT16_KHR && s->BType == s->AType &&
-            s->CType == VK_COMPONENT_TYPE_FLOAT32_KHR && s->ResultType == s->CType &&
-            s->scope == VK_SCOPE_SUBGROUP_KHR && s->MSize <= MAX_SIDE && s->NSize <= MAX_SIDE &&
-            s->KSize <= MAX_SIDE && s->MSize * s->NSize * s->KSize > best.m * best.n * best.k)
-            best = (struct vkh_matrix_shape){s->MSize, s->NSize, s->KSize};
+        if (!multiplies(s, VK_COMPONENT_TYPE_FLOAT16_KHR) || s->MSize > MAX_SIDE ||
+            s->NSize > MAX_SIDE || s->KSize > MAX_SIDE)
+            continue;
+        const bool square = s->MSize == s->NSize && s->NSize == s->KSize;
+        const uint32_t worth = s->MSize * s->NSize * s->KSize + (square ? 1u << 16 : 0);
+        if (worth <= most)
+            continue;
+        most = worth;
+        best = (struct vkh_matrix_shape){s->MSize, s->NSize, s->KSize};
     }
+    for (uint32_t i = 0; i < n; i++)
+        *bf16 |= multiplies(&shapes[i], VK_COMPONENT_TYPE_BFLOAT16_KHR) &&
+                 shapes[i].MSize == best.m && shapes[i].NSize == best.n &&
+                 shapes[i].KSize == best.k;
     return best;
 }
 
@@ -244,13 +279,18 @@ enum vkh_status vkh_caps_query(const struct vkh_instance *instance, VkPhysicalDe
     caps->max_subgroup_size = extensions.size_control ? sizes.maxSubgroupSize : v11.subgroupSize;
     const bool rows = extensions.size_control && sizes.maxSubgroupSize >= 16 &&
                       (sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT);
+    bool bf16 = false;
     if (features->matrix.cooperativeMatrix)
-        caps->matrix = largest_matrix(instance, physical);
+        caps->matrix = largest_matrix(instance, physical, &bf16);
+    bf16 =
+        bf16 && features->bf16.shaderBFloat16Type && features->bf16.shaderBFloat16CooperativeMatrix;
     caps->bits |= feature_bits(features, &v11) | (rows ? VKH_CAP_SUBGROUP_16 : 0u);
     caps->bits &= ~caps_mask;
     if (caps->matrix.m && features->v12.vulkanMemoryModel &&
         (caps->bits & MATRIX16_NEEDS) == MATRIX16_NEEDS)
         caps->bits |= VKH_CAP_MATRIX16 & ~caps_mask;
+    if (bf16 && (caps->bits & VKH_CAP_MATRIX16))
+        caps->bits |= VKH_CAP_MATRIX_BF16 & ~caps_mask;
     uint32_t timestamp_bits = 0;
     if (vkh_compute_family(instance, physical, &timestamp_bits) != UINT32_MAX &&
         timestamp_bits == 64)

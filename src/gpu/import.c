@@ -119,6 +119,12 @@ static void note_structure(struct enabled *enabled, const void *structure)
         note(enabled, f->cooperativeMatrix, VKH_CAP_MATRIX16);
         break;
     }
+    case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR: {
+        const VkPhysicalDeviceShaderBfloat16FeaturesKHR *f = structure;
+        note(enabled, f->shaderBFloat16Type && f->shaderBFloat16CooperativeMatrix,
+             VKH_CAP_MATRIX_BF16);
+        break;
+    }
     case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES: {
         const VkPhysicalDeviceVulkan13Features *f = structure;
         note_sizes(enabled, f->subgroupSizeControl, f->computeFullSubgroups);
@@ -145,6 +151,8 @@ static struct enabled read_features(const VkPhysicalDeviceFeatures2 *features)
         note_structure(&enabled, s);
     if (!enabled.memory_model)
         enabled.bits &= ~(uint32_t)VKH_CAP_MATRIX16;
+    if (!(enabled.bits & VKH_CAP_MATRIX16))
+        enabled.bits &= ~(uint32_t)VKH_CAP_MATRIX_BF16;
     return enabled;
 }
 

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <vkhrope/vulkan.h>
 
+#include "gpu/bfloat16.h"
 #include "gpu/buffer.h"
 #include "gpu/device.h"
 #include "gpu/functions.h"
@@ -39,7 +40,7 @@ struct vkh_device {
     struct vkh_log log;
     char *variants;
     atomic_uint validation_messages;
-    bool statistics; // asked for, and the driver has them
+    bool statistics;    // asked for, and the driver has them
     char *cache_folder; // NULL: nothing is kept
     VkPipelineCache pipeline_cache;
     uint64_t cache_bytes; // that it was made of
@@ -95,8 +96,9 @@ struct vkh_features {
     VkPhysicalDeviceVulkan12Features v12;
     VkPhysicalDeviceSubgroupSizeControlFeaturesEXT subgroup_size;
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix;
+    VkPhysicalDeviceShaderBfloat16FeaturesKHR bf16;
     VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR statistics;
-    const char *extensions[4];
+    const char *extensions[5];
     uint32_t n_extensions;
 };
 enum vkh_status vkh_caps_query(const struct vkh_instance *instance, VkPhysicalDevice physical,

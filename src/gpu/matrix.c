@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "gpu/matrix.h"
 
-#include <stdbool.h>
+#include <string.h>
 
 #include "gpu/internal.h"
 #include "gpu/stream.h"
@@ -14,11 +14,12 @@ struct order {
     uint32_t bit[MAX_BITS];
 };
 
-static enum vkh_status ask_device(struct vkh_device *device, uint32_t side, uint32_t lanes,
+static enum vkh_status ask_device(struct vkh_device *device, const struct vkh_shader *shader,
+                                  uint32_t side, uint32_t lanes,
                                   uint32_t elements[3 * MAX_ELEMENTS])
 {
     const struct vkh_pipeline_desc desc = {
-        .shader = &vkh_shader_matrix_layout,
+        .shader = shader,
         .n_bindings = 1,
         .n_constants = 2,
         .constants = {side, lanes},
@@ -139,6 +140,22 @@ static bool lies_as_compiled(const struct order natural[3], uint32_t side)
     return side == 16 ? rows == 4 && sums == 3 : rows == 7 && sums == 0;
 }
 
+// Whether matrices of bf16 lie as those of fp16 do.
+static enum vkh_status ask_bf16(struct vkh_device *device, const uint32_t *elements,
+                                struct vkh_matrix_layout *layout)
+{
+    uint32_t of_bf16[3 * MAX_ELEMENTS];
+    const uint32_t side = layout->side;
+    if (!vkh_shader_matrix_layout_bf16.bytes || !(device->caps.bits & VKH_CAP_MATRIX_BF16) ||
+        side != MAX_SIDE)
+        return VKH_OK;
+    const enum vkh_status status =
+        ask_device(device, &vkh_shader_matrix_layout_bf16, side, layout->lanes, of_bf16);
+    layout->has_bf16 =
+        status == VKH_OK && memcmp(elements, of_bf16, (size_t)3 * side * side * 4) == 0;
+    return status;
+}
+
 static enum vkh_status measure(struct vkh_device *device, struct vkh_matrix_layout *layout)
 {
     const struct vkh_matrix_shape *shape = &device->caps.matrix;
@@ -149,7 +166,8 @@ static enum vkh_status measure(struct vkh_device *device, struct vkh_matrix_layo
         !vkh_device_has_subgroup(device, lanes))
         return VKH_OK;
     uint32_t elements[3 * MAX_ELEMENTS];
-    const enum vkh_status status = ask_device(device, side, lanes, elements);
+    const enum vkh_status status =
+        ask_device(device, &vkh_shader_matrix_layout, side, lanes, elements);
     if (status != VKH_OK)
         return status;
     struct order natural[3];
@@ -161,7 +179,7 @@ static enum vkh_status measure(struct vkh_device *device, struct vkh_matrix_layo
         return VKH_OK;
     *layout = (struct vkh_matrix_layout){.side = side, .lanes = lanes};
     describe(natural, n_bits, layout);
-    return VKH_OK;
+    return ask_bf16(device, elements, layout);
 }
 
 enum vkh_status vkh_matrix_layout(struct vkh_device *device, struct vkh_matrix_layout *layout)

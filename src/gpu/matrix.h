@@ -5,6 +5,7 @@
 #ifndef VKH_GPU_MATRIX_H
 #define VKH_GPU_MATRIX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <vkhrope/status.h>
 
@@ -21,7 +22,17 @@ struct vkh_matrix_layout {
     uint32_t b_out;        // as b, for products whose rows become the left operand of another
     uint32_t v;            // as b_out, for matrices whose rows are columns of an accumulator
     uint32_t column_lanes; // bits of the invocation that are bits of the column
+    bool has_bf16;         // matrices of bf16 are there and lie alike
+    bool bf16;             // operands are bf16, else fp16: for who uses the layout to choose
 };
+
+// The same with operands of fp16.
+static inline struct vkh_matrix_layout vkh_matrix_layout_f16(const struct vkh_matrix_layout *layout)
+{
+    struct vkh_matrix_layout f16 = *layout;
+    f16.bf16 = false;
+    return f16;
+}
 
 enum { VKH_MATRIX_CONSTANTS = 4 };
 

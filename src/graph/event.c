@@ -7,13 +7,13 @@ static const struct vkh_variant *tile_variants(const struct vkh_trial *t, uint32
 {
     uint32_t all;
     *n = vkh_matmul_matrix_fitting(t->device, &t->layout, t->type);
-    return vkh_matmul_matrix_variants(t->type, &all);
+    return vkh_matmul_matrix_variants(&t->layout, t->type, &all);
 }
 
-static enum vkh_status create_tile(struct vkh_device *device, enum vkh_dtype type,
-                                   struct vkh_contestant *k)
+static enum vkh_status create_tile(const struct vkh_trial *trial, struct vkh_contestant *k)
 {
-    return vkh_matmul_matrix_create(device, type, VKH_EPILOGUE_ROWS, k->variant, &k->tiles);
+    return vkh_matmul_matrix_create(trial->device, &trial->layout, trial->type, VKH_EPILOGUE_ROWS,
+                                    k->variant, &k->tiles);
 }
 
 static void record_tile(const struct vkh_trial *trial, const struct vkh_contestant *k, uint32_t n)
@@ -34,17 +34,18 @@ static bool is_matrix(const struct vkh_contestant *k)
     return k->variant->needs & VKH_CAP_MATRIX16;
 }
 
-static enum vkh_status create_tier(struct vkh_device *device, enum vkh_dtype type,
-                                   struct vkh_contestant *k)
+static enum vkh_status create_tier(const struct vkh_trial *trial, struct vkh_contestant *k)
 {
     const struct vkh_attention_shape shape = vkh_trial_attention_shape(is_matrix(k));
     enum vkh_status status =
-        is_matrix(k) ? vkh_matmul_matrix_create(device, type, VKH_EPILOGUE_ROWS, NULL, &k->tiles)
-                     : vkh_matmul_create(device, type, NULL, &k->matmul);
+        is_matrix(k) ? vkh_matmul_matrix_create(trial->device, &trial->layout, trial->type,
+                                                VKH_EPILOGUE_ROWS, NULL, &k->tiles)
+                     : vkh_matmul_create(trial->device, trial->type, NULL, &k->matmul);
     if (status != VKH_OK)
         return status;
-    return is_matrix(k) ? vkh_attention_matrix_create(device, &shape, &k->attention_matrix)
-                        : vkh_attention_create(device, &shape, NULL, &k->attention);
+    return is_matrix(k) ? vkh_attention_matrix_create(trial->device, &trial->layout, &shape,
+                                                      &k->attention_matrix)
+                        : vkh_attention_create(trial->device, &shape, NULL, &k->attention);
 }
 
 static void record_tier(const struct vkh_trial *trial, const struct vkh_contestant *k, uint32_t n)
@@ -63,10 +64,9 @@ static const struct vkh_variant *matmul_variants(const struct vkh_trial *trial, 
     return vkh_matmul_variants(trial->type, n);
 }
 
-static enum vkh_status create_matmul(struct vkh_device *device, enum vkh_dtype type,
-                                     struct vkh_contestant *k)
+static enum vkh_status create_matmul(const struct vkh_trial *trial, struct vkh_contestant *k)
 {
-    return vkh_matmul_create(device, type, k->variant, &k->matmul);
+    return vkh_matmul_create(trial->device, trial->type, k->variant, &k->matmul);
 }
 
 static void record_matmul(const struct vkh_trial *trial, const struct vkh_contestant *k, uint32_t n)
@@ -80,12 +80,10 @@ static const struct vkh_variant *attention_variants(const struct vkh_trial *tria
     return vkh_attention_variants(n);
 }
 
-static enum vkh_status create_attention(struct vkh_device *device, enum vkh_dtype type,
-                                        struct vkh_contestant *k)
+static enum vkh_status create_attention(const struct vkh_trial *trial, struct vkh_contestant *k)
 {
-    (void)type;
     const struct vkh_attention_shape shape = vkh_trial_attention_shape(false);
-    return vkh_attention_create(device, &shape, k->variant, &k->attention);
+    return vkh_attention_create(trial->device, &shape, k->variant, &k->attention);
 }
 
 static void record_attention(const struct vkh_trial *trial, const struct vkh_contestant *k,
@@ -99,10 +97,9 @@ static const struct vkh_variant *head_variants(const struct vkh_trial *trial, ui
     return vkh_head_nll_variants(trial->type, n);
 }
 
-static enum vkh_status create_head(struct vkh_device *device, enum vkh_dtype type,
-                                   struct vkh_contestant *k)
+static enum vkh_status create_head(const struct vkh_trial *trial, struct vkh_contestant *k)
 {
-    return vkh_head_nll_create(device, type, k->variant, &k->head);
+    return vkh_head_nll_create(trial->device, trial->type, k->variant, &k->head);
 }
 
 static void record_head(const struct vkh_trial *trial, const struct vkh_contestant *k, uint32_t n)

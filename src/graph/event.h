@@ -21,8 +21,7 @@ struct vkh_event {
     bool has_type;
     double margin; // what is not preferred must take less than this part of what is
     const struct vkh_variant *(*variants)(const struct vkh_trial *trial, uint32_t *n);
-    enum vkh_status (*create)(struct vkh_device *device, enum vkh_dtype type,
-                              struct vkh_contestant *k);
+    enum vkh_status (*create)(const struct vkh_trial *trial, struct vkh_contestant *k);
     void (*record)(const struct vkh_trial *trial, const struct vkh_contestant *k, uint32_t n);
 };
 

@@ -54,6 +54,13 @@ const struct vkh_variant *vkh_tier_variants(uint32_t *n);
 enum vkh_status vkh_tier_choose(const struct vkh_device *device, enum vkh_dtype type,
                                 const struct vkh_variant **chosen);
 
+// What operands of cooperative matrices are made of, as variants of the operation "operands": fp16
+// unless bf16 is chosen by hand. fp16 is the more accurate, bf16 has the range of fp32.
+const struct vkh_variant *vkh_operands_variants(uint32_t *n);
+// Chooses for a layout of the device. Fails as vkh_variant_choose does.
+enum vkh_status vkh_operands_choose(const struct vkh_device *device,
+                                    struct vkh_matrix_layout *layout);
+
 // Whether the device and the model's shapes and types suit cooperative matrices, and
 // vkh_tier_choose chooses them, after measuring both tiers where it was not done (graph/tune.h).
 // `layout` is then the device's.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <stdio.h>
 
+#include "base/log.h"
 #include "gpu/choices.h"
 #include "gpu/device.h"
 #include "graph/tier.h"
@@ -35,16 +36,26 @@ static enum vkh_status need(struct vkh_graph *graph, const struct vkh_stack *sta
                             enum vkh_epilogue epilogue)
 {
     for (uint32_t i = 0; i < stack->n; i++) {
-        const enum vkh_dtype type = stack->matrices[i].type;
-        struct vkh_matmul_matrix *matmul = &graph->matrix.matmul[epilogue][type];
+        const struct vkh_matrix_weight *weight = &stack->matrices[i];
+        struct vkh_matmul_matrix *matmul =
+            &graph->matrix.matmul[weight->bf16][epilogue][weight->type];
+        struct vkh_matrix_layout layout = graph->plan.layout;
+        layout.bf16 = weight->bf16;
         if (matmul->pipeline)
             continue;
         const enum vkh_status status =
-            vkh_matmul_matrix_create(graph->device, type, epilogue, NULL, matmul);
+            vkh_matmul_matrix_create(graph->device, &layout, weight->type, epilogue, NULL, matmul);
         if (status != VKH_OK)
             return status;
     }
     return VKH_OK;
+}
+
+static const struct vkh_matmul_matrix *matmul_of(const struct vkh_graph *graph,
+                                                 enum vkh_epilogue epilogue,
+                                                 const struct vkh_matrix_weight *weight)
+{
+    return &graph->matrix.matmul[weight->bf16][epilogue][weight->type];
 }
 
 static enum vkh_epilogue glu_of(const struct vkh_graph *graph)
@@ -69,16 +80,17 @@ static enum vkh_status create_matmuls(struct vkh_graph *graph)
 
 static enum vkh_status create(struct vkh_graph *graph)
 {
+    const struct vkh_matrix_layout *layout = &graph->plan.layout;
     const struct vkh_rope_shape rope = vkh_graph_rope_shape(graph);
     const struct vkh_attention_shape attention = vkh_graph_attention_shape(graph);
     struct vkh_matrix_kernels *k = &graph->matrix;
     enum vkh_status status = create_matmuls(graph);
     if (status == VKH_OK)
-        status = vkh_rmsnorm_matrix_create(graph->device, &k->norm);
+        status = vkh_rmsnorm_matrix_create(graph->device, layout, &k->norm);
     if (status == VKH_OK)
-        status = vkh_rope_matrix_create(graph->device, &rope, &k->rope);
+        status = vkh_rope_matrix_create(graph->device, layout, &rope, &k->rope);
     if (status == VKH_OK)
-        status = vkh_attention_matrix_create(graph->device, &attention, &k->attention);
+        status = vkh_attention_matrix_create(graph->device, layout, &attention, &k->attention);
     if (status == VKH_OK)
         status = vkh_nll_reduce_create(graph->device, &k->reduce);
     return status;
@@ -106,7 +118,7 @@ static void project(const struct vkh_graph *graph, struct vkh_cmd *cmd,
     for (uint32_t i = 0; i < stack->n; i++) {
         const struct vkh_matrix_weight *weight = &stack->matrices[i];
         vkh_matmul_matrix_record(
-            &graph->matrix.matmul[VKH_EPILOGUE_ROWS][weight->type], cmd,
+            matmul_of(graph, VKH_EPILOGUE_ROWS, weight), cmd,
             &(struct vkh_matmul_matrix_args){
                 .x = vkh_range_all(x),
                 .weight = weight,
@@ -125,7 +137,7 @@ static void gate(const struct vkh_graph *graph, struct vkh_cmd *cmd, const struc
                  uint32_t n)
 {
     const struct vkh_matrix_weight *weight = &stack->matrices[0];
-    vkh_matmul_matrix_record(&graph->matrix.matmul[glu_of(graph)][weight->type], cmd,
+    vkh_matmul_matrix_record(matmul_of(graph, glu_of(graph), weight), cmd,
                              &(struct vkh_matmul_matrix_args){
                                  .x = vkh_range_all(graph->act.normed),
                                  .weight = weight,
@@ -156,7 +168,7 @@ static void score(const struct vkh_graph *graph, struct vkh_cmd *cmd, struct vkh
 {
     const struct vkh_matrix_weight *head = &graph->weights.head.matrices[0];
     const struct vkh_range scratch = vkh_range_all(graph->act.scratch);
-    vkh_matmul_matrix_record(&graph->matrix.matmul[VKH_EPILOGUE_NLL][head->type], cmd,
+    vkh_matmul_matrix_record(matmul_of(graph, VKH_EPILOGUE_NLL, head), cmd,
                              &(struct vkh_matmul_matrix_args){
                                  .x = vkh_range_all(graph->act.normed),
                                  .weight = head,
@@ -175,10 +187,10 @@ static void score(const struct vkh_graph *graph, struct vkh_cmd *cmd, struct vkh
 static void describe(const struct vkh_graph *graph, char *text, size_t size)
 {
     const struct vkh_matmul_matrix *matmul =
-        &graph->matrix.matmul[glu_of(graph)][graph->weights.layers[0].gate_up.matrices[0].type];
+        matmul_of(graph, glu_of(graph), &graph->weights.layers[0].gate_up.matrices[0]);
     const uint32_t side = graph->plan.layout.side;
-    snprintf(text, size, "tier=matrix,tile=%s (matrices of %ux%u)", matmul->variant->name, side,
-             side);
+    snprintf(text, size, "tier=matrix,operands=%s,tile=%s (matrices of %ux%u)",
+             graph->plan.layout.bf16 ? "bf16" : "f16", matmul->variant->name, side, side);
 }
 
 const struct vkh_tier vkh_tier_matrix = {
@@ -197,7 +209,7 @@ static bool takes_matrix(struct vkh_device *device, const struct vkh_matrix_layo
                          const struct vkh_tensor *tensor)
 {
     uint32_t n;
-    const struct vkh_variant *variants = vkh_matmul_matrix_variants(tensor->type, &n);
+    const struct vkh_variant *variants = vkh_matmul_matrix_variants(layout, tensor->type, &n);
     return n && vkh_matmul_matrix_supported(device, layout, &variants[0]) &&
            vkh_panel_takes(layout, tensor->shape[1]);
 }
@@ -248,6 +260,30 @@ enum vkh_status vkh_tier_choose(const struct vkh_device *device, enum vkh_dtype 
     return vkh_variant_choose(device, "tier", name, tiers, rows ? 1 : VKH_COUNTOF(tiers), chosen);
 }
 
+static const struct vkh_variant operands[] = {
+    {.name = "bf16", .needs = VKH_CAP_MATRIX16 | VKH_CAP_MATRIX_BF16},
+    {.name = "f16", .needs = VKH_CAP_MATRIX16},
+};
+
+const struct vkh_variant *vkh_operands_variants(uint32_t *n)
+{
+    *n = VKH_COUNTOF(operands);
+    return operands;
+}
+
+enum vkh_status vkh_operands_choose(const struct vkh_device *device,
+                                    struct vkh_matrix_layout *layout)
+{
+    const struct vkh_variant *chosen;
+    const enum vkh_status status =
+        vkh_variant_choose(device, "operands", NULL, operands, VKH_COUNTOF(operands), &chosen);
+    layout->bf16 = status == VKH_OK && chosen == &operands[0];
+    if (layout->bf16 && !layout->has_bf16)
+        return vkh_fail(vkh_device_log(device), VKH_ERR_ARGUMENT,
+                        "variant operands=bf16: the device's matrices of bf16 lie unlike fp16's");
+    return status;
+}
+
 static bool chooses_matrix(const struct vkh_device *device, const struct vkh_model *model)
 {
     const struct vkh_variant *chosen;
@@ -260,7 +296,7 @@ bool vkh_tier_matrix_takes(struct vkh_device *device, const struct vkh_model *mo
 {
     *layout = (struct vkh_matrix_layout){0};
     if (chooses_matrix(device, model) && vkh_matrix_layout(device, layout) == VKH_OK &&
-        takes_model(device, layout, model)) {
+        vkh_operands_choose(device, layout) == VKH_OK && takes_model(device, layout, model)) {
         vkh_tune_matrix(device, model);
         if (chooses_matrix(device, model))
             return true;

@@ -45,9 +45,9 @@ static enum vkh_status make_weights(struct vkh_trial *trial)
         vkh_weight_create(trial->device, trial->stream, "measured weights", trial->type,
                           VKH_TRIAL_COLS, &part, 1, 0, &trial->weight);
     if (status == VKH_OK && trial->layout.side)
-        status =
-            vkh_matrix_weight_create(trial->device, trial->stream, "measured weights", trial->type,
-                                     VKH_TRIAL_COLS, &part, 1, false, 0, &trial->matrix_weight);
+        status = vkh_matrix_weight_create(trial->device, trial->stream, &trial->layout,
+                                          "measured weights", trial->type, VKH_TRIAL_COLS, &part, 1,
+                                          false, 0, &trial->matrix_weight);
     free(data);
     return status;
 }

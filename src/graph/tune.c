@@ -162,7 +162,7 @@ static enum vkh_status hold(struct contest *c)
 {
     enum vkh_status status = VKH_OK;
     for (uint32_t i = 0; i < c->n && status == VKH_OK; i++)
-        status = c->event->create(c->trial->device, c->trial->type, &c->variants[i]);
+        status = c->event->create(c->trial, &c->variants[i]);
     if (status == VKH_OK)
         status = size_up(c);
     if (status == VKH_OK)

@@ -77,9 +77,9 @@ uint64_t vkh_weights_unpacked(const struct vkh_device *device, const struct vkh_
 struct upload {
     struct vkh_device *device;
     struct vkh_stream *stream;
-    float norm_shift;       // added to norms
-    bool matrix;            // right operands of cooperative matrices
-    enum vkh_status status; // the first failure; nothing is uploaded after it
+    float norm_shift;                // added to norms
+    struct vkh_matrix_layout layout; // side 0: rows; else right operands of cooperative matrices
+    enum vkh_status status;          // the first failure; nothing is uploaded after it
 };
 
 // Vectors, widened to fp32, one after another, each element plus `shift`. NULL where there is none.
@@ -122,9 +122,10 @@ static void upload_part(struct upload *u, const struct vkh_tensor *first,
                         struct vkh_stack *stack)
 {
     const uint64_t cols = first->shape[1];
-    if (u->matrix)
-        u->status = vkh_matrix_weight_create(u->device, u->stream, first->name, first->type, cols,
-                                             parts, n_parts, glu, 0, &stack->matrices[stack->n]);
+    if (u->layout.side)
+        u->status =
+            vkh_matrix_weight_create(u->device, u->stream, &u->layout, first->name, first->type,
+                                     cols, parts, n_parts, glu, 0, &stack->matrices[stack->n]);
     else
         u->status = vkh_weight_create(u->device, u->stream, first->name, first->type, cols, parts,
                                       n_parts, 0, &stack->weights[stack->n]);
@@ -161,10 +162,14 @@ static void upload_layer(struct upload *u, const struct vkh_layer *from,
     upload_vectors(u, biases, VKH_COUNTOF(biases), 0.0f, &to->qkv_bias);
     upload_stack(u, (const struct vkh_tensor *const[]){from->q, from->k, from->v}, 3, false,
                  &to->qkv);
-    upload_stack(u, &from->o, 1, false, &to->o);
     upload_stack(u, (const struct vkh_tensor *const[]){from->gate, from->up}, 2, true,
                  &to->gate_up);
     upload_stack(u, &from->down, 1, false, &to->down);
+    // Attention leaves fp16, whatever the others read.
+    const struct vkh_matrix_layout layout = u->layout;
+    u->layout.bf16 = false;
+    upload_stack(u, &from->o, 1, false, &to->o);
+    u->layout = layout;
 }
 
 enum vkh_status vkh_weights_create(struct vkh_device *device, struct vkh_stream *stream,
@@ -177,10 +182,10 @@ enum vkh_status vkh_weights_create(struct vkh_device *device, struct vkh_stream 
     if (!weights->layers)
         return vkh_fail(vkh_device_log(device), VKH_ERR_MEMORY, "weights: out of host memory");
     weights->n_layers = model->config.n_layers;
-    struct upload u = {device, stream, (float)model->config.norm_shift, false, VKH_OK};
+    struct upload u = {device, stream, (float)model->config.norm_shift, {0}, VKH_OK};
     upload_stack(&u, &model->embed, 1, false, &weights->embed);
-    u.matrix = layout->side != 0;
-    if (model->output != model->embed || u.matrix)
+    u.layout = *layout;
+    if (model->output != model->embed || layout->side)
         upload_stack(&u, &model->output, 1, false, &weights->head);
     upload_norm(&u, model->output_norm, &weights->output_norm);
     for (uint32_t i = 0; i < weights->n_layers && u.status == VKH_OK; i++)

@@ -56,14 +56,12 @@ bool vkh_attention_matrix_takes(const struct vkh_matrix_layout *layout,
 }
 
 enum vkh_status vkh_attention_matrix_create(struct vkh_device *device,
+                                            const struct vkh_matrix_layout *layout,
                                             const struct vkh_attention_shape *shape,
                                             struct vkh_attention_matrix *attention)
 {
-    *attention = (struct vkh_attention_matrix){.device = device, .shape = *shape};
-    const enum vkh_status status = vkh_matrix_layout(device, &attention->layout);
-    if (status != VKH_OK)
-        return status;
-    const struct vkh_matrix_layout *layout = &attention->layout;
+    *attention =
+        (struct vkh_attention_matrix){.device = device, .layout = *layout, .shape = *shape};
     const struct size *size = size_of(shape);
     attention->heads = heads_of(shape);
     attention->block_queries = SUBGROUPS / attention->heads * size->row_tiles * layout->side;

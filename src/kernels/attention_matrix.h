@@ -25,6 +25,7 @@ bool vkh_attention_matrix_takes(const struct vkh_matrix_layout *layout,
                                 const struct vkh_attention_shape *shape);
 
 enum vkh_status vkh_attention_matrix_create(struct vkh_device *device,
+                                            const struct vkh_matrix_layout *layout,
                                             const struct vkh_attention_shape *shape,
                                             struct vkh_attention_matrix *attention);
 

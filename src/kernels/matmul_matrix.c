@@ -33,19 +33,32 @@ enum { N_VARIANTS = VKH_COUNTOF(shapes) };
 static const struct vkh_variant variants[VKH_N_DTYPES][N_VARIANTS] = {
     [VKH_F16] = VARIANTS, [VKH_BF16] = VARIANTS, VKH_BLOCK_DTYPES(OF_TYPE)};
 
-// The same for matrices of side 8.
+// The same for matrices of side 8, and for operands of bf16, which the largest shape alone takes.
 static const struct vkh_shader *const shaders_8[N_VARIANTS] = {&vkh_shader_matmul_matrix_2x2_8,
                                                                &vkh_shader_matmul_matrix_4x2_8};
+static const struct vkh_shader *const shaders_bf16[N_VARIANTS] = {
+    NULL, &vkh_shader_matmul_matrix_4x2_16_bf16};
 
-const struct vkh_variant *vkh_matmul_matrix_variants(enum vkh_dtype type, uint32_t *n)
+const struct vkh_variant *vkh_matmul_matrix_variants(const struct vkh_matrix_layout *layout,
+                                                     enum vkh_dtype type, uint32_t *n)
 {
-    *n = variants[type][0].shader ? N_VARIANTS : 0;
-    return variants[type];
+    const uint32_t first = layout->bf16 ? N_VARIANTS - 1 : 0;
+    *n = variants[type][first].shader ? N_VARIANTS - first : 0;
+    return &variants[type][first];
 }
 
 static uint32_t index_of(const struct vkh_variant *variant)
 {
     return variant->name[0] == '4' ? 1 : 0;
+}
+
+static const struct vkh_shader *shader_of(const struct vkh_matrix_layout *layout,
+                                          const struct vkh_variant *variant)
+{
+    const uint32_t index = index_of(variant);
+    return layout->bf16         ? shaders_bf16[index]
+           : layout->side == 16 ? variant->shader
+                                : shaders_8[index];
 }
 
 bool vkh_matmul_matrix_supported(const struct vkh_device *device,
@@ -55,7 +68,7 @@ bool vkh_matmul_matrix_supported(const struct vkh_device *device,
     const struct vkh_caps *caps = vkh_device_caps(device);
     const struct shape *shape = &shapes[index_of(variant)];
     const uint32_t tile_bytes = layout->side * layout->side * 2;
-    return layout->side && vkh_variant_supported(device, variant) &&
+    return layout->side && vkh_variant_supported(device, variant) && shader_of(layout, variant) &&
            shape->x * shape->w * layout->lanes <= caps->max_invocations &&
            (shape->x + shape->w) * TILES * STEP * STEPS * tile_bytes <= caps->max_shared;
 }
@@ -63,39 +76,38 @@ bool vkh_matmul_matrix_supported(const struct vkh_device *device,
 uint32_t vkh_matmul_matrix_fitting(const struct vkh_device *device,
                                    const struct vkh_matrix_layout *layout, enum vkh_dtype type)
 {
-    uint32_t n = 0;
-    while (n < N_VARIANTS && variants[type][n].shader &&
-           vkh_matmul_matrix_supported(device, layout, &variants[type][n]))
+    uint32_t all, n = 0;
+    const struct vkh_variant *list = vkh_matmul_matrix_variants(layout, type, &all);
+    while (n < all && vkh_matmul_matrix_supported(device, layout, &list[n]))
         n++;
     return n;
 }
 
 static enum vkh_status choose(struct vkh_matmul_matrix *matmul, enum vkh_dtype type)
 {
+    uint32_t all;
+    const struct vkh_variant *list = vkh_matmul_matrix_variants(&matmul->layout, type, &all);
     const uint32_t n = vkh_matmul_matrix_fitting(matmul->device, &matmul->layout, type);
-    return vkh_variant_choose(matmul->device, "tile", NULL, variants[type], n, &matmul->variant);
+    return vkh_variant_choose(matmul->device, "tile", NULL, list, n, &matmul->variant);
 }
 
-enum vkh_status vkh_matmul_matrix_create(struct vkh_device *device, enum vkh_dtype type,
-                                         enum vkh_epilogue epilogue,
+enum vkh_status vkh_matmul_matrix_create(struct vkh_device *device,
+                                         const struct vkh_matrix_layout *layout,
+                                         enum vkh_dtype type, enum vkh_epilogue epilogue,
                                          const struct vkh_variant *variant,
                                          struct vkh_matmul_matrix *matmul)
 {
-    *matmul =
-        (struct vkh_matmul_matrix){.device = device, .variant = variant, .epilogue = epilogue};
-    enum vkh_status status = vkh_matrix_layout(device, &matmul->layout);
-    if (status == VKH_OK && !variant)
-        status = choose(matmul, type);
+    *matmul = (struct vkh_matmul_matrix){
+        .device = device, .layout = *layout, .variant = variant, .epilogue = epilogue};
+    enum vkh_status status = variant ? VKH_OK : choose(matmul, type);
     if (status != VKH_OK)
         return status;
-    const struct vkh_matrix_layout *layout = &matmul->layout;
-    const uint32_t index = index_of(matmul->variant);
-    const struct shape *shape = &shapes[index];
+    const struct shape *shape = &shapes[index_of(matmul->variant)];
     const bool is_glu = epilogue == VKH_EPILOGUE_GLU_SILU || epilogue == VKH_EPILOGUE_GLU_GELU;
     matmul->block_tokens = shape->x * TILES * layout->side;
     matmul->block_rows = shape->w * TILES * layout->side;
     struct vkh_pipeline_desc desc = {
-        .shader = layout->side == 16 ? matmul->variant->shader : shaders_8[index],
+        .shader = shader_of(layout, matmul->variant),
         .n_bindings = 4,
         .push_bytes = sizeof(struct push),
         .n_constants = VKH_MATRIX_CONSTANTS + 4,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Products of activations and a weight on cooperative matrices, fp16 operands summed in fp32, and
+// Products of activations and a weight on cooperative matrices, operands of fp16, or of bf16 where
+// the layout says so, summed in fp32, and
 // what directly follows of them: rows of fp32 (added to what is there, for a residual connection),
 // a gated linear unit, or a vocabulary's log-sum-exp. A sum's order depends on k alone.
 #ifndef VKH_KERNELS_MATMUL_MATRIX_H
@@ -33,8 +34,9 @@ struct vkh_matmul_matrix {
     uint32_t block_tokens, block_rows; // of a workgroup
 };
 
-// The tile shapes for one weight type, smallest first.
-const struct vkh_variant *vkh_matmul_matrix_variants(enum vkh_dtype type, uint32_t *n);
+// The tile shapes for one weight type and the layout's operands, smallest first.
+const struct vkh_variant *vkh_matmul_matrix_variants(const struct vkh_matrix_layout *layout,
+                                                     enum vkh_dtype type, uint32_t *n);
 
 // Whether the device runs the variant; its shared memory and invocations go with the layout's side.
 bool vkh_matmul_matrix_supported(const struct vkh_device *device,
@@ -46,14 +48,15 @@ uint32_t vkh_matmul_matrix_fitting(const struct vkh_device *device,
                                    const struct vkh_matrix_layout *layout, enum vkh_dtype type);
 
 // variant NULL: chosen as "tile" among them.
-enum vkh_status vkh_matmul_matrix_create(struct vkh_device *device, enum vkh_dtype type,
-                                         enum vkh_epilogue epilogue,
+enum vkh_status vkh_matmul_matrix_create(struct vkh_device *device,
+                                         const struct vkh_matrix_layout *layout,
+                                         enum vkh_dtype type, enum vkh_epilogue epilogue,
                                          const struct vkh_variant *variant,
                                          struct vkh_matmul_matrix *matmul);
 
 struct vkh_matmul_matrix_args {
     struct vkh_range x; // a left operand [n_tokens][weight->cols], kernels/panel.h
-    const struct vkh_matrix_weight *weight;
+    const struct vkh_matrix_weight *weight; // made for the same layout
     uint32_t n_tokens;
     // ROWS: fp32 [n_tokens][out_stride], written at columns out_first …; both even.
     // GLU: a left operand [n_tokens][weight->rows / 2].

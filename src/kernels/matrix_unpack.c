@@ -29,8 +29,8 @@ enum vkh_status vkh_matrix_unpack_create(struct vkh_device *device,
         .shader = shaders[type][layout->side == 16],
         .n_bindings = 2,
         .push_bytes = sizeof(struct push),
-        .n_constants = 1,
-        .constants = {glu ? layout->b_out : layout->b},
+        .n_constants = 2,
+        .constants = {glu ? layout->b_out : layout->b, layout->bf16},
     };
     return desc.shader ? vkh_pipeline_get(device, &desc, &unpack->pipeline) : VKH_OK;
 }

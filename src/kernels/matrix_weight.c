@@ -47,8 +47,9 @@ static enum vkh_status packing_init(struct packing *p, enum vkh_dtype type, bool
         .shader = &vkh_shader_matrix_pack,
         .n_bindings = 2,
         .push_bytes = sizeof(struct push),
-        .n_constants = 3,
-        .constants = {p->layout.side, glu ? p->layout.b_out : p->layout.b, type == VKH_BF16},
+        .n_constants = 4,
+        .constants = {p->layout.side, glu ? p->layout.b_out : p->layout.b, type == VKH_BF16,
+                      p->layout.bf16},
     };
     enum vkh_status status = vkh_pipeline_get(p->device, &desc, &p->pipeline);
     for (int i = 0; i < 2 && status == VKH_OK; i++)
@@ -157,15 +158,14 @@ static enum vkh_status create_slices(struct packing *p, const char *name, uint64
     return status;
 }
 
-static enum vkh_status pack(struct vkh_device *device, struct vkh_stream *stream, const char *name,
+static enum vkh_status pack(struct vkh_device *device, struct vkh_stream *stream,
+                            const struct vkh_matrix_layout *layout, const char *name,
                             const struct vkh_weight_part *parts, uint32_t n_parts,
                             uint64_t slice_limit, struct vkh_matrix_weight *weight)
 {
-    struct packing p = {.device = device, .stream = stream};
+    struct packing p = {.device = device, .stream = stream, .layout = *layout};
     const bool glu = weight->glu_rows != 0;
-    enum vkh_status status = vkh_matrix_layout(device, &p.layout);
-    if (status == VKH_OK)
-        status = packing_init(&p, weight->type, glu);
+    enum vkh_status status = packing_init(&p, weight->type, glu);
     if (status == VKH_OK)
         status = create_slices(&p, name, slice_limit, weight);
     uint32_t tile = 0;
@@ -179,23 +179,20 @@ static enum vkh_status pack(struct vkh_device *device, struct vkh_stream *stream
 }
 
 static enum vkh_status keep_blocks(struct vkh_device *device, struct vkh_stream *stream,
-                                   const char *name, const struct vkh_weight_part *parts,
-                                   uint32_t n_parts, uint64_t slice_limit,
-                                   struct vkh_matrix_weight *weight)
+                                   const struct vkh_matrix_layout *layout, const char *name,
+                                   const struct vkh_weight_part *parts, uint32_t n_parts,
+                                   uint64_t slice_limit, struct vkh_matrix_weight *weight)
 {
     const struct vkh_caps *caps = vkh_device_caps(device);
-    struct vkh_matrix_layout layout;
     struct vkh_weight blocks;
-    enum vkh_status status = vkh_matrix_layout(device, &layout);
-    if (status != VKH_OK)
-        return status;
     // Slices are whole panels.
-    const uint64_t panel = vkh_weight_bytes(weight->type, vkh_panel_rows(&layout), weight->cols);
+    const uint64_t panel = vkh_weight_bytes(weight->type, vkh_panel_rows(layout), weight->cols);
     uint64_t limit = vkh_min_size(caps->max_storage_range, caps->max_allocation);
     if (slice_limit)
         limit = vkh_min_size(limit, slice_limit);
-    status = vkh_weight_create(device, stream, name, weight->type, weight->cols, parts, n_parts,
-                               vkh_max_size(limit / panel, 1) * panel, &blocks);
+    const enum vkh_status status =
+        vkh_weight_create(device, stream, name, weight->type, weight->cols, parts, n_parts,
+                          vkh_max_size(limit / panel, 1) * panel, &blocks);
     if (status != VKH_OK)
         return status;
     weight->n_slices = blocks.n_slices;
@@ -208,18 +205,20 @@ static enum vkh_status keep_blocks(struct vkh_device *device, struct vkh_stream 
 }
 
 enum vkh_status vkh_matrix_weight_create(struct vkh_device *device, struct vkh_stream *stream,
-                                         const char *name, enum vkh_dtype type, uint64_t cols,
+                                         const struct vkh_matrix_layout *layout, const char *name,
+                                         enum vkh_dtype type, uint64_t cols,
                                          const struct vkh_weight_part *parts, uint32_t n_parts,
                                          bool glu, uint64_t slice_limit,
                                          struct vkh_matrix_weight *weight)
 {
-    *weight = (struct vkh_matrix_weight){.type = type, .cols = cols};
+    *weight = (struct vkh_matrix_weight){.type = type, .bf16 = layout->bf16, .cols = cols};
     for (uint32_t i = 0; i < n_parts; i++)
         weight->rows += parts[i].rows;
     weight->glu_rows = glu ? (uint32_t)parts[0].rows : 0;
     const enum vkh_status status =
-        is_packed(type) ? pack(device, stream, name, parts, n_parts, slice_limit, weight)
-                        : keep_blocks(device, stream, name, parts, n_parts, slice_limit, weight);
+        is_packed(type)
+            ? pack(device, stream, layout, name, parts, n_parts, slice_limit, weight)
+            : keep_blocks(device, stream, layout, name, parts, n_parts, slice_limit, weight);
     if (status != VKH_OK)
         vkh_matrix_weight_destroy(weight);
     return status;

@@ -10,10 +10,11 @@
 #include "kernels/panel.h"
 #include "kernels/weight.h"
 
-// [rows][cols]. fp16 and bf16 in panels of fp16 (kernels/panel.h), whose slices are whole panels;
-// types in blocks as in kernels/weight.h, slices whole panels of rows, too.
+// [rows][cols]. fp16 and bf16 in panels of operands (kernels/panel.h), whose slices are whole
+// panels; types in blocks as in kernels/weight.h, slices whole panels of rows, too.
 struct vkh_matrix_weight {
     enum vkh_dtype type;
+    bool bf16; // the operands' type, else fp16
     uint64_t rows, cols;
     uint32_t glu_rows; // of the gate, which those of the up projection follow; 0: one matrix
     uint32_t n_slices;
@@ -27,9 +28,11 @@ uint64_t vkh_matrix_weight_bytes(const struct vkh_matrix_layout *layout, enum vk
 
 // Uploads the parts stacked by rows, each but the last a multiple of the layout's side. `glu`: the
 // parts are gate and up projection, whose tiles alternate. slice_limit as for vkh_weight_create.
-// bf16 beyond fp16's range becomes infinite. The stream is finished when it returns.
+// Elements are rounded to the layout's operands; bf16 beyond fp16's range becomes infinite. The
+// stream is finished when it returns.
 enum vkh_status vkh_matrix_weight_create(struct vkh_device *device, struct vkh_stream *stream,
-                                         const char *name, enum vkh_dtype type, uint64_t cols,
+                                         const struct vkh_matrix_layout *layout, const char *name,
+                                         enum vkh_dtype type, uint64_t cols,
                                          const struct vkh_weight_part *parts, uint32_t n_parts,
                                          bool glu, uint64_t slice_limit,
                                          struct vkh_matrix_weight *weight);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Operands of cooperative matrices in memory: tiles of side x side halves as a subgroup holds them,
-// eight tiles of rows side by side in a panel: [panel][k tile][8][lanes][8 halves].
+// Operands of cooperative matrices in memory: tiles of side x side halves, or bf16 where the layout
+// says so, as a subgroup holds them, eight tiles of rows side by side in a panel:
+// [panel][k tile][8][lanes][8 halves].
 #ifndef VKH_KERNELS_PANEL_H
 #define VKH_KERNELS_PANEL_H
 
 #include <stdint.h>
 
+#include "base/half.h"
 #include "base/size.h"
 #include "gpu/matrix.h"
 
@@ -70,6 +72,17 @@ static inline uint64_t vkh_left_place(const struct vkh_matrix_layout *layout, ui
             tile % VKH_PANEL_TILES) *
                n +
            place;
+}
+
+// An element as an operand has it, and back; for samples as well.
+static inline uint16_t vkh_operand(const struct vkh_matrix_layout *layout, float value)
+{
+    return layout->bf16 ? vkh_to_bf16(value) : vkh_to_half(value);
+}
+
+static inline float vkh_operand_float(const struct vkh_matrix_layout *layout, uint16_t bits)
+{
+    return layout->bf16 ? vkh_from_bf16(bits) : vkh_from_half(bits);
 }
 
 static inline int vkh_panel_takes(const struct vkh_matrix_layout *layout, uint64_t cols)

@@ -14,24 +14,23 @@ struct push {
 };
 
 enum vkh_status vkh_rmsnorm_matrix_create(struct vkh_device *device,
+                                          const struct vkh_matrix_layout *layout,
                                           struct vkh_rmsnorm_matrix *norm)
 {
-    *norm = (struct vkh_rmsnorm_matrix){.device = device};
-    const enum vkh_status status = vkh_matrix_layout(device, &norm->layout);
-    if (status != VKH_OK)
-        return status;
+    *norm = (struct vkh_rmsnorm_matrix){.device = device, .layout = *layout};
     struct vkh_pipeline_desc desc = {
         .shader =
             norm->layout.side == 16 ? &vkh_shader_rmsnorm_matrix_16 : &vkh_shader_rmsnorm_matrix_8,
         .n_bindings = 3,
         .push_bytes = sizeof(struct push),
-        .n_constants = VKH_MATRIX_CONSTANTS + 1,
+        .n_constants = VKH_MATRIX_CONSTANTS + 2,
         .subgroup_size = vkh_device_subgroup(device, norm->layout.lanes),
     };
     vkh_matrix_constants(&norm->layout, desc.constants);
     const uint32_t most = vkh_device_caps(device)->max_invocations / norm->layout.lanes;
     desc.constants[VKH_MATRIX_CONSTANTS] =
         (uint32_t)vkh_min_size(SUBGROUPS, most) * norm->layout.lanes;
+    desc.constants[VKH_MATRIX_CONSTANTS + 1] = layout->bf16;
     return vkh_pipeline_get(device, &desc, &norm->pipeline);
 }
 

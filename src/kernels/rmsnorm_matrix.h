@@ -16,6 +16,7 @@ struct vkh_rmsnorm_matrix {
 };
 
 enum vkh_status vkh_rmsnorm_matrix_create(struct vkh_device *device,
+                                          const struct vkh_matrix_layout *layout,
                                           struct vkh_rmsnorm_matrix *norm);
 
 // As vkh_rmsnorm_record; `out` is vkh_left_bytes long.

@@ -15,13 +15,11 @@ struct push {
 };
 
 enum vkh_status vkh_rope_matrix_create(struct vkh_device *device,
+                                       const struct vkh_matrix_layout *layout,
                                        const struct vkh_rope_shape *shape,
                                        struct vkh_rope_matrix *rope)
 {
-    *rope = (struct vkh_rope_matrix){.device = device, .shape = *shape};
-    const enum vkh_status status = vkh_matrix_layout(device, &rope->layout);
-    if (status != VKH_OK)
-        return status;
+    *rope = (struct vkh_rope_matrix){.device = device, .layout = *layout, .shape = *shape};
     struct vkh_pipeline_desc desc = {
         .shader = rope->layout.side == 16 ? &vkh_shader_rope_matrix_16 : &vkh_shader_rope_matrix_8,
         .n_bindings = 5,

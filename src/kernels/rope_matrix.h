@@ -20,6 +20,7 @@ struct vkh_rope_matrix {
 
 // The head size is a multiple of the layout's side.
 enum vkh_status vkh_rope_matrix_create(struct vkh_device *device,
+                                       const struct vkh_matrix_layout *layout,
                                        const struct vkh_rope_shape *shape,
                                        struct vkh_rope_matrix *rope);
 

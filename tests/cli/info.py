@@ -8,7 +8,8 @@ import sys
 
 from cli_test import DATA, SKIPPED, Tests
 
-OPERATIONS = {'matmul', 'attention', 'head', 'tier', 'tile'}
+OF_MATRICES = {'operands', 'tile'}
+OPERATIONS = {'matmul', 'attention', 'head', 'tier', 'operands', 'tile'}
 
 
 def variants(text):
@@ -32,8 +33,8 @@ def test_devices(t):
     t.check(OPERATIONS <= {row[0] for row in rows}, f'operations {rows}')
     for operation in {row[0] for row in rows}:
         used = [row for row in rows if row[0] == operation and row[2]]
-        # No tile where there are no matrices.
-        some = operation != 'tile' or not all(row[3].startswith(('needs', 'not')) for row in rows
+        # No operands and tile where there are no matrices.
+        some = operation not in OF_MATRICES or not all(row[3].startswith(('needs', 'not')) for row in rows
                                               if row[0] == operation)
         t.check(len(used) == some, f'{operation}: used {used}')
     return rows
@@ -42,7 +43,7 @@ def test_devices(t):
 def test_masks(t, rows):
     least = variants(t.run('--minimum-limits').stdout)
     t.check([row[:2] for row in least] == [row[:2] for row in rows], 'another list of variants')
-    for operation in {row[0] for row in least} - {'tile'}:
+    for operation in {row[0] for row in least} - OF_MATRICES:
         first = next(row for row in least if row[0] == operation)
         t.check(first[2], f'minimum limits: {first} is not used')
     masked = t.run('--caps-mask', 'subgroup,cpu')

@@ -158,8 +158,8 @@ static void test_setting(struct gpu_test *test, const struct vkh_matrix_layout *
     struct sequence q = make_sequence(s);
     struct kernels k;
     if (!vkh_attention_matrix_takes(layout, &q.attention) ||
-        vkh_rope_matrix_create(test->device, &q.rope, &k.rope) != VKH_OK ||
-        vkh_attention_matrix_create(test->device, &q.attention, &k.attention) != VKH_OK)
+        vkh_rope_matrix_create(test->device, layout, &q.rope, &k.rope) != VKH_OK ||
+        vkh_attention_matrix_create(test->device, layout, &q.attention, &k.attention) != VKH_OK)
         exit(1);
     const uint64_t n = (uint64_t)s->n_tokens * s->n_heads * s->head_dim;
     float *whole = run(test, &k, s, &q, s->n_tokens);
@@ -178,10 +178,9 @@ static void test_setting(struct gpu_test *test, const struct vkh_matrix_layout *
 int main(void)
 {
     static const struct setting settings[] = {
-        {2, 2, 64, 64, false, 0, 70, 0, 0.0f},       {8, 2, 128, 128, true, 64, 200, 0, 0.0f},
-        {4, 1, 64, 32, false, 128, 300, 50, 0.0f},   {2, 1, 256, 256, false, 0, 150, 0, 5.0f},
-        {3, 3, 96, 96, false, 64, 140, 0, 0.0f},
-        {7, 1, 128, 128, false, 64, 260, 100, 3.0f},
+        {2, 2, 64, 64, false, 0, 70, 0, 0.0f},     {8, 2, 128, 128, true, 64, 200, 0, 0.0f},
+        {4, 1, 64, 32, false, 128, 300, 50, 0.0f}, {2, 1, 256, 256, false, 0, 150, 0, 5.0f},
+        {3, 3, 96, 96, false, 64, 140, 0, 0.0f},   {7, 1, 128, 128, false, 64, 260, 100, 3.0f},
     };
     struct gpu_test test = gpu_test_open();
     const struct vkh_matrix_layout layout = matrix_test_layout(&test);

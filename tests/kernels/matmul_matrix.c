@@ -13,6 +13,7 @@ struct shape {
 };
 
 struct operands {
+    struct vkh_matrix_layout layout;
     struct shape shape;
     enum vkh_dtype type;
     float *x;
@@ -21,14 +22,15 @@ struct operands {
     struct vkh_matrix_weight weight;
 };
 
+// Activations are within `scale`.
 static struct operands make_operands(struct gpu_test *test, const struct vkh_matrix_layout *layout,
-                                     enum vkh_dtype type, struct shape s, bool glu)
+                                     enum vkh_dtype type, struct shape s, bool glu, float scale)
 {
     uint64_t state = 11 + s.rows * 31 + s.cols;
     s.rows = s.rows * layout->side + s.odd_rows;
     s.cols *= layout->side;
-    struct operands o = {.shape = s, .type = type};
-    o.x = test_floats(&state, (uint64_t)s.n_tokens * s.cols, 1.0f);
+    struct operands o = {.layout = *layout, .shape = s, .type = type};
+    o.x = test_floats(&state, (uint64_t)s.n_tokens * s.cols, scale);
     o.w = test_weight_data(&state, type, s.rows, s.cols, 1.0f);
     o.x_buffer = matrix_test_pack(test, layout, o.x, s.n_tokens, s.cols);
     const uint64_t head = glu ? s.rows / 2 : s.rows / layout->side / 3 * layout->side;
@@ -39,7 +41,7 @@ static struct operands make_operands(struct gpu_test *test, const struct vkh_mat
     const uint64_t limit = type == VKH_F16 || type == VKH_BF16
                                ? s.slice_panels * (uint64_t)vkh_panel_rows(layout) * s.cols * 2
                                : 0;
-    if (vkh_matrix_weight_create(test->device, test->stream, "test", type, s.cols,
+    if (vkh_matrix_weight_create(test->device, test->stream, layout, "test", type, s.cols,
                                  head ? parts : parts + 1, head ? 2 : 1, glu, limit,
                                  &o.weight) != VKH_OK)
         exit(1);
@@ -58,23 +60,24 @@ static void free_operands(struct operands *o)
     free(o->w);
 }
 
-// The weights as the products see them: what fp16 keeps of each.
+// The weights as the products see them: what operands keep of each.
 static float *weights_seen(const struct operands *o)
 {
     const uint64_t n = (uint64_t)o->shape.rows * o->shape.cols;
     float *w = malloc(n * sizeof(*w));
     vkh_dtype_info(o->type)->to_float(o->w, w, n);
     for (uint64_t i = 0; i < n; i++)
-        w[i] = vkh_from_half(vkh_to_half(w[i]));
+        w[i] = vkh_operand_float(&o->layout, vkh_operand(&o->layout, w[i]));
     return w;
 }
 
-static struct vkh_matmul_matrix make_matmul(struct gpu_test *test, enum vkh_dtype type,
-                                            enum vkh_epilogue epilogue,
+static struct vkh_matmul_matrix make_matmul(struct gpu_test *test,
+                                            const struct vkh_matrix_layout *layout,
+                                            enum vkh_dtype type, enum vkh_epilogue epilogue,
                                             const struct vkh_variant *variant)
 {
     struct vkh_matmul_matrix matmul;
-    if (vkh_matmul_matrix_create(test->device, type, epilogue, variant, &matmul) != VKH_OK)
+    if (vkh_matmul_matrix_create(test->device, layout, type, epilogue, variant, &matmul) != VKH_OK)
         exit(1);
     return matmul;
 }
@@ -95,11 +98,12 @@ static void check_bits(const char *what, float **first, float *got, uint64_t n)
 // Written into columns 2 … of a wider poisoned output, then added to.
 static void test_rows(struct gpu_test *test, const struct vkh_matrix_layout *layout,
                       enum vkh_dtype type, const struct vkh_variant *variant, struct shape shape,
-                      float **first_bits)
+                      float scale, float **first_bits)
 {
-    struct operands o = make_operands(test, layout, type, shape, false);
+    struct operands o = make_operands(test, layout, type, shape, false, scale);
     const struct shape s = o.shape;
-    const struct vkh_matmul_matrix matmul = make_matmul(test, type, VKH_EPILOGUE_ROWS, variant);
+    const struct vkh_matmul_matrix matmul =
+        make_matmul(test, layout, type, VKH_EPILOGUE_ROWS, variant);
     const uint32_t stride = (uint32_t)vkh_round_up(s.rows, 2) + 6, first = 2;
     const uint64_t n = (uint64_t)s.n_tokens * s.rows;
     struct vkh_buffer *out = gpu_test_buffer(test, NULL, (uint64_t)s.n_tokens * stride * 4);
@@ -124,7 +128,7 @@ static void test_rows(struct gpu_test *test, const struct vkh_matrix_layout *lay
         }
         CHECK(spoiled == 0);
         vkh_matmul_ref(o.x, VKH_F32, w, want, s.n_tokens, s.rows, s.cols, round == 1);
-        check_close(variant->name, got, want, n, 2e-6 * sqrt((double)s.cols), 1e-6);
+        check_close(variant->name, got, want, n, 2e-6 * scale * sqrt((double)s.cols), 1e-6);
         free(words);
     }
     check_bits(variant->name, first_bits, got, n);
@@ -136,12 +140,12 @@ static void test_rows(struct gpu_test *test, const struct vkh_matrix_layout *lay
 
 static void test_glu(struct gpu_test *test, const struct vkh_matrix_layout *layout,
                      enum vkh_dtype type, const struct vkh_variant *variant, struct shape shape,
-                     bool gelu, float **first_bits)
+                     bool gelu, float scale, float **first_bits)
 {
-    struct operands o = make_operands(test, layout, type, shape, true);
+    struct operands o = make_operands(test, layout, type, shape, true, scale);
     const struct shape s = o.shape;
-    const struct vkh_matmul_matrix matmul =
-        make_matmul(test, type, gelu ? VKH_EPILOGUE_GLU_GELU : VKH_EPILOGUE_GLU_SILU, variant);
+    const struct vkh_matmul_matrix matmul = make_matmul(
+        test, layout, type, gelu ? VKH_EPILOGUE_GLU_GELU : VKH_EPILOGUE_GLU_SILU, variant);
     const uint32_t width = s.rows / 2;
     struct vkh_buffer *out = gpu_test_buffer(test, NULL, vkh_left_bytes(layout, s.n_tokens, width));
     vkh_matmul_matrix_record(&matmul, vkh_stream_cmd(test->stream),
@@ -156,7 +160,8 @@ static void test_glu(struct gpu_test *test, const struct vkh_matrix_layout *layo
     vkh_matmul_ref(o.x, VKH_F32, w, products, s.n_tokens, s.rows, s.cols, false);
     vkh_swiglu_ref(gelu ? VKH_GATE_GELU_TANH : VKH_GATE_SILU, products, want, s.n_tokens, width);
     float *got = matrix_test_unpack(test, layout, out, s.n_tokens, width);
-    check_close(gelu ? "gelu" : "silu", got, want, n, 1e-5 * (double)s.cols, 6e-4);
+    check_close(gelu ? "gelu" : "silu", got, want, n, 1e-5 * scale * scale * (double)s.cols,
+                layout->bf16 ? 4e-3 : 6e-4);
     check_bits(gelu ? "gelu" : "silu", first_bits, got, n);
     vkh_buffer_destroy(&out);
     free(w);
@@ -169,9 +174,10 @@ static void test_nll(struct gpu_test *test, const struct vkh_matrix_layout *layo
                      enum vkh_dtype type, const struct vkh_variant *variant, struct shape shape,
                      float cap, float **first_bits)
 {
-    struct operands o = make_operands(test, layout, type, shape, false);
+    struct operands o = make_operands(test, layout, type, shape, false, 1.0f);
     const struct shape s = o.shape;
-    const struct vkh_matmul_matrix matmul = make_matmul(test, type, VKH_EPILOGUE_NLL, variant);
+    const struct vkh_matmul_matrix matmul =
+        make_matmul(test, layout, type, VKH_EPILOGUE_NLL, variant);
     struct vkh_nll_reduce reduce;
     CHECK(vkh_nll_reduce_create(test->device, &reduce) == VKH_OK);
     uint64_t state = 23;
@@ -212,7 +218,7 @@ static void test_nll(struct gpu_test *test, const struct vkh_matrix_layout *layo
     free_operands(&o);
 }
 
-enum { CASES = 7 };
+enum { CASES = 9 };
 
 // Everything for the types in panels and Q8_0; the others differ from it in how an element is
 // decoded alone, which tests/golden/blocks.c looks at.
@@ -221,30 +227,44 @@ static void test_variant(struct gpu_test *test, const struct vkh_matrix_layout *
 {
     const uint32_t least = vkh_dtype_info(type)->block_elements / layout->side;
     test_rows(test, layout, type, variant, (struct shape){37, 9, least < 4 ? 12 : 3 * least, 3, 0},
-              &bits[0]);
+              1.0f, &bits[0]);
     if (type > VKH_BF16 && type != VKH_Q8_0)
         return;
-    test_rows(test, layout, type, variant, (struct shape){1, 1, 4, 0, 0}, &bits[1]);
-    test_rows(test, layout, type, variant, (struct shape){259, 20, 8, 0, 1}, &bits[2]);
-    test_glu(test, layout, type, variant, (struct shape){40, 24, 8, 0, 0}, false, &bits[3]);
-    test_glu(test, layout, type, variant, (struct shape){130, 8, 4, 0, 0}, true, &bits[4]);
+    test_rows(test, layout, type, variant, (struct shape){1, 1, 4, 0, 0}, 1.0f, &bits[1]);
+    test_rows(test, layout, type, variant, (struct shape){259, 20, 8, 0, 1}, 1.0f, &bits[2]);
+    test_glu(test, layout, type, variant, (struct shape){40, 24, 8, 0, 0}, false, 1.0f, &bits[3]);
+    test_glu(test, layout, type, variant, (struct shape){130, 8, 4, 0, 0}, true, 1.0f, &bits[4]);
     test_nll(test, layout, type, variant, (struct shape){50, 21, 4, 5, 0}, 0.0f, &bits[5]);
     test_nll(test, layout, type, variant, (struct shape){131, 40, 4, 0, 2}, 3.0f, &bits[6]);
+    // Subnormals of fp16, and what it holds; with bf16 what fp16 has no number for, up to 2^45.
+    const float extreme = layout->bf16 ? 0x1p20f : 0x1p-14f;
+    test_rows(test, layout, type, variant, (struct shape){33, 8, 8, 1, 0}, extreme, &bits[7]);
+    test_glu(test, layout, type, variant, (struct shape){17, 8, 8, 0, 0}, false,
+             layout->bf16 ? extreme : 8.0f, &bits[8]);
+}
+
+static void test_layout(struct gpu_test *test, const struct vkh_matrix_layout *layout)
+{
+    for (int type = 0; type < VKH_N_DTYPES; type++) {
+        uint32_t n;
+        const struct vkh_variant *variants =
+            vkh_matmul_matrix_variants(layout, (enum vkh_dtype)type, &n);
+        float *bits[CASES] = {NULL};
+        for (uint32_t i = 0; i < n; i++)
+            if (vkh_matmul_matrix_supported(test->device, layout, &variants[i]))
+                test_variant(test, layout, (enum vkh_dtype)type, &variants[i], bits);
+        for (int i = 0; i < CASES; i++)
+            free(bits[i]);
+    }
 }
 
 int main(void)
 {
     struct gpu_test test = gpu_test_open();
-    const struct vkh_matrix_layout layout = matrix_test_layout(&test);
-    for (int type = 0; type < VKH_N_DTYPES; type++) {
-        uint32_t n;
-        const struct vkh_variant *variants = vkh_matmul_matrix_variants((enum vkh_dtype)type, &n);
-        float *bits[CASES] = {NULL};
-        for (uint32_t i = 0; i < n; i++)
-            if (vkh_matmul_matrix_supported(test.device, &layout, &variants[i]))
-                test_variant(&test, &layout, (enum vkh_dtype)type, &variants[i], bits);
-        for (int i = 0; i < CASES; i++)
-            free(bits[i]);
-    }
+    struct vkh_matrix_layout layout = matrix_test_layout(&test);
+    test_layout(&test, &layout);
+    layout.bf16 = layout.has_bf16;
+    if (layout.bf16)
+        test_layout(&test, &layout);
     return gpu_test_close(&test);
 }

@@ -15,7 +15,7 @@ static void test_rmsnorm(struct gpu_test *test, const struct vkh_matrix_layout *
     struct vkh_buffer *weight_buffer = gpu_test_buffer(test, weight, (uint64_t)width * 4);
     struct vkh_buffer *out = gpu_test_buffer(test, NULL, vkh_left_bytes(layout, n_tokens, width));
     struct vkh_rmsnorm_matrix norm;
-    CHECK(vkh_rmsnorm_matrix_create(test->device, &norm) == VKH_OK);
+    CHECK(vkh_rmsnorm_matrix_create(test->device, layout, &norm) == VKH_OK);
     vkh_rmsnorm_matrix_record(&norm, vkh_stream_cmd(test->stream),
                               &(struct vkh_rmsnorm_args){.x = vkh_range_all(x_buffer),
                                                          .weight = vkh_range_all(weight_buffer),
@@ -26,7 +26,8 @@ static void test_rmsnorm(struct gpu_test *test, const struct vkh_matrix_layout *
     float *got = matrix_test_unpack(test, layout, out, n_tokens, width);
     float *want = malloc(n * sizeof(*want));
     vkh_rmsnorm_ref(x, weight, want, n_tokens, width, 1e-5f, false);
-    check_close("rmsnorm", got, want, n, 1e-7, 5e-4);
+    check_close(layout->bf16 ? "rmsnorm to bf16" : "rmsnorm", got, want, n, 1e-7,
+                layout->bf16 ? 4e-3 : 5e-4);
     vkh_buffer_destroy(&x_buffer);
     vkh_buffer_destroy(&weight_buffer);
     vkh_buffer_destroy(&out);
@@ -39,9 +40,13 @@ static void test_rmsnorm(struct gpu_test *test, const struct vkh_matrix_layout *
 int main(void)
 {
     struct gpu_test test = gpu_test_open();
-    const struct vkh_matrix_layout layout = matrix_test_layout(&test);
-    test_rmsnorm(&test, &layout, 1, 4, 1.0f);
-    test_rmsnorm(&test, &layout, 37, 12, 30.0f);
-    test_rmsnorm(&test, &layout, 300, 36, 1e-3f);
+    struct vkh_matrix_layout layout = matrix_test_layout(&test);
+    // Writing bf16 takes no matrices of it.
+    for (int bf16 = 0; bf16 < 2; bf16++) {
+        layout.bf16 = bf16;
+        test_rmsnorm(&test, &layout, 1, 4, 1.0f);
+        test_rmsnorm(&test, &layout, 37, 12, 30.0f);
+        test_rmsnorm(&test, &layout, 300, 36, 1e-3f);
+    }
     return gpu_test_close(&test);
 }

@@ -145,12 +145,12 @@ static void make_matrix_products(struct vkh_device *device, enum vkh_dtype type)
 {
     uint32_t n;
     struct vkh_matmul_matrix matmul;
-    const struct vkh_variant *variants = vkh_matmul_matrix_variants(type, &n);
+    const struct vkh_variant *variants = vkh_matmul_matrix_variants(&device->matrix, type, &n);
     for (uint32_t i = 0; i < n; i++)
         for (int epilogue = 0; epilogue < VKH_N_EPILOGUES; epilogue++)
             if (vkh_matmul_matrix_supported(device, &device->matrix, &variants[i]))
-                must(vkh_matmul_matrix_create(device, type, (enum vkh_epilogue)epilogue,
-                                              &variants[i], &matmul));
+                must(vkh_matmul_matrix_create(device, &device->matrix, type,
+                                              (enum vkh_epilogue)epilogue, &variants[i], &matmul));
 }
 
 // Those that are made where they are used, which takes a device that runs.
@@ -160,7 +160,7 @@ static void make_layouts(struct vkh_device *device)
         {.shader = &vkh_shader_matrix_pack,
          .n_bindings = 2,
          .push_bytes = 16,
-         .n_constants = 3,
+         .n_constants = 4,
          .constants = {16}},
         {.shader = &vkh_shader_matrix_layout,
          .n_bindings = 1,
@@ -180,12 +180,12 @@ static void make_matrices(struct vkh_device *device)
     struct vkh_attention_matrix attention;
     give_layout(device);
     make_layouts(device);
-    must(vkh_rmsnorm_matrix_create(device, &norm));
+    must(vkh_rmsnorm_matrix_create(device, &device->matrix, &norm));
     for (uint32_t i = 0; i < ATTENTION_SHAPES; i++) {
         const struct vkh_attention_shape shape = attention_shape(i);
         const struct vkh_rope_shape turn = {32, 8, shape.head_dim, shape.head_dim, i & 1, true};
-        must(vkh_attention_matrix_create(device, &shape, &attention));
-        must(vkh_rope_matrix_create(device, &turn, &rope));
+        must(vkh_attention_matrix_create(device, &device->matrix, &shape, &attention));
+        must(vkh_rope_matrix_create(device, &device->matrix, &turn, &rope));
     }
     for (int type = 0; type < VKH_N_DTYPES; type++)
         make_matrix_products(device, (enum vkh_dtype)type);

@@ -96,8 +96,7 @@ static enum vkh_status make_rows(struct causal *c)
 static enum vkh_status make_buffers(struct causal *c)
 {
     struct bench *bench = c->bench;
-    const uint64_t left =
-        on_matrices(c) ? vkh_left_bytes(&bench->layout, c->chunk, width(c)) : 0;
+    const uint64_t left = on_matrices(c) ? vkh_left_bytes(&bench->layout, c->chunk, width(c)) : 0;
     const uint64_t zeros = vkh_max_size(c->chunk, c->shape.head_dim / 2) * 8;
     const struct {
         struct vkh_buffer **buffer;
@@ -133,9 +132,9 @@ static enum vkh_status rotate(struct causal *c)
     struct vkh_cmd *cmd = vkh_stream_cmd(c->bench->stream);
     struct vkh_rope rope;
     struct vkh_rope_matrix tiles;
-    const enum vkh_status status = on_matrices(c)
-                                       ? vkh_rope_matrix_create(c->bench->device, &shape, &tiles)
-                                       : vkh_rope_create(c->bench->device, &shape, &rope);
+    const enum vkh_status status =
+        on_matrices(c) ? vkh_rope_matrix_create(c->bench->device, &c->bench->layout, &shape, &tiles)
+                       : vkh_rope_create(c->bench->device, &shape, &rope);
     for (uint32_t from = 0; from < c->n_tokens && status == VKH_OK; from += c->chunk) {
         const uint32_t n = chunk_tokens(c, from);
         const struct vkh_rope_args args = {
@@ -178,8 +177,9 @@ static enum vkh_status prepare(struct causal *c)
         status = rotate(c);
     if (status != VKH_OK)
         return status;
-    return on_matrices(c) ? vkh_attention_matrix_create(bench->device, &c->shape, &c->tiles)
-                          : vkh_attention_create(bench->device, &c->shape, NULL, &c->attention);
+    return on_matrices(c)
+               ? vkh_attention_matrix_create(bench->device, &bench->layout, &c->shape, &c->tiles)
+               : vkh_attention_create(bench->device, &c->shape, NULL, &c->attention);
 }
 
 static void release(struct causal *c)

@@ -19,8 +19,8 @@ static void pack_panel(const struct vkh_matrix_layout *layout, const float *x, u
         for (uint64_t tile = 0; tile < VKH_PANEL_TILES; tile++, to += size) {
             const float *from = x + (panel * VKH_PANEL_TILES + tile) * side % n * cols + k;
             for (uint32_t place = 0; place < size; place++)
-                to[place] =
-                    vkh_to_half(from[elements[place] / side * cols + elements[place] % side]);
+                to[place] = vkh_operand(
+                    layout, from[elements[place] / side * cols + elements[place] % side]);
         }
     }
 }
@@ -58,7 +58,8 @@ enum vkh_status bench_read_left(struct bench *bench, const struct vkh_buffer *bu
     const enum vkh_status status =
         vkh_stream_read(bench->stream, halves, vkh_range(buffer, at * 2, bytes));
     for (uint64_t i = 0; i < n && status == VKH_OK; i++)
-        to[i] = vkh_from_half(halves[vkh_left_place(layout, cols, token, first + i) - at]);
+        to[i] =
+            vkh_operand_float(layout, halves[vkh_left_place(layout, cols, token, first + i) - at]);
     free(halves);
     return status;
 }

@@ -130,7 +130,7 @@ static enum vkh_status measure(struct product *p, const struct product_tier *tie
 static const struct product_tier *choose_tier(struct bench *bench, enum vkh_dtype type)
 {
     uint32_t n;
-    vkh_matmul_matrix_variants(type, &n);
+    vkh_matmul_matrix_variants(&bench->layout, type, &n);
     if (n == 0)
         bench->layout = (struct vkh_matrix_layout){0};
     return bench->layout.side ? &product_matrix : &product_rows;

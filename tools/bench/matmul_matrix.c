@@ -59,9 +59,9 @@ static enum vkh_status upload_weight(struct product *p)
         parts[i] = (struct vkh_weight_part){all + (is_glu(p) ? i * part_rows * bytes : 0),
                                             vkh_min_size(part_rows, rows - i * part_rows)};
     if (status == VKH_OK)
-        status = vkh_matrix_weight_create(p->bench->device, p->bench->stream, p->matrix.name,
-                                          p->type, p->matrix.cols, parts, n_parts, is_glu(p), 0,
-                                          &p->tiles.weight);
+        status = vkh_matrix_weight_create(p->bench->device, p->bench->stream, &p->bench->layout,
+                                          p->matrix.name, p->type, p->matrix.cols, parts, n_parts,
+                                          is_glu(p), 0, &p->tiles.weight);
     free(parts);
     free(all);
     return status;
@@ -94,7 +94,7 @@ static enum vkh_status prepare(struct product *p)
     struct bench *bench = p->bench;
     const uint64_t cols = p->matrix.cols;
     for (uint64_t i = 0; i < DISTINCT_ROWS * cols; i++)
-        p->x[i] = vkh_from_half(vkh_to_half(p->x[i]));
+        p->x[i] = vkh_operand_float(&bench->layout, vkh_operand(&bench->layout, p->x[i]));
     enum vkh_status status = bench_buffer_left(bench, "activations", p->x, DISTINCT_ROWS, cols,
                                                p->n_tokens, &p->x_buffer);
     if (status == VKH_OK)
@@ -107,8 +107,8 @@ static enum vkh_status prepare(struct product *p)
     if (status == VKH_OK)
         status = make_targets(p);
     if (status == VKH_OK)
-        status = vkh_matmul_matrix_create(bench->device, p->type, p->matrix.epilogue, NULL,
-                                          &p->tiles.matmul);
+        status = vkh_matmul_matrix_create(bench->device, &bench->layout, p->type,
+                                          p->matrix.epilogue, NULL, &p->tiles.matmul);
     return status;
 }
 
