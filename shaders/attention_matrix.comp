@@ -18,6 +18,9 @@
 layout(local_size_x_id = 4) in;
 layout(constant_id = 5) const uint HEADS = 1; // of a workgroup, all of one kv head
 layout(constant_id = 6) const uint CAPPED = 0;
+#ifdef MATRIX_TRANSPOSED
+layout(constant_id = 7) const uint OPERAND_WORDS = 1;
+#endif
 layout(binding = 0) readonly buffer Q { uvec4 q_words[]; };
 layout(binding = 1) readonly buffer Prefix { uvec4 prefix_words[]; };
 layout(binding = 2) readonly buffer Own { uvec4 own_words[]; };
@@ -34,7 +37,14 @@ layout(push_constant) uniform Push {
 #include "common/matrix.glsl"
 
 // As many rows as the registers hold beside the sums, and keys as fit twice in shared memory.
+// Transposed operands may be twice as large: of the widest heads, queries are then read each time.
+#ifdef MATRIX_TRANSPOSED
+const uint ROW_TILES = 1;
+#define READS_QUERIES (HEAD_DIM > 128)
+#else
+#define READS_QUERIES 0
 const uint ROW_TILES = HEAD_DIM > 128 ? 1 : 2;
+#endif
 const uint KEY_TILES = HEAD_DIM > 128 ? 1 : HEAD_DIM == 96 ? 4 : 2;
 const uint SUBGROUPS = 8, INVOCATIONS = SUBGROUPS * LANES;
 const uint DIM_TILES = HEAD_DIM / SIDE;
@@ -43,7 +53,7 @@ const uint STEP_WORDS = KEY_TILES * DIM_TILES * LANES;
 const uint WORDS = STEP_WORDS / INVOCATIONS; // of an invocation, keys and values each
 const uint QUERY_ROWS = ROW_TILES * SIDE;            // of a subgroup
 // An invocation holds ELEMENTS neighbours of each of SLOTS rows of an accumulator.
-const uint SLOTS = ROW_ELEMENTS == 4 ? 2 : 8, ELEMENTS = 8 / SLOTS;
+const uint SLOTS = ROW_ELEMENTS == 0 ? 1 : ROW_ELEMENTS == 4 ? 2 : 8, ELEMENTS = 8 / SLOTS;
 // Scores that count for nothing, and a maximum before any score, beside which those vanish.
 const float HIDDEN = -3.402823466e38, LOWEST = -1e30;
 
@@ -82,7 +92,9 @@ shared uvec4 kv_shared[2 * 2 * STEP_WORDS]; // [turn][keys, values]
 
 MATRIX_C sums[ROW_TILES][DIM_TILES];
 float highest[ROW_TILES][SLOTS], total[ROW_TILES][SLOTS];
+#if !READS_QUERIES
 MATRIX_A queries[ROW_TILES][DIM_TILES];
+#endif
 
 // One function, with what lives through all steps outside it: NVIDIA's compiler is short of
 // registers here, and every other arrangement that was tried cost a tenth of the rate or more.
@@ -99,9 +111,10 @@ void main()
     const uint token0 = first_token + query0;
     [[unroll]] for (uint i = 0; i < ROW_TILES; i++) {
         [[unroll]] for (uint d = 0; d < DIM_TILES; d++) {
-            LEFT_TILE(
-                queries[i][d],
-                q_words[((head * query_tiles + query0 / SIDE + i) * DIM_TILES + d) * LANES + lane])
+#if !READS_QUERIES
+            LOAD_LEFT(queries[i][d], q_words,
+                      ((head * query_tiles + query0 / SIDE + i) * DIM_TILES + d) * LANES)
+#endif
             sums[i][d] = MATRIX_C(0.0);
         }
         [[unroll]] for (uint h = 0; h < SLOTS; h++) {
@@ -130,12 +143,23 @@ void main()
                 [[unroll]] for (uint j = 0; j < KEY_TILES; j++)
                     scores[i][j] = MATRIX_C(0.0);
             [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
-                [[unroll]] for (uint d = 0; d < DIM_TILES; d++) {
+#if READS_QUERIES
+                [[dont_unroll]]
+#else
+                [[unroll]]
+#endif
+                for (uint d = 0; d < DIM_TILES; d++) {
                     MATRIX_B key_tile;
-                    const uvec4 word = kv_shared[at_turn + (j * DIM_TILES + d) * LANES + lane];
-                    RIGHT_TILE(key_tile, word)
+                    LOAD_RIGHT(key_tile, kv_shared, at_turn + (j * DIM_TILES + d) * LANES)
+#if READS_QUERIES
+                    MATRIX_A query;
+                    LOAD_LEFT(query, q_words,
+                              ((head * query_tiles + query0 / SIDE) * DIM_TILES + d) * LANES)
+                    scores[0][j] = MULTIPLY(query, key_tile, scores[0][j]);
+#else
                     [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
-                        scores[i][j] = coopMatMulAdd(queries[i][d], key_tile, scores[i][j]);
+                        scores[i][j] = MULTIPLY(queries[i][d], key_tile, scores[i][j]);
+#endif
                 }
             }
             // Keys after the query and before its window count for nothing.
@@ -193,17 +217,20 @@ void main()
             MATRIX_A chances[ROW_TILES][KEY_TILES];
             [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
                 [[unroll]] for (uint j = 0; j < KEY_TILES; j++)
+#ifdef MATRIX_TRANSPOSED
+                    LEFT_OF_SUM(chances[i][j], scores[i][j])
+#else
                     [[unroll]] for (uint e = 0; e < 8; e++)
                         chances[i][j][e] = float16_t(scores[i][j][e]);
+#endif
             FETCH(min(now + 1, end - 1))
             [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
                 [[unroll]] for (uint d = 0; d < DIM_TILES; d++) {
                     MATRIX_B value_tile;
-                    const uvec4 word =
-                        kv_shared[at_turn + STEP_WORDS + (j * DIM_TILES + d) * LANES + lane];
-                    RIGHT_TILE(value_tile, word)
+                    LOAD_RIGHT(value_tile, kv_shared,
+                               at_turn + STEP_WORDS + (j * DIM_TILES + d) * LANES)
                     [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
-                        sums[i][d] = coopMatMulAdd(chances[i][j], value_tile, sums[i][d]);
+                        sums[i][d] = MULTIPLY(chances[i][j], value_tile, sums[i][d]);
                 }
             }
             STORE(other)

@@ -14,8 +14,12 @@
 //
 // A step is STEP tiles of k. While it is multiplied out of shared memory, the step after next travels
 // to registers; the next one is stored in the middle of the step, so that one barrier is enough. The
-// fragments of a tile of k are read while the one before is multiplied.
+// fragments of a tile of k are read while the one before is multiplied; transposed, where they may be
+// twice as large, when they are.
 layout(local_size_x_id = 4) in;
+#ifdef MATRIX_TRANSPOSED
+layout(constant_id = 8) const uint OPERAND_WORDS = 1;
+#endif
 
 #include "common/matrix.glsl"
 
@@ -49,7 +53,9 @@ uint x_at, w_at;          // of this invocation's first words of the step at han
 uint x_first, w_first;    // tiles of the subgroup in the block
 uvec4 x_fetched[X_WORDS]; // of the step that was fetched last
 uvec4 w_fetched[W_WORDS];
+#ifndef MATRIX_TRANSPOSED
 uvec4 x_next[TILES], w_next[TILES]; // of the next tile of k
+#endif
 MATRIX_C sums[TILES][TILES];        // [tokens][rows]
 
 // Neighbouring workgroups share rows of x and columns of blocks, so that the cache holds both.
@@ -96,6 +102,26 @@ void store(uint buffer_index)
         w_shared[buffer_index][place_of(i)] = w_fetched[i];
 }
 
+#ifdef MATRIX_TRANSPOSED
+uint shared_place(uint tile, uint k)
+{
+    return ((tile / PANEL * STEP + k) * PANEL + tile % PANEL) * LANES;
+}
+
+void multiply(uint buffer_index, uint k)
+{
+    const uint lane = gl_SubgroupInvocationID;
+    MATRIX_B w[TILES];
+    [[unroll]] for (uint j = 0; j < TILES; j++)
+        LOAD_RIGHT(w[j], w_shared[buffer_index], shared_place(w_first + j, k))
+    [[unroll]] for (uint i = 0; i < TILES; i++) {
+        MATRIX_A x;
+        LOAD_LEFT(x, x_shared[buffer_index], shared_place(x_first + i, k))
+        [[unroll]] for (uint j = 0; j < TILES; j++)
+            sums[i][j] = MULTIPLY(x, w[j], sums[i][j]);
+    }
+}
+#else
 uint shared_place(uint tile, uint k)
 {
     return ((tile / PANEL * STEP + k) * PANEL + tile % PANEL) * LANES + gl_SubgroupInvocationID;
@@ -121,8 +147,9 @@ void multiply(uint buffer_index, uint k)
     read_fragments(buffer_index, k);
     [[unroll]] for (uint i = 0; i < TILES; i++)
         [[unroll]] for (uint j = 0; j < TILES; j++)
-            sums[i][j] = coopMatMulAdd(x[i], w[j], sums[i][j]);
+            sums[i][j] = MULTIPLY(x[i], w[j], sums[i][j]);
 }
+#endif
 
 void multiply_block()
 {
@@ -135,14 +162,24 @@ void multiply_block()
     store(0);
     fetch(STEP);
     barrier();
+#ifndef MATRIX_TRANSPOSED
     read_fragments(0, 0);
+#endif
     [[dont_unroll]] for (uint k = 0; k < k_tiles; k += 2 * STEP) {
         [[unroll]] for (uint half_step = 0; half_step < 2; half_step++) {
+#ifdef MATRIX_TRANSPOSED
+            multiply(half_step, 0);
+            store(1 - half_step);
+            fetch((half_step + 2) * STEP);
+            multiply(half_step, 1);
+            barrier();
+#else
             multiply(half_step, 1);
             store(1 - half_step);
             fetch((half_step + 2) * STEP);
             barrier();
             multiply(1 - half_step, 0);
+#endif
         }
         advance(2 * STEP);
     }

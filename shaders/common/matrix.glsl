@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Cooperative matrices of SIDE x SIDE, and how they lie in buffers. A tile is the matrix as a
-// subgroup holds it: a word of eight halves an invocation, invocation after invocation. Which element
-// a half is, a device tells when it is opened (src/gpu/matrix.h); a layout has four bits for each bit
-// of the half's place, which name the bit of row * SIDE + column that it is. The includer declares
-// the extensions and defines MATRIX_SIDE.
+// subgroup holds it: words of eight halves, one an invocation, invocation after invocation. Which
+// element a half is, a device tells when it is opened (src/gpu/matrix.h); a layout has four bits for
+// each bit of the half's place, which name the bit of row * SIDE + column that it is. The includer
+// declares the extensions and defines MATRIX_SIDE, and MATRIX_TRANSPOSED where the device is given
+// the transposed product: its right operand is then the left one here, and both have OPERAND_WORDS
+// words an invocation.
 
 const uint SIDE = MATRIX_SIDE;
 layout(constant_id = 0) const uint LAYOUT_A = 0; // of left operands
@@ -15,7 +17,9 @@ const uint LANES = SIDE * SIDE / 8; // of a subgroup
 const uint PANEL = 8;               // tiles side by side
 
 // Bits of an accumulator's index that are rows: all devices of one side agree (src/gpu/matrix.c).
-#if MATRIX_SIDE == 16
+#if defined(MATRIX_TRANSPOSED)
+const uint ROW_ELEMENTS = 0;
+#elif MATRIX_SIDE == 16
 const uint ROW_ELEMENTS = 4;
 #else
 const uint ROW_ELEMENTS = 7;
@@ -31,8 +35,15 @@ const uint ROW_ELEMENTS = 7;
 #define operand_pair half_pair
 #endif
 
+#ifdef MATRIX_TRANSPOSED
+#define MATRIX_A coopmat<float16_t, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseB>
+#define MATRIX_B coopmat<float16_t, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseA>
+#define MULTIPLY(a, b, sum) coopMatMulAdd(b, a, sum)
+#else
 #define MATRIX_A coopmat<float16_t, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseA>
 #define MATRIX_B coopmat<float16_t, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseB>
+#define MULTIPLY(a, b, sum) coopMatMulAdd(a, b, sum)
+#endif
 #define MATRIX_C coopmat<float, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseAccumulator>
 
 // The same for element i of an accumulator in this invocation.
@@ -70,6 +81,31 @@ uint slot_of(uint i)
         PAIR_TO_TILE(m, 6, (word).w)                                                               \
     }
 
+// A fragment from `words`, whose tile begins at `first`; `lane` is the subgroup's invocation.
+#ifdef MATRIX_TRANSPOSED
+#define SET_WORD(m, at, word)                                                                      \
+    {                                                                                              \
+        f16vec2 pair_;                                                                             \
+        PAIR_TO_TILE(m, at, (word).x)                                                              \
+        PAIR_TO_TILE(m, at + 2, (word).y)                                                          \
+        PAIR_TO_TILE(m, at + 4, (word).z)                                                          \
+        PAIR_TO_TILE(m, at + 6, (word).w)                                                          \
+    }
+#define LOAD_LEFT(m, words, first)                                                                 \
+    if (OPERAND_WORDS == 1) {                                                                      \
+        SET_WORD(m, 0, words[(first) + lane])                                                      \
+    } else {                                                                                       \
+        SET_WORD(m, 0, words[(first) + lane % (LANES / 2)])                                        \
+        SET_WORD(m, 8, words[(first) + lane % (LANES / 2) + LANES / 2])                            \
+    }
+#define LOAD_RIGHT LOAD_LEFT
+#else
+#define LOAD_LEFT(m, words, first) LEFT_TILE(m, words[(first) + lane])
+#define LOAD_RIGHT(m, words, first)                                                                \
+    const uvec4 word = words[(first) + lane];                                                      \
+    RIGHT_TILE(m, word)
+#endif
+
 uint half_pair(float low, float high)
 {
     return packFloat2x16(f16vec2(float16_t(low), float16_t(high)));
@@ -78,9 +114,30 @@ uint half_pair(float low, float high)
 // An accumulator as the word of a left operand: both lie alike.
 uvec4 left_word(MATRIX_C m)
 {
+#ifdef MATRIX_TRANSPOSED
+    return uvec4(operand_pair(m[0], m[1]), operand_pair(m[2], m[3]), operand_pair(m[4], m[5]),
+                 operand_pair(m[6], m[7]));
+#else
     return uvec4(operand_pair(m[0], m[1]), operand_pair(m[4], m[5]), operand_pair(m[2], m[3]),
                  operand_pair(m[6], m[7]));
+#endif
 }
+
+#ifdef MATRIX_TRANSPOSED
+// The same as a fragment: what the other half of the subgroup has, comes from there.
+#define LEFT_OF_SUM(m, sum)                                                                        \
+    {                                                                                              \
+        const uvec4 own_ = left_word(sum);                                                         \
+        if (OPERAND_WORDS == 1) {                                                                  \
+            SET_WORD(m, 0, own_)                                                                   \
+        } else {                                                                                   \
+            const uvec4 other_ = subgroupShuffleXor(own_, LANES / 2);                              \
+            const bool second_ = lane >= LANES / 2;                                                \
+            SET_WORD(m, 0, mix(own_, other_, bvec4(second_)))                                      \
+            SET_WORD(m, 8, mix(other_, own_, bvec4(second_)))                                      \
+        }                                                                                          \
+    }
+#endif
 
 // Over the invocations that hold the same row.
 float row_max(float value)

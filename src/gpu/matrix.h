@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How a device's cooperative matrices lie in the invocations of a subgroup. Vulkan leaves it to the
 // driver, so it is measured, once a device. Kernels that know it keep operands in buffers as the
-// invocations hold them: an invocation then reads its eight halves as one word.
+// invocations hold them: an invocation then reads its halves as words of eight.
 #ifndef VKH_GPU_MATRIX_H
 #define VKH_GPU_MATRIX_H
 
@@ -11,13 +11,20 @@
 
 struct vkh_device;
 
-// An order has four bits for each bit of an element's place, invocation * 8 + index: the bit of
-// row * side + column that it is. Columns of left operands are counted anew, so that an
-// invocation's are neighbours: `a` and `b` say where an element of a matrix in memory belongs, and
+// An order has four bits for each bit of an element's place, word * 8 + index: the bit of
+// row * side + column that it is. Columns of left operands are counted anew, so that a
+// word's are neighbours: `a` and `b` say where an element of a matrix in memory belongs, and
 // `c` where an accumulator's is.
+//
+// Accumulators must become left operands without moving. Where they lie like right ones instead
+// (AMD's), the device is given the transposed product: what is said here of left and right holds
+// for the product as its users see it. RDNA 3 holds an operand in both halves of a subgroup: an
+// invocation then reads two words of it, but has one of an accumulator.
 struct vkh_matrix_layout {
     uint32_t side;  // 8 or 16: every matrix is side x side; 0: the device has none of use
     uint32_t lanes; // of a subgroup: side * side / 8
+    bool transposed;
+    uint32_t operand_words; // of an invocation: 1, or 2 where each half of a subgroup holds all
     uint32_t a, b, c;
     uint32_t b_out;        // as b, for products whose rows become the left operand of another
     uint32_t v;            // as b_out, for matrices whose rows are columns of an accumulator
@@ -25,6 +32,13 @@ struct vkh_matrix_layout {
     bool has_bf16;         // matrices of bf16 are there and lie alike
     bool bf16;             // operands are bf16, else fp16: for who uses the layout to choose
 };
+
+// Which shaders: of side 8, of side 16, of side 16 and transposed.
+enum { VKH_MATRIX_KINDS = 3 };
+static inline uint32_t vkh_matrix_kind(const struct vkh_matrix_layout *layout)
+{
+    return layout->transposed ? 2 : layout->side == 16;
+}
 
 // The same with operands of fp16.
 static inline struct vkh_matrix_layout vkh_matrix_layout_f16(const struct vkh_matrix_layout *layout)
@@ -37,8 +51,7 @@ static inline struct vkh_matrix_layout vkh_matrix_layout_f16(const struct vkh_ma
 enum { VKH_MATRIX_CONSTANTS = 4 };
 
 // Measured at the first call. `side` is 0 without VKH_CAP_MATRIX16, and where matrices do not lie
-// as the kernels want them: eight elements an invocation, their places a permutation of bits,
-// accumulators like left operands. Waits for the device.
+// as the kernels want them (gpu/matrix_order.c). Waits for the device.
 enum vkh_status vkh_matrix_layout(struct vkh_device *device, struct vkh_matrix_layout *layout);
 
 // The specialisation constants that shaders/common/matrix.glsl declares.

@@ -18,17 +18,22 @@ struct push {
     float cap;
 };
 
-// By head size: shaders for matrices of side 8 and 16, and the tiles of queries that a subgroup
-// takes.
+// By head size: shaders by vkh_matrix_kind, and the tiles of queries that a subgroup takes, but
+// transposed, where it is one.
+#define SHADERS(dim)                                                                               \
+    {                                                                                              \
+        &vkh_shader_attention_matrix_##dim##_8, &vkh_shader_attention_matrix_##dim##_16,           \
+            &vkh_shader_attention_matrix_##dim##_16t                                               \
+    }
 static const struct size {
     uint32_t head_dim;
-    const struct vkh_shader *shaders[2];
+    const struct vkh_shader *shaders[VKH_MATRIX_KINDS];
     uint32_t row_tiles;
 } head_sizes[] = {
-    {64, {&vkh_shader_attention_matrix_64_8, &vkh_shader_attention_matrix_64_16}, 2},
-    {96, {&vkh_shader_attention_matrix_96_8, &vkh_shader_attention_matrix_96_16}, 2},
-    {128, {&vkh_shader_attention_matrix_128_8, &vkh_shader_attention_matrix_128_16}, 2},
-    {256, {&vkh_shader_attention_matrix_256_8, &vkh_shader_attention_matrix_256_16}, 1},
+    {64, SHADERS(64), 2},
+    {96, SHADERS(96), 2},
+    {128, SHADERS(128), 2},
+    {256, SHADERS(256), 1},
 };
 
 static const struct size *size_of(const struct vkh_attention_shape *shape)
@@ -64,16 +69,18 @@ enum vkh_status vkh_attention_matrix_create(struct vkh_device *device,
         (struct vkh_attention_matrix){.device = device, .layout = *layout, .shape = *shape};
     const struct size *size = size_of(shape);
     attention->heads = heads_of(shape);
-    attention->block_queries = SUBGROUPS / attention->heads * size->row_tiles * layout->side;
+    attention->block_queries =
+        SUBGROUPS / attention->heads * (layout->transposed ? 1 : size->row_tiles) * layout->side;
     struct vkh_pipeline_desc desc = {
-        .shader = size->shaders[layout->side == 16],
+        .shader = size->shaders[vkh_matrix_kind(layout)],
         .n_bindings = 4,
         .push_bytes = sizeof(struct push),
-        .n_constants = VKH_MATRIX_CONSTANTS + 3,
+        .n_constants = VKH_MATRIX_CONSTANTS + 4,
         .subgroup_size = vkh_device_subgroup(device, layout->lanes),
     };
     vkh_matrix_constants(layout, desc.constants);
-    const uint32_t own[] = {SUBGROUPS * layout->lanes, attention->heads, shape->soft_cap > 0.0f};
+    const uint32_t own[] = {SUBGROUPS * layout->lanes, attention->heads, shape->soft_cap > 0.0f,
+                            layout->operand_words};
     for (uint32_t i = 0; i < VKH_COUNTOF(own); i++)
         desc.constants[VKH_MATRIX_CONSTANTS + i] = own[i];
     return vkh_pipeline_get(device, &desc, &attention->pipeline);

@@ -33,11 +33,13 @@ enum { N_VARIANTS = VKH_COUNTOF(shapes) };
 static const struct vkh_variant variants[VKH_N_DTYPES][N_VARIANTS] = {
     [VKH_F16] = VARIANTS, [VKH_BF16] = VARIANTS, VKH_BLOCK_DTYPES(OF_TYPE)};
 
-// The same for matrices of side 8, and for operands of bf16, which the largest shape alone takes.
-static const struct vkh_shader *const shaders_8[N_VARIANTS] = {&vkh_shader_matmul_matrix_2x2_8,
-                                                               &vkh_shader_matmul_matrix_4x2_8};
-static const struct vkh_shader *const shaders_bf16[N_VARIANTS] = {
-    NULL, &vkh_shader_matmul_matrix_4x2_16_bf16};
+// By vkh_matrix_kind; then for operands of bf16, which the largest shape alone takes.
+static const struct vkh_shader *const shaders[N_VARIANTS][VKH_MATRIX_KINDS + 1] = {
+    {&vkh_shader_matmul_matrix_2x2_8, &vkh_shader_matmul_matrix_2x2_16,
+     &vkh_shader_matmul_matrix_2x2_16t, NULL},
+    {&vkh_shader_matmul_matrix_4x2_8, &vkh_shader_matmul_matrix_4x2_16,
+     &vkh_shader_matmul_matrix_4x2_16t, &vkh_shader_matmul_matrix_4x2_16_bf16},
+};
 
 const struct vkh_variant *vkh_matmul_matrix_variants(const struct vkh_matrix_layout *layout,
                                                      enum vkh_dtype type, uint32_t *n)
@@ -55,10 +57,7 @@ static uint32_t index_of(const struct vkh_variant *variant)
 static const struct vkh_shader *shader_of(const struct vkh_matrix_layout *layout,
                                           const struct vkh_variant *variant)
 {
-    const uint32_t index = index_of(variant);
-    return layout->bf16         ? shaders_bf16[index]
-           : layout->side == 16 ? variant->shader
-                                : shaders_8[index];
+    return shaders[index_of(variant)][layout->bf16 ? VKH_MATRIX_KINDS : vkh_matrix_kind(layout)];
 }
 
 bool vkh_matmul_matrix_supported(const struct vkh_device *device,
@@ -110,7 +109,7 @@ enum vkh_status vkh_matmul_matrix_create(struct vkh_device *device,
         .shader = shader_of(layout, matmul->variant),
         .n_bindings = 4,
         .push_bytes = sizeof(struct push),
-        .n_constants = VKH_MATRIX_CONSTANTS + 4,
+        .n_constants = VKH_MATRIX_CONSTANTS + 5,
         .subgroup_size = vkh_device_subgroup(device, layout->lanes),
     };
     vkh_matrix_constants(layout, desc.constants);
@@ -121,6 +120,7 @@ enum vkh_status vkh_matmul_matrix_create(struct vkh_device *device,
     desc.constants[6] = epilogue == VKH_EPILOGUE_GLU_GELU;
     desc.constants[7] =
         (layout->c & 15) == 0; // neighbours of a row are neighbours of an invocation
+    desc.constants[8] = layout->operand_words;
     status = vkh_matrix_unpack_create(device, layout, type, is_glu, &matmul->unpack);
     return status == VKH_OK ? vkh_pipeline_get(device, &desc, &matmul->pipeline) : status;
 }

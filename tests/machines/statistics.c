@@ -18,6 +18,7 @@
 #include "kernels/rmsnorm_matrix.h"
 #include "kernels/rope_matrix.h"
 #include "kernels/swiglu.h"
+#include "matrix_machines.h"
 #include "shaders/table.h"
 
 static const uint32_t head_sizes[] = {64, 96, 128, 256};
@@ -127,21 +128,16 @@ static void make_variants(struct vkh_device *device, bool chosen)
     }
 }
 
-// A device that runs nothing cannot tell how its matrices lie; compilers take any order.
+// A device that runs nothing cannot tell how its matrices lie: those here that have any are RDNA 3.
 static void give_layout(struct vkh_device *device)
 {
-    device->matrix = (struct vkh_matrix_layout){.side = 16,
-                                                .lanes = 32,
-                                                .a = 0x32176540,
-                                                .b = 0x32107654,
-                                                .c = 0x65421370,
-                                                .b_out = 0x32107654,
-                                                .v = 0x32107654,
-                                                .column_lanes = 3};
+    uint32_t seen[VKH_MATRIX_SEEN];
+    matrix_machine_see(&matrix_machines[1], seen);
+    vkh_matrix_describe(seen, 16, &device->matrix);
     device->matrix_known = true;
 }
 
-static void make_matrix_products(struct vkh_device *device, enum vkh_dtype type)
+static void make_matrix_products(struct vkh_device *device, bool chosen, enum vkh_dtype type)
 {
     uint32_t n;
     struct vkh_matmul_matrix matmul;
@@ -150,7 +146,8 @@ static void make_matrix_products(struct vkh_device *device, enum vkh_dtype type)
         for (int epilogue = 0; epilogue < VKH_N_EPILOGUES; epilogue++)
             if (vkh_matmul_matrix_supported(device, &device->matrix, &variants[i]))
                 must(vkh_matmul_matrix_create(device, &device->matrix, type,
-                                              (enum vkh_epilogue)epilogue, &variants[i], &matmul));
+                                              (enum vkh_epilogue)epilogue,
+                                              chosen ? NULL : &variants[i], &matmul));
 }
 
 // Those that are made where they are used, which takes a device that runs.
@@ -173,11 +170,13 @@ static void make_layouts(struct vkh_device *device)
         must(vkh_pipeline_get(device, &descs[i], &pipeline));
 }
 
-static void make_matrices(struct vkh_device *device)
+static void make_matrices(struct vkh_device *device, bool chosen)
 {
     struct vkh_rmsnorm_matrix norm;
     struct vkh_rope_matrix rope;
     struct vkh_attention_matrix attention;
+    if (!(device->caps.bits & VKH_CAP_MATRIX16))
+        return;
     give_layout(device);
     make_layouts(device);
     must(vkh_rmsnorm_matrix_create(device, &device->matrix, &norm));
@@ -188,7 +187,7 @@ static void make_matrices(struct vkh_device *device)
         must(vkh_rope_matrix_create(device, &device->matrix, &turn, &rope));
     }
     for (int type = 0; type < VKH_N_DTYPES; type++)
-        make_matrix_products(device, (enum vkh_dtype)type);
+        make_matrix_products(device, chosen, (enum vkh_dtype)type);
 }
 
 static void note(void *user, const char *name, double value)
@@ -235,11 +234,11 @@ int main(void)
             device->caps.driver_info);
     make_single(device);
     make_variants(device, true);
+    make_matrices(device, true);
     const struct vkh_pipeline *chosen = device->pipelines;
     uint32_t n = print(device, NULL, true);
     make_variants(device, false);
-    if (device->caps.bits & VKH_CAP_MATRIX16)
-        make_matrices(device);
+    make_matrices(device, false);
     n += print(device, chosen, false);
     CHECK(n >= 4 * VKH_N_DTYPES);
     vkh_device_destroy(&device);
