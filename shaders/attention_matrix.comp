@@ -40,7 +40,9 @@ layout(push_constant) uniform Push {
 // Transposed operands may be twice as large: of the widest heads, queries are then read each time.
 #ifdef MATRIX_TRANSPOSED
 const uint ROW_TILES = 1;
+#ifndef READS_QUERIES
 #define READS_QUERIES (HEAD_DIM > 128)
+#endif
 #else
 #define READS_QUERIES 0
 const uint ROW_TILES = HEAD_DIM > 128 ? 1 : 2;
@@ -100,7 +102,7 @@ MATRIX_A queries[ROW_TILES][DIM_TILES];
 // registers here, and every other arrangement that was tried cost a tenth of the rate or more.
 void main()
 {
-    const uint lane = gl_SubgroupInvocationID, subgroup = gl_SubgroupID;
+    const uint lane = LANE, subgroup = SUBGROUP;
     const uint sharing = SUBGROUPS / HEADS; // subgroups of one head
     const uint head = gl_WorkGroupID.y * HEADS + subgroup / sharing;
     const uint kv_head = gl_WorkGroupID.y * HEADS / group;
@@ -115,7 +117,7 @@ void main()
             LOAD_LEFT(queries[i][d], q_words,
                       ((head * query_tiles + query0 / SIDE + i) * DIM_TILES + d) * LANES)
 #endif
-            sums[i][d] = MATRIX_C(0.0);
+            sums[i][d] = MATRIX_ZERO;
         }
         [[unroll]] for (uint h = 0; h < SLOTS; h++) {
             highest[i][h] = LOWEST;
@@ -141,7 +143,7 @@ void main()
             MATRIX_C scores[ROW_TILES][KEY_TILES];
             [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
                 [[unroll]] for (uint j = 0; j < KEY_TILES; j++)
-                    scores[i][j] = MATRIX_C(0.0);
+                    scores[i][j] = MATRIX_ZERO;
             [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
 #if READS_QUERIES
                 [[dont_unroll]]
@@ -208,7 +210,7 @@ void main()
                     total[i][h] = total[i][h] * factor[i][h] + sum;
                 }
             }
-            if (subgroupAny(grew)) {
+            if (ANY(grew)) {
                 [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
                     [[unroll]] for (uint d = 0; d < DIM_TILES; d++)
                         [[unroll]] for (uint e = 0; e < 8; e++)

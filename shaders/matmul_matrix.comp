@@ -23,8 +23,12 @@ layout(constant_id = 8) const uint OPERAND_WORDS = 1;
 
 #include "common/matrix.glsl"
 
+#ifndef MATRIX_STEP
+#define MATRIX_STEP 2
+#endif
+
 // Subgroups down (tokens) and across (rows), tiles of each; define X_SUBGROUPS and W_SUBGROUPS.
-const uint TILES = 4, STEP = 2;
+const uint TILES = 4, STEP = MATRIX_STEP;
 const uint X_TILES = X_SUBGROUPS * TILES, W_TILES = W_SUBGROUPS * TILES;
 const uint INVOCATIONS = X_SUBGROUPS * W_SUBGROUPS * LANES;
 const uint X_WORDS = TILES * STEP / W_SUBGROUPS; // of an invocation, of a step
@@ -66,8 +70,8 @@ void place_workgroup()
     const uint width = min(GROUP, x_blocks - group * GROUP);
     x_block = group * GROUP + rest % width;
     w_block = rest / width;
-    x_first = gl_SubgroupID / W_SUBGROUPS * TILES;
-    w_first = gl_SubgroupID % W_SUBGROUPS * TILES;
+    x_first = SUBGROUP / W_SUBGROUPS * TILES;
+    w_first = SUBGROUP % W_SUBGROUPS * TILES;
 }
 
 // Where word i of this invocation belongs in a step: panel by panel, tile of k by tile of k.
@@ -110,7 +114,7 @@ uint shared_place(uint tile, uint k)
 
 void multiply(uint buffer_index, uint k)
 {
-    const uint lane = gl_SubgroupInvocationID;
+    const uint lane = LANE;
     MATRIX_B w[TILES];
     [[unroll]] for (uint j = 0; j < TILES; j++)
         LOAD_RIGHT(w[j], w_shared[buffer_index], shared_place(w_first + j, k))
@@ -124,7 +128,7 @@ void multiply(uint buffer_index, uint k)
 #else
 uint shared_place(uint tile, uint k)
 {
-    return ((tile / PANEL * STEP + k) * PANEL + tile % PANEL) * LANES + gl_SubgroupInvocationID;
+    return ((tile / PANEL * STEP + k) * PANEL + tile % PANEL) * LANES + LANE;
 }
 
 void read_fragments(uint buffer_index, uint k)
@@ -155,7 +159,7 @@ void multiply_block()
 {
     [[unroll]] for (uint i = 0; i < TILES; i++)
         [[unroll]] for (uint j = 0; j < TILES; j++)
-            sums[i][j] = MATRIX_C(0.0);
+            sums[i][j] = MATRIX_ZERO;
     x_at = x_block * (X_TILES / PANEL) * k_tiles * PANEL * LANES + gl_LocalInvocationIndex;
     w_at = w_block * (W_TILES / PANEL) * k_tiles * PANEL * LANES + gl_LocalInvocationIndex;
     fetch(0);
@@ -171,7 +175,8 @@ void multiply_block()
             multiply(half_step, 0);
             store(1 - half_step);
             fetch((half_step + 2) * STEP);
-            multiply(half_step, 1);
+            if (STEP == 2)
+                multiply(half_step, 1);
             barrier();
 #else
             multiply(half_step, 1);

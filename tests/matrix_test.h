@@ -4,9 +4,14 @@
 #define VKH_TESTS_MATRIX_TEST_H
 
 #include "kernels/panel.h"
+#ifdef MATRIX_MACHINE
+#include "gpu/internal.h"
+#include "matrix_machines.h"
+#endif
 #include "weight_test.h"
 
-// The device's layout; exits 77 where it has none.
+// The device's layout; exits 77 where it has none. With MATRIX_MACHINE, that of a machine whose
+// matrices the shaders emulate, whatever the size of the device's subgroups.
 static inline struct vkh_matrix_layout matrix_test_layout(struct gpu_test *test)
 {
     struct vkh_matrix_layout layout;
@@ -14,6 +19,12 @@ static inline struct vkh_matrix_layout matrix_test_layout(struct gpu_test *test)
         exit(1);
     if (!layout.side)
         exit(CHECK_SKIPPED);
+#ifdef MATRIX_MACHINE
+    uint32_t seen[VKH_MATRIX_SEEN];
+    matrix_machine_see(&matrix_machines[MATRIX_MACHINE], seen);
+    vkh_matrix_describe(seen, VKH_MATRIX_MAX_SIDE, &layout);
+    test->device->caps.bits &= ~(uint32_t)VKH_CAP_SUBGROUP_SIZE;
+#endif
     return layout;
 }
 

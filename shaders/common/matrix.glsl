@@ -5,7 +5,7 @@
 // each bit of the half's place, which name the bit of row * SIDE + column that it is. The includer
 // declares the extensions and defines MATRIX_SIDE, and MATRIX_TRANSPOSED where the device is given
 // the transposed product: its right operand is then the left one here, and both have OPERAND_WORDS
-// words an invocation.
+// words an invocation. MATRIX_EMULATED is for tests.
 
 const uint SIDE = MATRIX_SIDE;
 layout(constant_id = 0) const uint LAYOUT_A = 0; // of left operands
@@ -35,6 +35,13 @@ const uint ROW_ELEMENTS = 7;
 #define operand_pair half_pair
 #endif
 
+#ifdef MATRIX_EMULATED
+#include "emulated.glsl"
+#else
+#define LANE gl_SubgroupInvocationID
+#define SUBGROUP gl_SubgroupID
+#define SHUFFLE_XOR(value, mask) subgroupShuffleXor(value, mask)
+#define ANY(value) subgroupAny(value)
 #ifdef MATRIX_TRANSPOSED
 #define MATRIX_A coopmat<float16_t, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseB>
 #define MATRIX_B coopmat<float16_t, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseA>
@@ -45,11 +52,13 @@ const uint ROW_ELEMENTS = 7;
 #define MULTIPLY(a, b, sum) coopMatMulAdd(a, b, sum)
 #endif
 #define MATRIX_C coopmat<float, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseAccumulator>
+#define MATRIX_ZERO MATRIX_C(0.0)
+#endif
 
 // The same for element i of an accumulator in this invocation.
 uint element_of(uint i)
 {
-    return element_at(LAYOUT_C, gl_SubgroupInvocationID * 8 + i);
+    return element_at(LAYOUT_C, LANE * 8 + i);
 }
 
 // Elements of one row share a slot.
@@ -81,7 +90,7 @@ uint slot_of(uint i)
         PAIR_TO_TILE(m, 6, (word).w)                                                               \
     }
 
-// A fragment from `words`, whose tile begins at `first`; `lane` is the subgroup's invocation.
+// A fragment from `words`, whose tile begins at `first`; `lane` is LANE.
 #ifdef MATRIX_TRANSPOSED
 #define SET_WORD(m, at, word)                                                                      \
     {                                                                                              \
@@ -131,7 +140,7 @@ uvec4 left_word(MATRIX_C m)
         if (OPERAND_WORDS == 1) {                                                                  \
             SET_WORD(m, 0, own_)                                                                   \
         } else {                                                                                   \
-            const uvec4 other_ = subgroupShuffleXor(own_, LANES / 2);                              \
+            const uvec4 other_ = SHUFFLE_XOR(own_, LANES / 2);                              \
             const bool second_ = lane >= LANES / 2;                                                \
             SET_WORD(m, 0, mix(own_, other_, bvec4(second_)))                                      \
             SET_WORD(m, 8, mix(other_, own_, bvec4(second_)))                                      \
@@ -144,7 +153,7 @@ float row_max(float value)
 {
     [[unroll]] for (uint bit = 0; bit < 5; bit++)
         if ((COLUMN_LANES >> bit & 1u) != 0u)
-            value = max(value, subgroupShuffleXor(value, 1u << bit));
+            value = max(value, SHUFFLE_XOR(value, 1u << bit));
     return value;
 }
 
@@ -152,6 +161,6 @@ float row_sum(float value)
 {
     [[unroll]] for (uint bit = 0; bit < 5; bit++)
         if ((COLUMN_LANES >> bit & 1u) != 0u)
-            value += subgroupShuffleXor(value, 1u << bit);
+            value += SHUFFLE_XOR(value, 1u << bit);
     return value;
 }

@@ -97,7 +97,7 @@ void write_glu()
             const uint row = x_block * X_TILES + x_first + i;
             const uint k = (first_row / SIDE + w_block * W_TILES + w_first + j) / 2;
             const uint tile = (row / PANEL * out_stride + k) * PANEL + row % PANEL;
-            out_words[tile * LANES + gl_SubgroupInvocationID] = left_word(gated);
+            out_words[tile * LANES + LANE] = left_word(gated);
         }
     }
 }

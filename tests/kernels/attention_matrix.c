@@ -182,9 +182,15 @@ int main(void)
         {4, 1, 64, 32, false, 128, 300, 50, 0.0f}, {2, 1, 256, 256, false, 0, 150, 0, 5.0f},
         {3, 3, 96, 96, false, 64, 140, 0, 0.0f},   {7, 1, 128, 128, false, 64, 260, 100, 3.0f},
     };
+#ifdef MATRIX_MACHINE
+    const uint32_t widest = 64; // of what is emulated
+#else
+    const uint32_t widest = 256;
+#endif
     struct gpu_test test = gpu_test_open();
     const struct vkh_matrix_layout layout = matrix_test_layout(&test);
     for (unsigned i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
-        test_setting(&test, &layout, &settings[i]);
+        if (settings[i].head_dim <= widest)
+            test_setting(&test, &layout, &settings[i]);
     return gpu_test_close(&test);
 }
