@@ -291,6 +291,16 @@ static enum vkh_status keep_nll(const struct evaluation *e, struct vkh_owned_res
     return VKH_OK;
 }
 
+// What leaves the range of fp16 is infinite on cooperative matrices.
+static const char *remedy(const struct evaluation *e)
+{
+    const struct vkh_matrix_layout *layout = &e->residents[VKH_OWN].plan.layout;
+    return !layout->side || layout->bf16 ? NULL
+           : layout->has_bf16
+               ? "fp16 operands end at 65504, those of --variant operands=bf16 do not"
+               : "fp16 operands end at 65504, the fp32 of --variant tier=rows does not";
+}
+
 static enum vkh_status tabulate(const struct evaluation *e, struct vkh_owned_results *owned)
 {
     const struct vkh_eval *eval = &e->eval;
@@ -337,6 +347,7 @@ static enum vkh_status evaluate(struct evaluation *e, struct vkh_owned_results *
         status = describe_methods(e, owned);
     if (status == VKH_OK)
         status = describe_texts(e, owned);
+    e->eval.remedy = remedy(e);
     if (status == VKH_OK)
         status = tabulate(e, owned);
     vkh_stream_destroy(&e->stream);

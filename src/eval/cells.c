@@ -82,8 +82,9 @@ static enum vkh_status check_reading(const struct vkh_eval *eval, const struct v
 {
     for (uint32_t t = 1; t < reading->n_tokens; t++)
         if (!isfinite(reading->nll[t]))
-            return vkh_fail(log, VKH_ERR_INTERNAL, "method %s: the NLL of token %u is %g",
-                            eval->lanes[reading->lane].name, t, (double)reading->nll[t]);
+            return vkh_fail(log, VKH_ERR_INTERNAL, "method %s: the NLL of token %u is %g%s%s",
+                            eval->lanes[reading->lane].name, t, (double)reading->nll[t],
+                            eval->remedy ? "; " : "", eval->remedy ? eval->remedy : "");
     return VKH_OK;
 }
 

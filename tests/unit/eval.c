@@ -198,6 +198,10 @@ static void test_cells(bool separate)
     reading->nll[2999] = NAN;
     CHECK(vkh_eval_cells(&eval, &log_to_line, cells, text_cells) == VKH_ERR_INTERNAL);
     CHECK(strstr(last_line, "method hybrid:cf=2: the NLL of token 2999 is"));
+    CHECK(!strchr(last_line, ';'));
+    eval.remedy = "try it another way";
+    CHECK(vkh_eval_cells(&eval, &log_to_line, cells, text_cells) == VKH_ERR_INTERNAL);
+    CHECK(strstr(last_line, "; try it another way"));
     reading->nll[2999] = 1e9f;
     CHECK(vkh_eval_cells(&eval, &log_to_line, cells, text_cells) == VKH_ERR_INTERNAL);
     CHECK(strstr(last_line, "method hybrid:cf=2: the mean NLL of length 3000 is"));
