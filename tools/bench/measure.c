@@ -94,7 +94,7 @@ enum vkh_status bench_measure(struct vkh_device *device, struct vkh_stream *stre
 enum vkh_status bench_compare(struct bench *bench, const char *what, const float *got,
                               const float *want, uint64_t n, double *error)
 {
-    static const double MOST = 0.01;
+    const double most = bench->layout.bf16 ? 0.03 : 0.01;
     double squares = 0.0, worst = 0.0;
     for (uint64_t i = 0; i < n; i++) {
         const double difference = fabs((double)got[i] - (double)want[i]);
@@ -102,11 +102,11 @@ enum vkh_status bench_compare(struct bench *bench, const char *what, const float
         worst = difference > worst || isnan(difference) ? difference : worst;
     }
     *error = worst / sqrt(squares / (double)n);
-    if (*error <= MOST)
+    if (*error <= most)
         return VKH_OK;
     return vkh_fail(&bench->log, VKH_ERR_INTERNAL,
                     "%s: results are off by %g of their size (at most %g); not timed", what, *error,
-                    MOST);
+                    most);
 }
 
 enum vkh_status bench_buffer_repeat(struct bench *bench, const char *name, const void *block,
