@@ -4,6 +4,7 @@
 #define VKH_TESTS_WEIGHT_TEST_H
 
 #include "base/random.h"
+#include "gpu/upload.h"
 #include "gpu_test.h"
 #include "kernels/weight.h"
 
@@ -36,9 +37,12 @@ static inline struct vkh_weight test_weight(struct gpu_test *test, enum vkh_dtyp
         {(const char *)data + head * test_weight_row_bytes(type, cols), rows - head},
     };
     struct vkh_weight weight;
-    if (vkh_weight_create(test->device, test->stream, "test", type, cols, head ? parts : parts + 1,
+    struct vkh_upload *upload;
+    if (vkh_upload_create(test->device, test->stream, 0, &upload) != VKH_OK ||
+        vkh_weight_create(test->device, upload, "test", type, cols, head ? parts : parts + 1,
                           head ? 2 : 1, slice_limit, &weight) != VKH_OK)
         exit(1);
+    vkh_upload_destroy(&upload);
     return weight;
 }
 

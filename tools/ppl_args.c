@@ -28,6 +28,7 @@ enum {
     OPT_CAPS_MASK,
     OPT_CHUNK,
     OPT_KV_TYPE,
+    OPT_MEMORY,
     OPT_MEMORY_PLAN,
     OPT_RESUME,
     OPT_NLL,
@@ -91,9 +92,14 @@ static const struct argp_option options[] = {
     {"chunk", OPT_CHUNK, "N", 0, "tokens at once; changes memory and speed, not the numbers", 2},
     {"kv-type", OPT_KV_TYPE, "TYPE", 0,
      "how keys and values are kept: f32, f16 (half the memory), or auto, f32 where it fits", 2},
+    {"memory", OPT_MEMORY, "SIZE", 0,
+     "device memory that the run may take, 6GiB for example; default: all. Where it is too little, "
+     "the "
+     "run goes layer by layer, with the weights streamed if need be: slower, the same numbers",
+     2},
     {"memory-plan", OPT_MEMORY_PLAN, NULL, 0,
-     "print the device memory that the run would take and whether it fits, and stop; with "
-     "--lengths it needs no text",
+     "print how the run would be done, the device memory it would take and whether that fits, and "
+     "stop; with --lengths it needs no text",
      2},
     {"resume", OPT_RESUME, "FILE", 0,
      "keep each finished chunk in FILE, and go on from there when the same command is run again; "
@@ -246,6 +252,9 @@ static error_t parse_device(int key, char *text, const struct tool *tool, struct
         return 0;
     case OPT_KV_TYPE:
         args->kv_type = tool_option_kv_type(tool, text);
+        return 0;
+    case OPT_MEMORY:
+        args->memory = tool_option_bytes(tool, "--memory", text);
         return 0;
     case OPT_MEMORY_PLAN:
         args->memory_plan = true;

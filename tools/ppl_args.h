@@ -32,6 +32,7 @@ struct ppl_args {
     struct vkh_ppl_regime regime;
     uint32_t original_max_len, chunk; // 0: not given
     enum vkh_kv_type kv_type;
+    uint64_t memory; // bytes; 0: not given
     struct vkh_device_options device;
     char *variants; // what device.variants points to
     bool list_devices, list_methods, memory_plan;

@@ -134,6 +134,20 @@ uint32_t tool_option_number(const struct tool *tool, const char *option, const c
     return (uint32_t)number;
 }
 
+uint64_t tool_option_bytes(const struct tool *tool, const char *option, const char *text)
+{
+    static const char *const units[] = {"", "KiB", "MiB", "GiB", "TiB"};
+    const size_t digits = strspn(text, "0123456789");
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        uint64_t number;
+        if (strcmp(text + digits, units[i]) == 0 &&
+            tool_parse_number(text, text + digits, UINT64_MAX >> 10 * i, &number) && number > 0)
+            return number << 10 * i;
+    }
+    tool_die(tool, TOOL_USAGE,
+             "%s: \"%s\" is not a size: a number of bytes, KiB, MiB or GiB, as 6GiB", option, text);
+}
+
 void tool_option_lengths(const struct tool *tool, const char *text, uint32_t **lengths,
                          uint32_t *n_lengths)
 {

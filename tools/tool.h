@@ -67,6 +67,10 @@ uint32_t tool_option_number(const struct tool *tool, const char *option, const c
 void tool_option_lengths(const struct tool *tool, const char *text, uint32_t **lengths,
                          uint32_t *n_lengths);
 
+// A size in bytes, 1 or more: a number alone, or with KiB, MiB, GiB or TiB behind it; ends the
+// process with TOOL_USAGE when it is none.
+uint64_t tool_option_bytes(const struct tool *tool, const char *option, const char *text);
+
 // --kv-type: auto, f32 or f16.
 enum vkh_kv_type tool_option_kv_type(const struct tool *tool, const char *text);
 
@@ -76,10 +80,9 @@ uint32_t tool_option_caps(const struct tool *tool, const char *text);
 // --variant, repeated: appends "op=name" to the list *variants, which is reallocated.
 void tool_option_variant(const struct tool *tool, const char *text, char **variants);
 
-// Creates the device, with the user's cache folder ($XDG_CACHE_HOME/vkhrope or ~/.cache/vkhrope) and
-// the switches of tests that the environment holds
-// (VKHROPE_TEST_MINIMUM_LIMITS, VKHROPE_TEST_VALIDATION), and checks that every variant chosen by
-// hand exists (VKH_ERR_ARGUMENT).
+// Creates the device, with the user's cache folder ($XDG_CACHE_HOME/vkhrope or ~/.cache/vkhrope)
+// and the switches of tests that the environment holds (VKHROPE_TEST_MINIMUM_LIMITS,
+// VKHROPE_TEST_VALIDATION), and checks that every variant chosen by hand exists (VKH_ERR_ARGUMENT).
 enum vkh_status tool_open_device(struct tool *tool, struct vkh_device_options options,
                                  struct vkh_device **device);
 

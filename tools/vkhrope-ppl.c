@@ -160,14 +160,16 @@ static void print_memory(const struct vkh_ppl_memory *plan)
     const struct {
         const char *name;
         uint64_t bytes;
-    } rows[] = {{"weights", plan->weights},
-                {"KV cache", plan->kv},
-                {"activations", plan->activations},
-                {"peak", plan->peak},
-                {"device", plan->device}};
+    } rows[] = {
+        {"weights", plan->weights}, {"KV cache", plan->kv}, {"activations", plan->activations},
+        {"peak", plan->peak},       {"limit", plan->limit}, {"device", plan->device}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         printf("%-12s %14llu bytes  %9s\n", rows[i].name, (unsigned long long)rows[i].bytes,
                tool_bytes(rows[i].bytes).text);
+    printf("%-12s %s\n", "walk", vkh_ppl_walk_name(plan->walk));
+    if (plan->walk != VKH_WALK_CHUNKS)
+        printf("%-12s %u\n", "batches", plan->batches);
+    printf("%-12s %u tokens\n", "chunk", plan->chunk);
     printf("%-12s %s\n", "KV type", plan->kv_type);
     printf("%-12s %s\n", "fits", plan->fits ? "yes" : "no");
 }
@@ -244,6 +246,7 @@ static enum vkh_status evaluate(struct tool *tool, const struct ppl_args *args,
         .original_max_len = args->original_max_len,
         .chunk = args->chunk,
         .kv_type = args->kv_type,
+        .memory = args->memory,
         .keep_nll = args->nll != NULL,
         .checkpoint = args->resume,
         .progress = progress_step,

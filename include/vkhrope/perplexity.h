@@ -26,10 +26,24 @@ struct vkh_ppl_progress {
 
 // How keys and values are kept. Halves take half the memory and round each element by up to 2^-11.
 enum vkh_kv_type {
-    VKH_KV_AUTO, // F32 where that fits the device's memory, else F16
+    VKH_KV_AUTO, // F32 where a run with it fits the memory, layer by layer if need be, else F16
     VKH_KV_F32,
     VKH_KV_F16,
 };
+
+// How a run goes through the model. The numbers are the same, to the last bit.
+enum vkh_ppl_walk {
+    // Each chunk through all layers. All weights and all layers' keys and values are on the device.
+    VKH_WALK_CHUNKS,
+    // All chunks through a layer, then through the next: of keys and values one layer's are there,
+    // instead of them the residual stream of every token at work.
+    VKH_WALK_LAYERS,
+    // The same, and of the weights those of two layers, each uploaded while the device computes the
+    // one before it; the embedding and the head by themselves.
+    VKH_WALK_STREAMED,
+};
+#define VKH_WALKS 3
+VKH_API const char *vkh_ppl_walk_name(enum vkh_ppl_walk walk); // "chunks", "layers", "streamed"
 
 enum vkh_ppl_regime_kind {
     // One pass from position 0: token t, from 1 on, given the t before it.
@@ -101,6 +115,10 @@ struct vkh_ppl_options {
     uint32_t original_max_len; // L of the methods; 0: the model's context length
     uint32_t chunk; // tokens at once, rounded to what the kernels take; 0: for the device
     enum vkh_kv_type kv_type;
+    // Bytes of device memory that the run's buffers may take; 0: all that the device has. Where
+    // that is too little for VKH_WALK_CHUNKS, the run takes another walk, and then, unless `chunk`
+    // is given, fewer tokens at once. Only VKH_WALK_CHUNKS does comparisons.
+    uint64_t memory;
     bool separate; // no shared prefix, one pass a length: slower, for checking
     bool keep_nll; // fill vkh_ppl_results.nll
     // A file that the run makes and adds each finished chunk to; where it is there, the run goes on
@@ -191,13 +209,20 @@ struct vkh_ppl_curve {
     const double *nll, *standard_error; // [n_methods][n_buckets]
 };
 
-// Device bytes. KV caches are those alive at once at the worst moment.
+// How a run is to be done within the memory that it may take, in device bytes. All of it is chosen
+// before anything is allocated.
 struct vkh_ppl_memory {
-    uint64_t weights, kv, activations;
-    uint64_t peak;       // what the run needs at most
-    uint64_t device;     // of the device's largest heap
-    bool fits;           // peak is below it
-    const char *kv_type; // "F32" or "F16"
+    uint64_t weights;     // on the device at once
+    uint64_t kv;          // alive at once at the worst moment
+    uint64_t activations; // and all the rest
+    uint64_t peak;        // what the run needs at most
+    uint64_t device;      // of the device's largest heap
+    uint64_t limit;       // what it may take: vkh_ppl_options.memory, or the device's
+    bool fits;            // peak is within it; else peak is the least that would do
+    const char *kv_type;  // "F32" or "F16"
+    enum vkh_ppl_walk walk;
+    uint32_t chunk;   // tokens at once
+    uint32_t batches; // by layers: of the tokens, each once through all the weights
 };
 
 // Which of a run's texts and methods results hold: all, unless they are a shard's.
@@ -239,8 +264,8 @@ struct vkh_ppl_results {
     float **nll;
     struct vkh_ppl_token_kl **token_kl; // the same; NULL without a comparison
     struct vkh_ppl_memory memory;
-    // What a checkpoint tells of included, of merged runs the sum: wall time of the whole evaluation;
-    // and of it the device was at work, of several devices the sum.
+    // What a checkpoint tells of included, of merged runs the sum: wall time of the whole
+    // evaluation; and of it the device was at work, of several devices the sum.
     double seconds;
     double device_seconds;
     double longest_submit;  // seconds
@@ -313,8 +338,9 @@ VKH_API enum vkh_status vkh_ppl_variants(struct vkh_device *device,
                                                        bool chosen, uint32_t missing_caps),
                                          void *user);
 
-// What was measured on a device, where it has a cache folder: calls `visit` for each operation, type
-// of weights ("" for operations without) and variant, with the seconds that the same work took.
+// What was measured on a device, where it has a cache folder: calls `visit` for each operation,
+// type of weights ("" for operations without) and variant, with the seconds that the same work
+// took.
 VKH_API void vkh_ppl_measured(const struct vkh_device *device,
                               void (*visit)(void *user, const char *operation, const char *type,
                                             const char *variant, double seconds, bool chosen),

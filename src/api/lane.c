@@ -114,9 +114,9 @@ static enum vkh_status create_pass(struct vkh_lane *lane, uint32_t first)
             .n_frequencies = lane->schedule.n_frequencies,
             .attention_scale = (float)lane->schedule.attention_scale,
         };
-        status = vkh_pass_create(session->device, session->stream,
-                                 &vkh_graph_get_plan(session->graph)->kv,
-                                 session->model->config.n_layers, &inputs, &lane->own->pass);
+        const struct vkh_pass_kv kv = {vkh_graph_get_plan(session->graph)->kv,
+                                       session->model->config.n_layers, NULL};
+        status = vkh_pass_create(session->device, session->stream, &kv, &inputs, &lane->own->pass);
     }
     free(in.positions);
     free(in.frequencies);

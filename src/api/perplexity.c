@@ -5,6 +5,7 @@
 #include <string.h>
 #include <vkhrope/perplexity.h>
 
+#include "api/fit.h"
 #include "api/identity.h"
 #include "api/rope_source.h"
 #include "base/clock.h"
@@ -12,10 +13,8 @@
 #include "eval/cells.h"
 #include "eval/curve.h"
 #include "eval/divergence.h"
-#include "eval/memory.h"
 #include "eval/walk.h"
 #include "gpu/stream.h"
-#include "graph/compare.h"
 #include "model/hash.h"
 #include "model/model.h"
 #include "report/owned.h"
@@ -27,7 +26,7 @@ struct evaluation {
     const struct vkh_log *log;
     struct vkh_rope_source ropes[VKH_N_MODELS];
     struct vkh_eval eval;
-    struct vkh_eval_resident residents[VKH_N_MODELS];
+    struct vkh_fit fit;
     struct vkh_stream *stream;
     struct vkh_graph *graphs[VKH_N_MODELS];
 };
@@ -38,30 +37,6 @@ static struct evaluation evaluation_of(struct vkh_device *device, const struct v
 {
     return (struct evaluation){
         .device = device, .models = {model, options->kl_model}, .options = options, .log = log};
-}
-
-static enum vkh_status size_up(struct evaluation *e, enum vkh_kv_type kv,
-                               struct vkh_ppl_memory *memory)
-{
-    const struct vkh_graph_wish wish = {
-        .chunk = e->options->chunk, .kv = kv, .compared = e->eval.reference != VKH_NONE};
-    uint64_t comparison = 0;
-    uint32_t chunk = UINT32_MAX;
-    enum vkh_status status = VKH_OK;
-    for (int i = 0; i < VKH_N_MODELS; i++) {
-        if (!e->models[i])
-            continue;
-        const struct vkh_config *c = &e->models[i]->config;
-        e->residents[i] = (struct vkh_eval_resident){vkh_graph_plan(e->device, e->models[i], &wish),
-                                                     c->n_layers, c->hidden};
-        chunk = (uint32_t)vkh_min_size(chunk, e->residents[i].plan.chunk);
-    }
-    if (wish.compared)
-        status =
-            vkh_comparison_plan(e->device, e->models[VKH_OWN]->config.vocab, chunk, &comparison);
-    *memory =
-        vkh_eval_memory(&e->eval, e->residents, comparison, vkh_device_caps(e->device)->heap_bytes);
-    return status;
 }
 
 // Ids mean the same in both models only if there are as many.
@@ -77,8 +52,7 @@ static enum vkh_status check_vocabularies(const struct evaluation *e)
 }
 
 // Lays the evaluation out and sizes it.
-static enum vkh_status plan(struct evaluation *e, struct vkh_arena *arena,
-                            struct vkh_ppl_memory *memory)
+static enum vkh_status plan(struct evaluation *e, struct vkh_arena *arena)
 {
     const struct vkh_rope_setting *other = NULL;
     enum vkh_status status =
@@ -93,11 +67,7 @@ static enum vkh_status plan(struct evaluation *e, struct vkh_arena *arena,
     if (status == VKH_OK)
         status = vkh_eval_init(e->options, &e->ropes[VKH_OWN].setting, other,
                                e->models[VKH_OWN]->config.vocab, arena, e->log, &e->eval);
-    if (status == VKH_OK)
-        status = size_up(e, e->options->kv_type, memory);
-    if (status == VKH_OK && e->options->kv_type == VKH_KV_AUTO && !memory->fits)
-        status = size_up(e, VKH_KV_F16, memory);
-    return status;
+    return status == VKH_OK ? vkh_fit(e->device, &e->eval, e->models, &e->fit) : status;
 }
 
 enum vkh_status vkh_ppl_plan(struct vkh_device *device, const struct vkh_model *model,
@@ -106,20 +76,23 @@ enum vkh_status vkh_ppl_plan(struct vkh_device *device, const struct vkh_model *
 {
     struct vkh_arena arena = {0};
     struct evaluation e = evaluation_of(device, model, options, log);
-    const enum vkh_status status = plan(&e, &arena, memory);
+    const enum vkh_status status = plan(&e, &arena);
+    *memory = e.fit.memory;
     vkh_arena_fini(&arena);
     return status;
 }
 
-// The weights go through a stream of their own, so that the evaluation's times are its own.
+// Weights that are uploaded before the evaluation go through a stream of their own, so that its
+// times are its own.
 static enum vkh_status create_graphs(struct evaluation *e)
 {
     struct vkh_stream *upload;
     enum vkh_status status = vkh_stream_create(e->device, &upload);
     for (int i = 0; i < VKH_N_MODELS && status == VKH_OK; i++)
         if (e->models[i])
-            status = vkh_graph_create(e->device, upload, e->models[i], &e->residents[i].plan,
-                                      &e->graphs[i]);
+            status = vkh_graph_create(e->device,
+                                      e->fit.memory.walk == VKH_WALK_STREAMED ? e->stream : upload,
+                                      e->models[i], &e->fit.models[i].plan, &e->graphs[i]);
     vkh_stream_destroy(&upload);
     return status;
 }
@@ -147,7 +120,7 @@ static enum vkh_status describe(const struct evaluation *e, struct vkh_owned_res
     r->original_max_len_from_model = e->options->original_max_len == 0;
     r->original_max_len =
         e->options->original_max_len ? e->options->original_max_len : info.context_length;
-    r->chunk = e->residents[VKH_OWN].plan.chunk;
+    r->chunk = e->fit.models[VKH_OWN].plan.chunk;
     r->own_scaling = copy(arena, info.own_scaling);
     r->regime = e->options->regime;
     r->n_methods = e->eval.n_lanes;
@@ -249,7 +222,8 @@ static enum vkh_status walk(struct evaluation *e, struct vkh_owned_results *owne
         .device = e->device,
         .stream = e->stream,
         .graphs = {e->graphs[VKH_OWN], e->graphs[VKH_OTHER]},
-        .n_layers = {e->residents[VKH_OWN].n_layers, e->residents[VKH_OTHER].n_layers},
+        .n_layers = {e->fit.models[VKH_OWN].n_layers, e->fit.models[VKH_OTHER].n_layers},
+        .room = e->fit.room,
         .log = e->log,
     };
     const double began = vkh_clock();
@@ -319,23 +293,34 @@ static enum vkh_status tabulate(const struct evaluation *e, struct vkh_owned_res
     return status == VKH_OK ? vkh_eval_curves(eval, arena, e->log, r->curves) : status;
 }
 
+static enum vkh_status check_fit(const struct evaluation *e)
+{
+    const struct vkh_ppl_memory *m = &e->fit.memory;
+    if (m->fits)
+        return VKH_OK;
+    const bool given = m->limit < m->device;
+    return vkh_fail(e->log, VKH_ERR_DEVICE_MEMORY,
+                    "the run needs %llu bytes of device memory at the least%s; %s %llu",
+                    (unsigned long long)m->peak,
+                    e->eval.reference == VKH_NONE ? "" : ", to compare methods all weights at once",
+                    given ? "it may take" : vkh_device_caps(e->device)->device_name,
+                    (unsigned long long)m->limit);
+}
+
 static enum vkh_status evaluate(struct evaluation *e, struct vkh_owned_results *owned)
 {
-    struct vkh_ppl_memory *memory = &owned->results.memory;
-    enum vkh_status status = plan(e, &owned->arena, memory);
-    if (status == VKH_OK && !memory->fits)
-        status = vkh_fail(e->log, VKH_ERR_DEVICE_MEMORY,
-                          "the run needs %llu bytes of device memory; %s has %llu",
-                          (unsigned long long)memory->peak, vkh_device_caps(e->device)->device_name,
-                          (unsigned long long)memory->device);
+    enum vkh_status status = plan(e, &owned->arena);
     if (status == VKH_OK)
-        status = create_graphs(e);
+        status = check_fit(e);
+    owned->results.memory = e->fit.memory;
     if (status == VKH_OK)
         status = vkh_stream_create(e->device, &e->stream);
     if (status == VKH_OK)
+        status = create_graphs(e);
+    if (status == VKH_OK)
         status = vkh_eval_prepare(
             &e->eval,
-            (uint32_t[]){e->residents[VKH_OWN].plan.chunk, e->residents[VKH_OTHER].plan.chunk},
+            (uint32_t[]){e->fit.models[VKH_OWN].plan.chunk, e->fit.models[VKH_OTHER].plan.chunk},
             &owned->arena, e->log);
     if (status == VKH_OK)
         status = walk(e, owned);
@@ -350,9 +335,9 @@ static enum vkh_status evaluate(struct evaluation *e, struct vkh_owned_results *
     e->eval.remedy = remedy(e);
     if (status == VKH_OK)
         status = tabulate(e, owned);
-    vkh_stream_destroy(&e->stream);
     for (int i = 0; i < VKH_N_MODELS; i++)
         vkh_graph_destroy(&e->graphs[i]);
+    vkh_stream_destroy(&e->stream);
     return status;
 }
 

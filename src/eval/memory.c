@@ -2,6 +2,15 @@
 #include "eval/memory.h"
 
 #include "base/size.h"
+#include "eval/legs.h"
+
+const char *vkh_ppl_walk_name(enum vkh_ppl_walk walk)
+{
+    static const char *const names[VKH_WALKS] = {[VKH_WALK_CHUNKS] = "chunks",
+                                                 [VKH_WALK_LAYERS] = "layers",
+                                                 [VKH_WALK_STREAMED] = "streamed"};
+    return (unsigned)walk < VKH_WALKS ? names[walk] : "";
+}
 
 // What passes of both parts of a group hold.
 static struct vkh_pass_plan plan_group(const struct vkh_eval *eval, const struct vkh_group *group,
@@ -33,9 +42,36 @@ static uint64_t reference_bytes(const struct vkh_eval *eval, const struct vkh_gr
     return bytes;
 }
 
+static struct vkh_ppl_memory memory_of(const struct vkh_eval_resident *models, uint64_t kv,
+                                       uint64_t other, uint64_t limit)
+{
+    const struct vkh_graph_plan *own = &models[VKH_OWN].plan;
+    struct vkh_ppl_memory memory = {
+        .kv = kv,
+        .activations = other,
+        .limit = limit,
+        .kv_type = own->kv.half ? "F16" : "F32",
+        .walk = own->walk,
+        .chunk = own->chunk,
+        .batches = 1,
+    };
+    for (int i = 0; i < VKH_N_MODELS; i++) {
+        const uint64_t loading = models[i].plan.loading; // before there are keys and values
+        if (loading > kv)
+            memory.activations = vkh_max_size(memory.activations, loading - kv);
+    }
+    for (int i = 0; i < VKH_N_MODELS; i++) {
+        memory.weights += models[i].plan.weights;
+        memory.activations += models[i].plan.activations;
+    }
+    memory.peak = memory.weights + memory.kv + memory.activations;
+    memory.fits = memory.peak <= limit;
+    return memory;
+}
+
 struct vkh_ppl_memory vkh_eval_memory(const struct vkh_eval *eval,
                                       const struct vkh_eval_resident *models, uint64_t comparison,
-                                      uint64_t heap_bytes)
+                                      uint64_t limit)
 {
     struct vkh_pass_plan worst = {0};
     for (uint32_t i = 0; i < eval->n_groups; i++) {
@@ -48,17 +84,39 @@ struct vkh_ppl_memory vkh_eval_memory(const struct vkh_eval *eval,
         worst.kv = vkh_max_size(worst.kv, plan.kv);
         worst.other = vkh_max_size(worst.other, plan.other + reference_bytes(eval, group, models));
     }
-    struct vkh_ppl_memory memory = {
-        .kv = worst.kv,
-        .activations = worst.other + comparison,
-        .device = heap_bytes,
-        .kv_type = models[VKH_OWN].plan.kv.half ? "F16" : "F32",
-    };
-    for (int i = 0; i < VKH_N_MODELS; i++) {
-        memory.weights += models[i].plan.weights;
-        memory.activations += models[i].plan.activations;
+    return memory_of(models, worst.kv, worst.other + comparison, limit);
+}
+
+// Of one layer: room for the longest prefix and for the longest that follows one.
+static uint64_t layer_kv(const struct vkh_eval *eval, const struct vkh_kv_shape *shape)
+{
+    uint64_t prefix = 0, own = 0;
+    struct vkh_leg leg;
+    for (bool more = vkh_leg_first(eval, &leg); more; more = vkh_leg_next(eval, &leg)) {
+        uint64_t *most = leg.track == VKH_NONE ? &prefix : &own;
+        *most = vkh_max_size(*most, vkh_pass_plan(shape, 1, leg.n).kv);
     }
-    memory.peak = memory.weights + memory.kv + memory.activations;
-    memory.fits = memory.peak <= heap_bytes;
+    return prefix + own;
+}
+
+struct vkh_ppl_memory vkh_eval_memory_by_layers(const struct vkh_eval *eval,
+                                                const struct vkh_eval_resident *models,
+                                                uint64_t limit, uint64_t *room)
+{
+    const struct vkh_eval_resident *own = &models[VKH_OWN];
+    const uint64_t kv = layer_kv(eval, &own->plan.kv);
+    const uint64_t fixed = own->plan.weights + own->plan.activations + kv;
+    struct vkh_batch batch = {0};
+    uint64_t most = 0;
+    uint32_t n = 0;
+    *room = vkh_max_size(limit > fixed ? limit - fixed : 0, vkh_batch_least(eval, own));
+    if (!vkh_leg_first(eval, &batch.next))
+        return memory_of(models, kv, 0, limit);
+    for (; !batch.last; n++) {
+        batch = vkh_batch_take(eval, own, &batch.next, *room);
+        most = vkh_max_size(most, batch.bytes);
+    }
+    struct vkh_ppl_memory memory = memory_of(models, kv, most, limit);
+    memory.batches = n;
     return memory;
 }

@@ -12,11 +12,19 @@ struct vkh_eval_resident {
     uint32_t n_layers, hidden;
 };
 
-// Weights and activations of every model, and the keys and values of the worst group: its prefix
-// and its longest own part. A pass's other buffers count as activations, and so do `comparison`
-// bytes (vkh_comparison_plan) and the rows of an origin's references. `models` are VKH_N_MODELS.
+// Of a walk by chunks: weights and activations of every model, and the keys and values of the worst
+// group: its prefix and its longest own part. A pass's other buffers count as activations, and so
+// do `comparison` bytes (vkh_comparison_plan) and the rows of an origin's references. `models` are
+// VKH_N_MODELS. `limit` is what the run may take; the device's is left for the caller to fill in.
 struct vkh_ppl_memory vkh_eval_memory(const struct vkh_eval *eval,
                                       const struct vkh_eval_resident *models, uint64_t comparison,
-                                      uint64_t heap_bytes);
+                                      uint64_t limit);
+
+// Of a walk by layers, on the first of the models: one layer's keys and values, and the batch with
+// the most residual streams. *room is what the batches may take (eval/legs.h): what `limit` leaves,
+// or the least that they need.
+struct vkh_ppl_memory vkh_eval_memory_by_layers(const struct vkh_eval *eval,
+                                                const struct vkh_eval_resident *models,
+                                                uint64_t limit, uint64_t *room);
 
 #endif

@@ -70,6 +70,8 @@ static enum vkh_status fill(struct vkh_resume *resume)
     uint64_t prefixes, tracks;
     uint32_t longest;
     size_up(resume, &prefixes, &tracks, &longest);
+    if (vkh_graph_layered(vkh_graph_get_plan(target->graphs[VKH_OWN])))
+        prefixes = tracks = 0; // what a checkpoint keeps is done with them
     resume->own_at = prefixes;
     const uint32_t n = (uint32_t)vkh_min_size(chunk, longest);
     const struct vkh_checkpoint_plan plan = {
@@ -171,6 +173,20 @@ enum vkh_status vkh_resume_rows(struct vkh_resume *resume, const struct vkh_part
     return read_chunk(resume, &wanted, marks, &found);
 }
 
+enum vkh_status vkh_resume_pass_over(struct vkh_resume *resume, const struct vkh_part *part,
+                                     struct vkh_marks *marks)
+{
+    const uint32_t done = vkh_resume_done(resume, part);
+    float *rows = malloc(part->chunk * sizeof(*rows));
+    enum vkh_status status = VKH_OK;
+    if (!rows)
+        return vkh_fail(resume->target->log, VKH_ERR_MEMORY, "checkpoint: out of host memory");
+    for (uint32_t i = 0; i < done && status == VKH_OK; i++)
+        status = vkh_resume_rows(resume, part, i, rows, marks);
+    free(rows);
+    return status;
+}
+
 enum vkh_status vkh_resume_give(struct vkh_resume *resume, const struct vkh_part *part,
                                 const struct vkh_pass *pass, struct vkh_marks *marks, uint32_t *n)
 {
@@ -201,18 +217,32 @@ void vkh_resume_record(struct vkh_resume *resume, const struct vkh_part *part,
                         VKH_SNAPSHOT_TAKE);
 }
 
-enum vkh_status vkh_resume_keep(struct vkh_resume *resume, const struct vkh_part *part,
-                                uint32_t chunk, const struct vkh_marks *marks)
+static enum vkh_status append(struct vkh_resume *resume, struct vkh_checkpoint_chunk *kept,
+                              const struct vkh_marks *marks)
 {
     const struct vkh_stream_times times = vkh_stream_times(resume->target->stream);
     const struct vkh_spent *earlier = &resume->eval->earlier;
-    struct vkh_checkpoint_chunk kept =
-        describe(resume, part, chunk, &resume->slots[chunk % VKH_QUEUED_CHUNKS]);
-    kept.mark = marks->seconds[chunk];
-    kept.spent = (struct vkh_spent){
+    kept->mark = marks->seconds[kept->index];
+    kept->spent = (struct vkh_spent){
         .seconds = earlier->seconds + vkh_clock() - resume->began,
         .device = earlier->device + times.busy,
         .longest = times.longest > earlier->longest ? times.longest : earlier->longest,
     };
-    return vkh_checkpoint_append(resume->file, &kept);
+    return vkh_checkpoint_append(resume->file, kept);
+}
+
+enum vkh_status vkh_resume_keep(struct vkh_resume *resume, const struct vkh_part *part,
+                                uint32_t chunk, const struct vkh_marks *marks)
+{
+    struct vkh_checkpoint_chunk kept =
+        describe(resume, part, chunk, &resume->slots[chunk % VKH_QUEUED_CHUNKS]);
+    return append(resume, &kept, marks);
+}
+
+enum vkh_status vkh_resume_keep_rows(struct vkh_resume *resume, const struct vkh_part *part,
+                                     uint32_t chunk, float *rows, const struct vkh_marks *marks)
+{
+    struct vkh_checkpoint_chunk kept = describe(resume, part, chunk, NULL);
+    kept.rows = rows;
+    return append(resume, &kept, marks);
 }

@@ -41,6 +41,10 @@ uint32_t vkh_resume_done(const struct vkh_resume *resume, const struct vkh_part 
 enum vkh_status vkh_resume_rows(struct vkh_resume *resume, const struct vkh_part *part,
                                 uint32_t chunk, float *rows, struct vkh_marks *marks);
 
+// The same for each done chunk of a part that is walked over again from its beginning.
+enum vkh_status vkh_resume_pass_over(struct vkh_resume *resume, const struct vkh_part *part,
+                                     struct vkh_marks *marks);
+
 // Gives the done chunks back to their pass and sets their marks. *n is how many; the stream is
 // finished.
 enum vkh_status vkh_resume_give(struct vkh_resume *resume, const struct vkh_part *part,
@@ -53,5 +57,8 @@ void vkh_resume_record(struct vkh_resume *resume, const struct vkh_part *part,
 // Writes the chunk, which the device has finished, to the checkpoint.
 enum vkh_status vkh_resume_keep(struct vkh_resume *resume, const struct vkh_part *part,
                                 uint32_t chunk, const struct vkh_marks *marks);
+// The same for one whose NLL the host has, and whose keys and values nothing reads any more.
+enum vkh_status vkh_resume_keep_rows(struct vkh_resume *resume, const struct vkh_part *part,
+                                     uint32_t chunk, float *rows, const struct vkh_marks *marks);
 
 #endif

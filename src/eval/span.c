@@ -45,7 +45,8 @@ static bool fill_inputs(const struct vkh_eval *eval, const struct vkh_span *span
 }
 
 enum vkh_status vkh_span_create_pass(const struct vkh_span *span, const struct vkh_eval *eval,
-                                     const struct vkh_walk_target *target, struct vkh_pass *pass)
+                                     const struct vkh_walk_target *target,
+                                     const struct vkh_buffer *kv, struct vkh_pass *pass)
 {
     const struct vkh_schedule *schedule = span->track->schedule;
     const int model = vkh_eval_model_of(eval, span->track);
@@ -65,9 +66,10 @@ enum vkh_status vkh_span_create_pass(const struct vkh_span *span, const struct v
         .n_frequencies = schedule->n_frequencies,
         .attention_scale = (float)schedule->attention_scale,
     };
-    const enum vkh_status status = vkh_pass_create(target->device, target->stream,
-                                                   &vkh_graph_get_plan(target->graphs[model])->kv,
-                                                   target->n_layers[model], &inputs, pass);
+    const struct vkh_pass_kv where = {vkh_graph_get_plan(target->graphs[model])->kv,
+                                      kv ? 0 : target->n_layers[model], kv};
+    const enum vkh_status status =
+        vkh_pass_create(target->device, target->stream, &where, &inputs, pass);
     free(in.positions);
     return status;
 }

@@ -14,7 +14,9 @@ struct vkh_span {
 };
 
 // On the model of the span's track. *pass can be destroyed whatever the status.
+// Keys and values go to buffers of the pass, or to `kv` where it is not NULL: vkh_pass_kv's `one`.
 enum vkh_status vkh_span_create_pass(const struct vkh_span *span, const struct vkh_eval *eval,
-                                     const struct vkh_walk_target *target, struct vkh_pass *pass);
+                                     const struct vkh_walk_target *target,
+                                     const struct vkh_buffer *kv, struct vkh_pass *pass);
 
 #endif

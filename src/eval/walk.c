@@ -6,43 +6,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/size.h"
-#include "eval/references.h"
-#include "eval/resume.h"
+#include "eval/layers.h"
 #include "eval/span.h"
 #include "gpu/stream.h"
 
 struct walk {
-    struct vkh_eval *eval;
-    const struct vkh_walk_target *target;
+    struct vkh_walk common;
     struct vkh_references references;
-    struct vkh_resume *resume; // NULL: no checkpoint
-    uint32_t n_parts;          // so far
-    uint64_t done, resumed;    // tokens
+    uint32_t n_parts; // so far
 };
-
-// Tells the caller that n more tokens are done.
-static enum vkh_status advance(struct walk *walk, const char *name, uint32_t n)
-{
-    const struct vkh_ppl_options *options = walk->eval->options;
-    walk->done += n;
-    const struct vkh_ppl_progress progress = {
-        .done = walk->done,
-        .total = walk->eval->device_tokens,
-        .method = name,
-        .resumed = walk->resumed,
-    };
-    if (!options->progress || options->progress(options->user, &progress))
-        return VKH_OK;
-    return vkh_fail(walk->target->log, VKH_ERR_CANCELLED, "cancelled after %llu of %llu tokens",
-                    (unsigned long long)progress.done, (unsigned long long)progress.total);
-}
-
-// Tells the caller that n tokens had been done by an earlier run.
-static enum vkh_status skip(struct walk *walk, const char *name, uint32_t n)
-{
-    walk->resumed += n;
-    return advance(walk, name, n);
-}
 
 // A pass on its way through the layers.
 struct run {
@@ -65,40 +37,42 @@ static uint32_t chunk_tokens(const struct run *run, uint32_t index)
 static enum vkh_status submit_chunk(struct run *run, uint32_t index)
 {
     const struct walk *walk = run->walk;
-    struct vkh_stream *stream = walk->target->stream;
+    struct vkh_stream *stream = walk->common.target->stream;
     const uint32_t from = index * run->part.chunk, n = chunk_tokens(run, index);
     vkh_graph_record(run->graph, stream, run->prefix, run->pass, from, n);
     vkh_references_record(&walk->references, run->graph, run->pass, from, n);
-    if (walk->resume)
-        vkh_resume_record(walk->resume, &run->part, run->pass, index);
+    if (walk->common.resume)
+        vkh_resume_record(walk->common.resume, &run->part, run->pass, index);
     return vkh_stream_submit(stream, &run->tickets[index % VKH_QUEUED_CHUNKS]);
 }
 
 static enum vkh_status await_chunk(struct run *run, uint32_t index)
 {
     enum vkh_status status =
-        vkh_stream_wait(run->walk->target->stream, run->tickets[index % VKH_QUEUED_CHUNKS]);
+        vkh_stream_wait(run->walk->common.target->stream, run->tickets[index % VKH_QUEUED_CHUNKS]);
     if (status != VKH_OK)
         return status;
     run->marks->seconds[index] = vkh_clock() - run->began;
-    if (run->walk->resume) // while the device is at the next chunk
-        status = vkh_resume_keep(run->walk->resume, &run->part, index, run->marks);
-    return status == VKH_OK ? advance(run->walk, run->name, chunk_tokens(run, index)) : status;
+    if (run->walk->common.resume) // while the device is at the next chunk
+        status = vkh_resume_keep(run->walk->common.resume, &run->part, index, run->marks);
+    return status == VKH_OK
+               ? vkh_walk_advance(&run->walk->common, run->name, chunk_tokens(run, index))
+               : status;
 }
 
 // Gives the pass what an earlier run did of it: *n chunks.
 static enum vkh_status take_up(struct run *run, uint32_t *n)
 {
     *n = 0;
-    if (!run->walk->resume)
+    if (!run->walk->common.resume)
         return VKH_OK;
     const enum vkh_status status =
-        vkh_resume_give(run->walk->resume, &run->part, run->pass, run->marks, n);
+        vkh_resume_give(run->walk->common.resume, &run->part, run->pass, run->marks, n);
     if (status != VKH_OK || *n == 0)
         return status;
     run->began = vkh_clock() - run->marks->seconds[*n - 1];
     const uint64_t tokens = vkh_min_size((uint64_t)*n * run->part.chunk, run->part.n_tokens);
-    return skip(run->walk, run->name, (uint32_t)tokens);
+    return vkh_walk_skip(&run->walk->common, run->name, (uint32_t)tokens);
 }
 
 // The stream is finished when it returns, whatever the status.
@@ -116,53 +90,20 @@ static enum vkh_status run_chunks(struct run *run)
     const uint32_t queued = (uint32_t)vkh_min_size(n - first, VKH_QUEUED_CHUNKS);
     for (uint32_t i = n - queued; i < n && status == VKH_OK; i++)
         status = await_chunk(run, i);
-    const enum vkh_status finished = vkh_stream_finish(run->walk->target->stream);
+    const enum vkh_status finished = vkh_stream_finish(run->walk->common.target->stream);
     return status != VKH_OK ? status : finished;
-}
-
-// NLL of tokens [first, first + n), each of which scores the token after it.
-struct scores {
-    uint32_t first, n;
-    const float *rows;
-};
-
-static void deliver_to(const struct vkh_eval *eval, const struct scores *scores,
-                       const struct vkh_track *track)
-{
-    float *nll = eval->readings[track->reading].nll + track->origin;
-    for (uint32_t i = 0; i < scores->n; i++) {
-        const uint32_t t = scores->first + i + 1;
-        if (vkh_track_scores(track, t))
-            nll[t] = scores->rows[i];
-    }
-}
-
-// To every track that the run serves.
-static void deliver(const struct run *run, const struct scores *scores)
-{
-    const struct vkh_tracks *tracks = &run->tracks;
-    for (uint32_t i = 0; i < tracks->n; i++)
-        if (tracks->first[i].group == tracks->group)
-            deliver_to(run->walk->eval, scores, &tracks->first[i]);
-}
-
-static float *create_rows(const struct run *run, uint32_t n)
-{
-    float *rows = malloc(n * sizeof(*rows));
-    if (!rows)
-        vkh_fail(run->walk->target->log, VKH_ERR_MEMORY, "NLL of %u tokens: out of host memory", n);
-    return rows;
 }
 
 static enum vkh_status read_rows(const struct run *run)
 {
     const struct vkh_pass *pass = run->pass;
-    float *rows = create_rows(run, pass->n_tokens);
+    float *rows = vkh_walk_rows(&run->walk->common, pass->n_tokens);
     if (!rows)
         return VKH_ERR_MEMORY;
-    const enum vkh_status status = vkh_pass_read(pass, run->walk->target->stream, rows);
+    const enum vkh_status status = vkh_pass_read(pass, run->walk->common.target->stream, rows);
     if (status == VKH_OK)
-        deliver(run, &(struct scores){pass->first_token, pass->n_tokens, rows});
+        vkh_walk_deliver(&run->walk->common, &run->tracks,
+                         &(struct vkh_scores){pass->first_token, pass->n_tokens, rows});
     free(rows);
     return status;
 }
@@ -171,11 +112,11 @@ static enum vkh_status read_rows(const struct run *run)
 // may go on from it.
 static enum vkh_status run_pass(struct run *run, const struct vkh_span *span, struct vkh_pass *pass)
 {
-    const struct vkh_walk_target *target = run->walk->target;
+    const struct vkh_walk_target *target = run->walk->common.target;
     struct vkh_references *references = &run->walk->references;
     run->pass = pass;
-    run->graph = target->graphs[vkh_eval_model_of(run->walk->eval, span->track)];
-    enum vkh_status status = vkh_span_create_pass(span, run->walk->eval, target, pass);
+    run->graph = target->graphs[vkh_eval_model_of(run->walk->common.eval, span->track)];
+    enum vkh_status status = vkh_span_create_pass(span, run->walk->common.eval, target, NULL, pass);
     if (status == VKH_OK)
         status = vkh_references_begin(references, pass, &run->tracks);
     if (status == VKH_OK)
@@ -185,31 +126,6 @@ static enum vkh_status run_pass(struct run *run, const struct vkh_span *span, st
     if (status == VKH_OK)
         status = vkh_references_read(references, pass, &run->tracks);
     vkh_references_end(references);
-    return status;
-}
-
-// Whether an earlier run did all of the part.
-static bool is_done(const struct walk *walk, const struct vkh_part *part)
-{
-    return walk->resume && vkh_resume_done(walk->resume, part) == vkh_part_chunks(part);
-}
-
-// Delivers what an earlier run computed of a whole part, which begins at token `first`.
-static enum vkh_status replay(const struct run *run, uint32_t first)
-{
-    struct walk *walk = run->walk;
-    const uint32_t n = vkh_part_chunks(&run->part);
-    float *rows = create_rows(run, run->part.chunk);
-    enum vkh_status status = rows ? VKH_OK : VKH_ERR_MEMORY;
-    for (uint32_t i = 0; i < n && status == VKH_OK; i++) {
-        const uint32_t tokens = chunk_tokens(run, i);
-        status = vkh_resume_rows(walk->resume, &run->part, i, rows, run->marks);
-        if (status != VKH_OK)
-            break;
-        deliver(run, &(struct scores){first + i * run->part.chunk, tokens, rows});
-        status = skip(walk, run->name, tokens);
-    }
-    free(rows);
     return status;
 }
 
@@ -228,12 +144,18 @@ static bool is_group_done(const struct run *run)
     for (uint32_t i = 0; i < tracks->n; i++)
         if (tracks->first[i].group == tracks->group && tracks->first[i].marks.n_tokens)
             last = own_part(&tracks->first[i], last.index + 1);
-    return is_done(run->walk, &last);
+    return vkh_walk_is_done(&run->walk->common, &last);
+}
+
+static enum vkh_status replay(struct run *run, uint32_t first)
+{
+    return vkh_walk_replay(&run->walk->common, &run->part, &run->tracks, first, run->name,
+                           run->marks);
 }
 
 static enum vkh_status run_prefix(struct walk *walk, uint32_t index, struct vkh_pass *pass)
 {
-    struct vkh_eval *eval = walk->eval;
+    struct vkh_eval *eval = walk->common.eval;
     struct vkh_group *group = &eval->groups[index];
     const struct vkh_track *tracks = eval->tracks + group->first_track;
     struct run run = {
@@ -259,7 +181,7 @@ static enum vkh_status run_prefix(struct walk *walk, uint32_t index, struct vkh_
 static enum vkh_status run_track(struct walk *walk, struct vkh_track *track,
                                  const struct vkh_pass *prefix)
 {
-    const struct vkh_eval *eval = walk->eval;
+    const struct vkh_eval *eval = walk->common.eval;
     const uint32_t shared = eval->groups[track->group].prefix_tokens;
     if (track->n_tokens <= shared)
         return VKH_OK;
@@ -274,7 +196,7 @@ static enum vkh_status run_track(struct walk *walk, struct vkh_track *track,
         .began = vkh_clock(),
         .marks = &track->marks,
     };
-    if (is_done(walk, &run.part))
+    if (vkh_walk_is_done(&walk->common, &run.part))
         return replay(&run, shared);
     const enum vkh_status status = run_pass(&run, &span, &pass);
     vkh_pass_destroy(&pass);
@@ -283,7 +205,7 @@ static enum vkh_status run_track(struct walk *walk, struct vkh_track *track,
 
 static enum vkh_status run_group(struct walk *walk, uint32_t index)
 {
-    struct vkh_eval *eval = walk->eval;
+    struct vkh_eval *eval = walk->common.eval;
     const struct vkh_group *group = &eval->groups[index];
     struct vkh_track *tracks = eval->tracks + group->first_track;
     struct vkh_pass prefix = {0};
@@ -297,15 +219,26 @@ static enum vkh_status run_group(struct walk *walk, uint32_t index)
     return status;
 }
 
+static enum vkh_status run_groups(struct walk *walk)
+{
+    const struct vkh_eval *eval = walk->common.eval;
+    enum vkh_status status =
+        vkh_references_init(&walk->references, walk->common.eval, walk->common.target);
+    for (uint32_t i = 0; i < eval->n_groups && status == VKH_OK; i++)
+        status = run_group(walk, i);
+    vkh_references_fini(&walk->references);
+    return status;
+}
+
 enum vkh_status vkh_eval_walk(struct vkh_eval *eval, const struct vkh_walk_target *target)
 {
-    struct walk walk = {.eval = eval, .target = target};
-    enum vkh_status status = vkh_references_init(&walk.references, eval, target);
-    if (status == VKH_OK && target->checkpoint)
-        status = vkh_resume_open(eval, target, &walk.resume);
-    for (uint32_t i = 0; i < eval->n_groups && status == VKH_OK; i++)
-        status = run_group(&walk, i);
-    vkh_references_fini(&walk.references);
-    const enum vkh_status closed = vkh_resume_close(&walk.resume);
+    struct walk walk = {.common = {.eval = eval, .target = target}};
+    struct vkh_resume **resume = &walk.common.resume;
+    enum vkh_status status = target->checkpoint ? vkh_resume_open(eval, target, resume) : VKH_OK;
+    if (status == VKH_OK)
+        status = vkh_graph_layered(vkh_graph_get_plan(target->graphs[VKH_OWN]))
+                     ? vkh_layers_walk(&walk.common)
+                     : run_groups(&walk);
+    const enum vkh_status closed = vkh_resume_close(resume);
     return status != VKH_OK ? status : closed;
 }

@@ -17,6 +17,7 @@ struct vkh_walk_target {
     const struct vkh_log *log;
     const char *checkpoint; // a file to go on from and to keep; NULL: none
     const char *identity;   // of what it is a checkpoint of, see eval/checkpoint.h
+    uint64_t room; // by layers: device bytes for what goes through them at once, see eval/legs.h
 };
 
 // Fills the NLL, the divergences and the marks of every track; vkh_eval_prepare was called with the

@@ -44,7 +44,7 @@ enum vkh_status vkh_comparison_plan(struct vkh_device *device, uint32_t vocab, u
 enum vkh_status vkh_comparison_create(struct vkh_device *device, const struct vkh_graph *p,
                                       const struct vkh_graph *q, struct vkh_comparison *comparison)
 {
-    const uint64_t stride = vkh_stack_stride(vkh_weights_head_stack(&q->weights));
+    const uint64_t stride = vkh_stack_stride(vkh_weights_head_stack(&q->window.weights));
     *comparison = (struct vkh_comparison){.p = p, .q = q};
     enum vkh_status status =
         size_up(device, stride, (uint32_t)vkh_min_size(p->plan.chunk, q->plan.chunk),
@@ -94,7 +94,7 @@ void vkh_comparison_record(const struct vkh_comparison *comparison, struct vkh_s
                 .out = part(args->out, sizeof(struct vkh_ppl_token_kl), from, n),
                 .n_tokens = n,
                 .vocab = q->vocab,
-                .stride = vkh_stack_stride(vkh_weights_head_stack(&comparison->q->weights)),
+                .stride = vkh_stack_stride(vkh_weights_head_stack(&comparison->q->window.weights)),
                 .p_cap = (float)p->final_soft_cap,
                 .q_cap = (float)q->final_soft_cap,
             });

@@ -7,6 +7,7 @@
 #include "base/size.h"
 #include "gpu/device.h"
 #include "gpu/stream.h"
+#include "gpu/upload.h"
 #include "graph/tier.h"
 #include "graph/tune.h"
 #include "model/model.h"
@@ -54,6 +55,7 @@ struct vkh_graph_plan vkh_graph_plan(struct vkh_device *device, const struct vkh
         .kv = {.n_kv_heads = c->n_kv_heads, .head_dim = c->head_dim},
         .post_norms = model->layers[0].post_attn_norm || model->layers[0].post_ffn_norm,
         .compared = wish->compared,
+        .walk = wish->walk,
     };
     const bool matrix =
         !wish->rows && wish->kv != VKH_KV_F32 && vkh_tier_matrix_takes(device, model, &plan.layout);
@@ -64,7 +66,9 @@ struct vkh_graph_plan vkh_graph_plan(struct vkh_device *device, const struct vkh
                  : caps->is_cpu ? CPU_CHUNK
                  : matrix       ? MATRIX_CHUNK
                                 : ROWS_CHUNK;
-    plan.weights = vkh_weights_plan(model, &plan.layout);
+    plan.weights = vkh_weights_plan(model, &plan.layout, plan.walk == VKH_WALK_STREAMED);
+    if (matrix && plan.walk != VKH_WALK_STREAMED)
+        plan.loading = vkh_upload_landing(vkh_weights_staging(model, &plan.layout, false));
     plan.unpacked = matrix ? vkh_weights_unpacked(device, model, &plan.layout) : 0;
     fit_chunk(caps, c, &plan);
     return plan;
@@ -73,8 +77,7 @@ struct vkh_graph_plan vkh_graph_plan(struct vkh_device *device, const struct vkh
 static enum vkh_status create_kernels(struct vkh_graph *graph)
 {
     struct vkh_device *device = graph->device;
-    enum vkh_status status =
-        vkh_embed_create(device, graph->weights.embed.weights[0].type, &graph->embed);
+    enum vkh_status status = vkh_embed_create(device, graph->model->embed->type, &graph->embed);
     if (status == VKH_OK)
         status = vkh_rmsnorm_create(device, NULL, &graph->norm);
     if (status == VKH_OK)
@@ -104,12 +107,14 @@ enum vkh_status vkh_graph_create(struct vkh_device *device, struct vkh_stream *s
     if (!graph)
         return vkh_fail(vkh_device_log(device), VKH_ERR_MEMORY, "forward pass: out of host memory");
     graph->device = device;
+    graph->model = model;
     graph->config = model->config;
     graph->plan = *plan;
     graph->tier = tier_of(plan);
     enum vkh_status status = create_activations(graph);
     if (status == VKH_OK)
-        status = vkh_weights_create(device, stream, model, &plan->layout, &graph->weights);
+        status = vkh_window_init(device, stream, model, &plan->layout,
+                                 plan->walk == VKH_WALK_STREAMED, &graph->window);
     if (status == VKH_OK)
         status = create_kernels(graph);
     if (status != VKH_OK) {
@@ -146,7 +151,7 @@ void vkh_graph_destroy(struct vkh_graph **pointer)
     if (!graph)
         return;
     if (!graph->borrowed)
-        vkh_weights_destroy(&graph->weights);
+        vkh_window_fini(&graph->window);
     struct vkh_activations *act = &graph->act;
     struct vkh_buffer **buffers[] = {&act->residual, &act->normed,  &act->qkv,   &act->queries,
                                      &act->attended, &act->gate_up, &act->gated, &act->projected,
@@ -160,6 +165,11 @@ void vkh_graph_destroy(struct vkh_graph **pointer)
 const struct vkh_graph_plan *vkh_graph_get_plan(const struct vkh_graph *graph)
 {
     return &graph->plan;
+}
+
+uint32_t vkh_graph_hidden_size(const struct vkh_graph *graph)
+{
+    return graph->config.hidden;
 }
 
 const char *vkh_graph_variants(const struct vkh_graph *graph)
@@ -176,9 +186,32 @@ void vkh_graph_logits(const struct vkh_graph *graph, struct vkh_stream *stream,
                       struct vkh_range residual, const struct vkh_buffer *logits, uint32_t n)
 {
     struct vkh_cmd *cmd = vkh_stream_cmd(stream);
-    graph->tier->normalise(graph, cmd, residual, graph->weights.output_norm, n);
-    graph->tier->project(graph, cmd, vkh_weights_head_stack(&graph->weights), graph->act.normed,
-                         logits, n, false);
+    graph->tier->normalise(graph, cmd, residual, graph->window.weights.output_norm, n);
+    graph->tier->project(graph, cmd, vkh_weights_head_stack(&graph->window.weights),
+                         graph->act.normed, logits, n, false);
+}
+
+static void embed(const struct vkh_graph *graph, struct vkh_cmd *cmd, const struct vkh_pass *pass,
+                  uint32_t from, uint32_t n)
+{
+    vkh_embed_record(&graph->embed, cmd,
+                     &(struct vkh_embed_args){
+                         .ids = vkh_range(pass->ids, (uint64_t)from * 4, (uint64_t)n * 4),
+                         .table = &graph->window.weights.embed.weights[0],
+                         .out = vkh_graph_residual(graph, 0, n),
+                         .n_tokens = n,
+                         .scale = (float)graph->config.embedding_scale,
+                     });
+}
+
+static void score(const struct vkh_graph *graph, struct vkh_cmd *cmd, const struct vkh_pass *pass,
+                  uint32_t from, uint32_t n)
+{
+    const uint64_t at = (uint64_t)from * 4, bytes = (uint64_t)n * 4;
+    graph->tier->normalise(graph, cmd, vkh_graph_residual(graph, 0, n),
+                           graph->window.weights.output_norm, n);
+    graph->tier->score(graph, cmd, vkh_range(pass->targets, at, bytes),
+                       vkh_range(pass->nll, at, bytes), n);
 }
 
 void vkh_graph_record(struct vkh_graph *graph, struct vkh_stream *stream,
@@ -186,19 +219,32 @@ void vkh_graph_record(struct vkh_graph *graph, struct vkh_stream *stream,
                       uint32_t n)
 {
     struct vkh_cmd *cmd = vkh_stream_cmd(stream);
-    const uint64_t words_at = (uint64_t)from * 4, words = (uint64_t)n * 4;
-    vkh_embed_record(&graph->embed, cmd,
-                     &(struct vkh_embed_args){
-                         .ids = vkh_range(pass->ids, words_at, words),
-                         .table = &graph->weights.embed.weights[0],
-                         .out = vkh_graph_residual(graph, 0, n),
-                         .n_tokens = n,
-                         .scale = (float)graph->config.embedding_scale,
-                     });
+    embed(graph, cmd, pass, from, n);
     for (uint32_t i = 0; i < graph->config.n_layers; i++)
         vkh_layer_record(graph, cmd, i, prefix, pass, from, n);
-    graph->tier->normalise(graph, cmd, vkh_graph_residual(graph, 0, n), graph->weights.output_norm,
-                           n);
-    graph->tier->score(graph, cmd, vkh_range(pass->targets, words_at, words),
-                       vkh_range(pass->nll, words_at, words), n);
+    score(graph, cmd, pass, from, n);
+}
+
+uint32_t vkh_graph_parts(const struct vkh_graph *graph)
+{
+    return vkh_weights_parts(&graph->window.weights);
+}
+
+enum vkh_status vkh_graph_enter(struct vkh_graph *graph, uint32_t part)
+{
+    return vkh_window_enter(&graph->window, part);
+}
+
+void vkh_graph_record_part(struct vkh_graph *graph, struct vkh_stream *stream, uint32_t part,
+                           const struct vkh_graph_chunk *chunk)
+{
+    struct vkh_cmd *cmd = vkh_stream_cmd(stream);
+    graph->act.residual = chunk->residual;
+    if (part == 0)
+        embed(graph, cmd, chunk->pass, chunk->from, chunk->n);
+    else if (part <= graph->config.n_layers)
+        vkh_layer_record(graph, cmd, part - 1, chunk->prefix, chunk->pass, chunk->from, chunk->n);
+    else
+        score(graph, cmd, chunk->pass, chunk->from, chunk->n);
+    graph->act.residual = NULL;
 }

@@ -134,7 +134,7 @@ void vkh_layer_record(const struct vkh_graph *graph, struct vkh_cmd *cmd, uint32
                       const struct vkh_pass *prefix, const struct vkh_pass *pass, uint32_t from,
                       uint32_t n)
 {
-    const struct vkh_layer_weights *layer = &graph->weights.layers[index];
+    const struct vkh_layer_weights *layer = &graph->window.weights.layers[index];
     const struct vkh_activations *act = &graph->act;
     const struct vkh_range residual = vkh_graph_residual(graph, 0, n);
     graph->tier->normalise(graph, cmd, residual, layer->attn_norm, n);

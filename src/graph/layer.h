@@ -4,7 +4,7 @@
 #define VKH_GRAPH_LAYER_H
 
 #include "graph/graph.h"
-#include "graph/weights.h"
+#include "graph/window.h"
 #include "kernels/attention.h"
 #include "kernels/attention_matrix.h"
 #include "kernels/bias.h"
@@ -61,7 +61,8 @@ struct vkh_graph {
     struct vkh_device *device;
     struct vkh_config config;
     struct vkh_graph_plan plan;
-    struct vkh_weights weights;
+    const struct vkh_model *model;
+    struct vkh_window window;
     bool borrowed; // the weights are another graph's
     const struct vkh_tier *tier;
     struct vkh_embed embed;

@@ -53,47 +53,48 @@ static enum vkh_status upload_inputs(struct vkh_device *device, struct vkh_strea
     return status;
 }
 
-static enum vkh_status create_kv(struct vkh_device *device, struct vkh_stream *stream,
-                                 struct vkh_pass *pass)
+enum vkh_status vkh_pass_create_kv(struct vkh_device *device, struct vkh_stream *stream,
+                                   const struct vkh_kv_shape *shape, uint32_t n_tokens,
+                                   struct vkh_buffer **kv)
 {
-    if (vkh_kv_heads_per_binding(&pass->kv_shape, vkh_device_caps(device)->max_storage_range) == 0)
+    const struct vkh_kv_shape sized = shape_for(shape, n_tokens);
+    *kv = NULL;
+    if (vkh_kv_heads_per_binding(&sized, vkh_device_caps(device)->max_storage_range) == 0)
         return vkh_fail(vkh_device_log(device), VKH_ERR_UNSUPPORTED,
                         "%u tokens: one head's keys and values (%llu bytes) exceed what the device "
                         "binds at once",
-                        pass->n_tokens, (unsigned long long)vkh_kv_head_bytes(&pass->kv_shape));
-    for (uint32_t i = 0; i < pass->n_layers; i++) {
-        const enum vkh_status status =
-            vkh_buffer_create(device, "keys and values", vkh_kv_bytes(&pass->kv_shape),
-                              VKH_MEMORY_DEVICE, &pass->kv[i]);
-        if (status != VKH_OK)
-            return status;
-        // Slots past the last token are read under the mask; they must be finite.
-        vkh_cmd_fill(vkh_stream_cmd(stream), vkh_range_all(pass->kv[i]), 0);
-    }
-    return vkh_stream_finish(stream);
+                        n_tokens, (unsigned long long)vkh_kv_head_bytes(&sized));
+    const enum vkh_status status =
+        vkh_buffer_create(device, "keys and values", vkh_kv_bytes(&sized), VKH_MEMORY_DEVICE, kv);
+    if (status == VKH_OK) // Slots past the last token are read under the mask; they must be finite.
+        vkh_cmd_fill(vkh_stream_cmd(stream), vkh_range_all(*kv), 0);
+    return status;
 }
 
 enum vkh_status vkh_pass_create(struct vkh_device *device, struct vkh_stream *stream,
-                                const struct vkh_kv_shape *kv_shape, uint32_t n_layers,
-                                const struct vkh_pass_inputs *inputs, struct vkh_pass *pass)
+                                const struct vkh_pass_kv *kv, const struct vkh_pass_inputs *inputs,
+                                struct vkh_pass *pass)
 {
     *pass = (struct vkh_pass){
         .first_token = inputs->first_token,
         .n_tokens = inputs->n_tokens,
         .attention_scale = inputs->attention_scale,
-        .kv_shape = shape_for(kv_shape, inputs->n_tokens),
-        .n_layers = n_layers,
-        .kv = calloc(n_layers, sizeof(*pass->kv)),
+        .kv_shape = shape_for(&kv->shape, inputs->n_tokens),
+        .n_layers = kv->n_layers,
+        .kv = kv->n_layers ? calloc(kv->n_layers, sizeof(*pass->kv)) : NULL,
+        .one_kv = kv->one,
     };
-    enum vkh_status status = pass->kv ? upload_inputs(device, stream, inputs, pass)
-                                      : vkh_fail(vkh_device_log(device), VKH_ERR_MEMORY,
-                                                 "keys and values: out of memory");
+    enum vkh_status status =
+        pass->kv || pass->one_kv
+            ? upload_inputs(device, stream, inputs, pass)
+            : vkh_fail(vkh_device_log(device), VKH_ERR_MEMORY, "keys and values: out of memory");
+    for (uint32_t i = 0; i < pass->n_layers && status == VKH_OK; i++)
+        status = vkh_pass_create_kv(device, stream, &kv->shape, inputs->n_tokens, &pass->kv[i]);
+    const enum vkh_status finished = vkh_stream_finish(stream);
     if (status == VKH_OK)
-        status = create_kv(device, stream, pass);
-    if (status != VKH_OK) {
-        vkh_stream_finish(stream); // some buffers are about to be filled
+        status = finished;
+    if (status != VKH_OK)
         vkh_pass_destroy(pass);
-    }
     return status;
 }
 

@@ -35,7 +35,8 @@ struct vkh_pass {
     struct vkh_buffer *nll;               // fp32 [n_tokens]
     struct vkh_kv_shape kv_shape;
     uint32_t n_layers;
-    struct vkh_buffer **kv; // [n_layers]
+    struct vkh_buffer **kv;          // [n_layers]
+    const struct vkh_buffer *one_kv; // instead: of one layer at a time, another's
 };
 
 // Device bytes of a pass, keys and values apart.
@@ -45,10 +46,24 @@ struct vkh_pass_plan {
 struct vkh_pass_plan vkh_pass_plan(const struct vkh_kv_shape *shape, uint32_t n_layers,
                                    uint32_t n_tokens);
 
-// kv_shape's capacity is set from n_tokens. The stream is finished when it returns.
+// Where keys and values are kept: in a buffer a layer, which the pass makes, or with n_layers 0 in
+// one that every layer uses in turn. The shape's capacity is set from n_tokens.
+struct vkh_pass_kv {
+    struct vkh_kv_shape shape;
+    uint32_t n_layers;
+    const struct vkh_buffer *one; // from vkh_pass_create_kv, of as many tokens or more
+};
+
+// Room for one layer's keys and values of up to n_tokens tokens. What follows on the stream sees
+// it.
+enum vkh_status vkh_pass_create_kv(struct vkh_device *device, struct vkh_stream *stream,
+                                   const struct vkh_kv_shape *shape, uint32_t n_tokens,
+                                   struct vkh_buffer **kv);
+
+// The stream is finished when it returns.
 enum vkh_status vkh_pass_create(struct vkh_device *device, struct vkh_stream *stream,
-                                const struct vkh_kv_shape *kv_shape, uint32_t n_layers,
-                                const struct vkh_pass_inputs *inputs, struct vkh_pass *pass);
+                                const struct vkh_pass_kv *kv, const struct vkh_pass_inputs *inputs,
+                                struct vkh_pass *pass);
 void vkh_pass_destroy(struct vkh_pass *pass);
 
 // The NLL of each of the pass's tokens, 0 where not scored. Finishes the stream.
@@ -57,7 +72,7 @@ enum vkh_status vkh_pass_read(const struct vkh_pass *pass, struct vkh_stream *st
 // The segment of one layer.
 static inline struct vkh_kv_segment vkh_pass_segment(const struct vkh_pass *pass, uint32_t layer)
 {
-    return (struct vkh_kv_segment){pass->kv[layer], pass->kv_shape};
+    return (struct vkh_kv_segment){pass->one_kv ? pass->one_kv : pass->kv[layer], pass->kv_shape};
 }
 
 #endif

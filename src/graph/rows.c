@@ -19,7 +19,7 @@ struct room {
 
 static uint32_t stride_of(const struct vkh_graph *graph)
 {
-    return vkh_stack_stride(vkh_weights_head_stack(&graph->weights));
+    return vkh_stack_stride(vkh_weights_head_stack(&graph->window.weights));
 }
 
 static enum vkh_status make_room(const struct vkh_graph *graph, const struct vkh_rows *rows,
@@ -65,7 +65,7 @@ static enum vkh_status read_some(const struct vkh_graph *graph, struct vkh_strea
                      vkh_graph_rows(graph, room->residual, i, 1));
     if (rows->hidden) {
         const struct vkh_rmsnorm_args args =
-            vkh_graph_norm_args(graph, residual, graph->weights.output_norm, room->out, n);
+            vkh_graph_norm_args(graph, residual, graph->window.weights.output_norm, room->out, n);
         vkh_rmsnorm_record(&graph->norm, cmd, &args);
         status = read_rows(stream, room->out, c->hidden, c->hidden, n,
                            rows->hidden + (uint64_t)first * c->hidden);

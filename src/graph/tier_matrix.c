@@ -18,7 +18,7 @@ static void sizes(const struct vkh_config *c, const struct vkh_graph_plan *plan,
     const uint32_t chunk = plan->chunk;
     const uint64_t row = (uint64_t)chunk * 4, heads = (uint64_t)c->n_heads * c->head_dim;
     const struct vkh_activation_size all[VKH_N_ACTIVATIONS] = {
-        {"residual stream", row * c->hidden, BUFFER(residual)},
+        {"residual stream", vkh_graph_layered(plan) ? 0 : row * c->hidden, BUFFER(residual)},
         {"normed activations", vkh_left_bytes(layout, chunk, c->hidden), BUFFER(normed)},
         {"queries, keys, values", row * vkh_qkv_width(c), BUFFER(qkv)},
         {"queries", vkh_left_bytes(layout, chunk, heads), BUFFER(queries)},
@@ -32,23 +32,14 @@ static void sizes(const struct vkh_config *c, const struct vkh_graph_plan *plan,
         list[i] = all[i];
 }
 
-static enum vkh_status need(struct vkh_graph *graph, const struct vkh_stack *stack,
-                            enum vkh_epilogue epilogue)
+// The product for a type, made once.
+static enum vkh_status need(struct vkh_graph *graph, const struct vkh_matrix_layout *layout,
+                            enum vkh_dtype type, enum vkh_epilogue epilogue)
 {
-    for (uint32_t i = 0; i < stack->n; i++) {
-        const struct vkh_matrix_weight *weight = &stack->matrices[i];
-        struct vkh_matmul_matrix *matmul =
-            &graph->matrix.matmul[weight->bf16][epilogue][weight->type];
-        struct vkh_matrix_layout layout = graph->plan.layout;
-        layout.bf16 = weight->bf16;
-        if (matmul->pipeline)
-            continue;
-        const enum vkh_status status =
-            vkh_matmul_matrix_create(graph->device, &layout, weight->type, epilogue, NULL, matmul);
-        if (status != VKH_OK)
-            return status;
-    }
-    return VKH_OK;
+    struct vkh_matmul_matrix *matmul = &graph->matrix.matmul[layout->bf16][epilogue][type];
+    return matmul->pipeline
+               ? VKH_OK
+               : vkh_matmul_matrix_create(graph->device, layout, type, epilogue, NULL, matmul);
 }
 
 static const struct vkh_matmul_matrix *matmul_of(const struct vkh_graph *graph,
@@ -65,15 +56,20 @@ static enum vkh_epilogue glu_of(const struct vkh_graph *graph)
 
 static enum vkh_status create_matmuls(struct vkh_graph *graph)
 {
-    enum vkh_status status = need(graph, &graph->weights.head, VKH_EPILOGUE_NLL);
+    const struct vkh_model *model = graph->model;
+    const struct vkh_matrix_layout *layout = &graph->plan.layout;
+    const struct vkh_matrix_layout f16 = vkh_matrix_layout_f16(layout);
+    enum vkh_status status = need(graph, layout, model->output->type, VKH_EPILOGUE_NLL);
     if (status == VKH_OK && graph->plan.compared)
-        status = need(graph, &graph->weights.head, VKH_EPILOGUE_ROWS);
-    for (uint32_t i = 0; i < graph->weights.n_layers && status == VKH_OK; i++) {
-        const struct vkh_layer_weights *layer = &graph->weights.layers[i];
-        const struct vkh_stack *stacks[] = {&layer->qkv, &layer->o, &layer->down};
-        status = need(graph, &layer->gate_up, glu_of(graph));
-        for (uint32_t j = 0; j < VKH_COUNTOF(stacks) && status == VKH_OK; j++)
-            status = need(graph, stacks[j], VKH_EPILOGUE_ROWS);
+        status = need(graph, layout, model->output->type, VKH_EPILOGUE_ROWS);
+    for (uint32_t i = 0; i < graph->config.n_layers && status == VKH_OK; i++) {
+        const struct vkh_layer *l = &model->layers[i];
+        const struct vkh_tensor *const tensors[] = {l->q, l->k, l->v, l->down};
+        status = need(graph, layout, l->gate->type, glu_of(graph));
+        for (uint32_t j = 0; j < VKH_COUNTOF(tensors) && status == VKH_OK; j++)
+            status = need(graph, layout, tensors[j]->type, VKH_EPILOGUE_ROWS);
+        if (status == VKH_OK)
+            status = need(graph, &f16, l->o->type, VKH_EPILOGUE_ROWS);
     }
     return status;
 }
@@ -166,7 +162,7 @@ static void attend(const struct vkh_graph *graph, struct vkh_cmd *cmd,
 static void score(const struct vkh_graph *graph, struct vkh_cmd *cmd, struct vkh_range targets,
                   struct vkh_range nll, uint32_t n)
 {
-    const struct vkh_matrix_weight *head = &graph->weights.head.matrices[0];
+    const struct vkh_matrix_weight *head = &graph->window.weights.head.matrices[0];
     const struct vkh_range scratch = vkh_range_all(graph->act.scratch);
     vkh_matmul_matrix_record(matmul_of(graph, VKH_EPILOGUE_NLL, head), cmd,
                              &(struct vkh_matmul_matrix_args){
@@ -187,7 +183,8 @@ static void score(const struct vkh_graph *graph, struct vkh_cmd *cmd, struct vkh
 static void describe(const struct vkh_graph *graph, char *text, size_t size)
 {
     const struct vkh_matmul_matrix *matmul =
-        matmul_of(graph, glu_of(graph), &graph->weights.layers[0].gate_up.matrices[0]);
+        &graph->matrix
+             .matmul[graph->plan.layout.bf16][glu_of(graph)][graph->model->layers[0].gate->type];
     const uint32_t side = graph->plan.layout.side;
     snprintf(text, size, "tier=matrix,operands=%s,tile=%s (matrices of %ux%u)",
              graph->plan.layout.bf16 ? "bf16" : "f16", matmul->variant->name, side, side);

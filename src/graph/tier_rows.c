@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "graph/tier.h"
+#include "model/model.h"
 
 #define BUFFER(member) offsetof(struct vkh_activations, member)
 
@@ -10,7 +11,7 @@ static void sizes(const struct vkh_config *c, const struct vkh_graph_plan *plan,
 {
     const uint64_t row = (uint64_t)plan->chunk * 4, heads = (uint64_t)c->n_heads * c->head_dim;
     const struct vkh_activation_size all[VKH_N_ACTIVATIONS] = {
-        {"residual stream", row * c->hidden, BUFFER(residual)},
+        {"residual stream", vkh_graph_layered(plan) ? 0 : row * c->hidden, BUFFER(residual)},
         {"normed activations", row * c->hidden, BUFFER(normed)},
         {"queries, keys, values", row * vkh_qkv_width(c), BUFFER(qkv)},
         {"attention output", row * heads, BUFFER(attended)},
@@ -24,30 +25,23 @@ static void sizes(const struct vkh_config *c, const struct vkh_graph_plan *plan,
 }
 
 // The matmul for a type, made once.
-static enum vkh_status need_matmul(struct vkh_graph *graph, const struct vkh_stack *stack)
+static enum vkh_status need_matmul(struct vkh_graph *graph, enum vkh_dtype type)
 {
-    for (uint32_t i = 0; i < stack->n; i++) {
-        const enum vkh_dtype type = stack->weights[i].type;
-        if (graph->rows.matmul[type].pipeline)
-            continue;
-        const enum vkh_status status =
-            vkh_matmul_create(graph->device, type, NULL, &graph->rows.matmul[type]);
-        if (status != VKH_OK)
-            return status;
-    }
-    return VKH_OK;
+    struct vkh_matmul *matmul = &graph->rows.matmul[type];
+    return matmul->pipeline ? VKH_OK : vkh_matmul_create(graph->device, type, NULL, matmul);
 }
 
 static enum vkh_status create_matmuls(struct vkh_graph *graph)
 {
     enum vkh_status status = VKH_OK;
     if (graph->plan.compared)
-        status = need_matmul(graph, vkh_weights_head_stack(&graph->weights));
-    for (uint32_t i = 0; i < graph->weights.n_layers && status == VKH_OK; i++) {
-        const struct vkh_layer_weights *layer = &graph->weights.layers[i];
-        const struct vkh_stack *stacks[] = {&layer->qkv, &layer->o, &layer->gate_up, &layer->down};
-        for (uint32_t j = 0; j < VKH_COUNTOF(stacks) && status == VKH_OK; j++)
-            status = need_matmul(graph, stacks[j]);
+        status = need_matmul(graph, graph->model->output->type);
+    for (uint32_t i = 0; i < graph->config.n_layers && status == VKH_OK; i++) {
+        const struct vkh_layer *l = &graph->model->layers[i];
+        const struct vkh_tensor *const tensors[] = {l->q,    l->k,  l->v,   l->o,
+                                                    l->gate, l->up, l->down};
+        for (uint32_t j = 0; j < VKH_COUNTOF(tensors) && status == VKH_OK; j++)
+            status = need_matmul(graph, tensors[j]->type);
     }
     return status;
 }
@@ -68,8 +62,7 @@ static enum vkh_status create(struct vkh_graph *graph)
     if (status == VKH_OK)
         status = vkh_swiglu_create(device, gates[graph->config.activation], &k->swiglu);
     if (status == VKH_OK)
-        status =
-            vkh_head_nll_create(device, vkh_weights_head(&graph->weights)->type, NULL, &k->head);
+        status = vkh_head_nll_create(device, graph->model->output->type, NULL, &k->head);
     return status;
 }
 
@@ -136,7 +129,7 @@ static void score(const struct vkh_graph *graph, struct vkh_cmd *cmd, struct vkh
         &graph->rows.head, cmd,
         &(struct vkh_head_nll_args){
             .x = vkh_range(graph->act.normed, 0, (uint64_t)n * graph->config.hidden * 4),
-            .weight = vkh_weights_head(&graph->weights),
+            .weight = vkh_weights_head(&graph->window.weights),
             .targets = targets,
             .scratch = vkh_range_all(graph->act.scratch),
             .nll = nll,
@@ -148,7 +141,7 @@ static void score(const struct vkh_graph *graph, struct vkh_cmd *cmd, struct vkh
 // Names the matmul of the widest use: that of the layers' first weight type.
 static void describe(const struct vkh_graph *graph, char *text, size_t size)
 {
-    const enum vkh_dtype type = graph->weights.layers[0].qkv.weights[0].type;
+    const enum vkh_dtype type = graph->model->layers[0].q->type;
     snprintf(text, size, "rmsnorm=%s,matmul=%s,attention=%s,head=%s", graph->norm.variant->name,
              graph->rows.matmul[type].variant->name, graph->rows.attention.variant->name,
              graph->rows.head.variant->name);

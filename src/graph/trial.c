@@ -9,6 +9,7 @@
 #include "gpu/cmd.h"
 #include "gpu/device.h"
 #include "gpu/stream.h"
+#include "gpu/upload.h"
 
 enum { WIDTH = VKH_TRIAL_HEADS * VKH_TRIAL_HEAD_DIM, KV_HEADS = VKH_TRIAL_HEADS / 4 };
 enum { FILLING = 0x3c003800 }; // two halves, 0.5 and 1, or one small fp32
@@ -41,13 +42,16 @@ static enum vkh_status make_weights(struct vkh_trial *trial)
                         "measuring variants: out of host memory");
     vkh_random_fill(&state, trial->type, data, n, 1.0f);
     const struct vkh_weight_part part = {data, VKH_TRIAL_ROWS};
-    enum vkh_status status =
-        vkh_weight_create(trial->device, trial->stream, "measured weights", trial->type,
-                          VKH_TRIAL_COLS, &part, 1, 0, &trial->weight);
+    struct vkh_upload *upload;
+    enum vkh_status status = vkh_upload_create(trial->device, trial->stream, 0, &upload);
+    if (status == VKH_OK)
+        status = vkh_weight_create(trial->device, upload, "measured weights", trial->type,
+                                   VKH_TRIAL_COLS, &part, 1, 0, &trial->weight);
     if (status == VKH_OK && trial->layout.side)
-        status = vkh_matrix_weight_create(trial->device, trial->stream, &trial->layout,
-                                          "measured weights", trial->type, VKH_TRIAL_COLS, &part, 1,
-                                          false, 0, &trial->matrix_weight);
+        status = vkh_matrix_weight_create(trial->device, upload, &trial->layout, "measured weights",
+                                          trial->type, VKH_TRIAL_COLS, &part, 1, false, 0,
+                                          &trial->matrix_weight);
+    vkh_upload_destroy(&upload);
     free(data);
     return status;
 }

@@ -7,6 +7,7 @@
 #include "base/size.h"
 #include "gpu/device.h"
 #include "gpu/stream.h"
+#include "gpu/upload.h"
 #include "model/model.h"
 
 static uint64_t vector_bytes(const struct vkh_tensor *tensor)
@@ -36,15 +37,61 @@ static uint64_t layer_bytes(const struct vkh_layer *l, const struct vkh_matrix_l
     return bytes;
 }
 
-uint64_t vkh_weights_plan(const struct vkh_model *model, const struct vkh_matrix_layout *layout)
+static uint64_t embed_bytes(const struct vkh_model *model)
 {
     static const struct vkh_matrix_layout rows;
-    uint64_t bytes = matrix_bytes(model->embed, &rows) + vector_bytes(model->output_norm);
-    if (model->output != model->embed || layout->side)
-        bytes += matrix_bytes(model->output, layout);
+    return matrix_bytes(model->embed, &rows);
+}
+
+static uint64_t head_bytes(const struct vkh_model *model, const struct vkh_matrix_layout *layout,
+                           bool streamed)
+{
+    const bool own = model->output != model->embed || layout->side || streamed;
+    return vector_bytes(model->output_norm) + (own ? matrix_bytes(model->output, layout) : 0);
+}
+
+// The most that two neighbours take.
+static uint64_t window_bytes(const struct vkh_model *model, const struct vkh_matrix_layout *layout)
+{
+    uint64_t before = 0, most = 0;
+    for (uint32_t i = 0; i < model->config.n_layers; i++) {
+        const uint64_t bytes = layer_bytes(&model->layers[i], layout);
+        most = vkh_max_size(most, before + bytes);
+        before = bytes;
+    }
+    return most;
+}
+
+// Streamed, the most that is there at a time.
+static uint64_t most_bytes(const struct vkh_model *model, const struct vkh_matrix_layout *layout)
+{
+    return vkh_max_size(window_bytes(model, layout),
+                        vkh_max_size(embed_bytes(model), head_bytes(model, layout, true)));
+}
+
+uint64_t vkh_weights_plan(const struct vkh_model *model, const struct vkh_matrix_layout *layout,
+                          bool streamed)
+{
+    if (streamed)
+        return most_bytes(model, layout) +
+               (layout->side ? vkh_upload_landing(vkh_weights_staging(model, layout, true)) : 0);
+    uint64_t bytes = embed_bytes(model) + head_bytes(model, layout, false);
     for (uint32_t i = 0; i < model->config.n_layers; i++)
         bytes += layer_bytes(&model->layers[i], layout);
     return bytes;
+}
+
+uint64_t vkh_weights_staging(const struct vkh_model *model, const struct vkh_matrix_layout *layout,
+                             bool streamed)
+{
+    static const uint64_t most = 256 << 20;
+    if (!streamed)
+        return vkh_min_size(VKH_UPLOAD_PIECE, vkh_weights_plan(model, layout, false));
+    // The rest of a half into which no whole piece goes stays unused.
+    const uint64_t quarter = window_bytes(model, layout) / 4;
+    const uint64_t half = quarter + vkh_min_size(quarter, 2 * VKH_UPLOAD_PIECE);
+    return vkh_max_size(vkh_min_size(most, half),
+                        vkh_min_size(VKH_UPLOAD_PIECE, most_bytes(model, layout)));
 }
 
 static uint64_t unpacked_bytes(const struct vkh_device *device, const struct vkh_tensor *tensor,
@@ -74,16 +121,16 @@ uint64_t vkh_weights_unpacked(const struct vkh_device *device, const struct vkh_
     return bytes;
 }
 
-struct upload {
+struct loading {
     struct vkh_device *device;
-    struct vkh_stream *stream;
+    struct vkh_upload *upload;
     float norm_shift;                // added to norms
     struct vkh_matrix_layout layout; // side 0: rows; else right operands of cooperative matrices
     enum vkh_status status;          // the first failure; nothing is uploaded after it
 };
 
 // Vectors, widened to fp32, one after another, each element plus `shift`. NULL where there is none.
-static void upload_vectors(struct upload *u, const struct vkh_tensor *const *tensors, uint32_t n,
+static void upload_vectors(struct loading *u, const struct vkh_tensor *const *tensors, uint32_t n,
                            float shift, struct vkh_buffer **buffer)
 {
     *buffer = NULL;
@@ -92,42 +139,40 @@ static void upload_vectors(struct upload *u, const struct vkh_tensor *const *ten
     uint64_t length = 0, at = 0;
     for (uint32_t i = 0; i < n; i++)
         length += tensors[i]->shape[0];
-    float *values = malloc(length * sizeof(*values));
-    if (!values) {
-        u->status = vkh_fail(vkh_device_log(u->device), VKH_ERR_MEMORY, "%s: out of host memory",
-                             tensors[0]->name);
+    void *memory;
+    u->status =
+        vkh_buffer_create(u->device, tensors[0]->name, length * 4, VKH_MEMORY_DEVICE, buffer);
+    if (u->status == VKH_OK)
+        u->status = vkh_upload_reserve(u->upload, length * 4, &memory);
+    if (u->status != VKH_OK)
         return;
-    }
+    float *values = memory;
     for (uint32_t i = 0; i < n; at += tensors[i++]->shape[0])
         vkh_dtype_info(tensors[i]->type)
             ->to_float(tensors[i]->data, values + at, tensors[i]->shape[0]);
     for (uint64_t i = 0; i < length; i++)
         values[i] += shift;
-    u->status =
-        vkh_buffer_create(u->device, tensors[0]->name, length * 4, VKH_MEMORY_DEVICE, buffer);
-    if (u->status == VKH_OK)
-        u->status = vkh_stream_write(u->stream, vkh_range_all(*buffer), values);
-    free(values);
+    vkh_upload_copy(u->upload, vkh_range_all(*buffer));
 }
 
-static void upload_norm(struct upload *u, const struct vkh_tensor *tensor,
+static void upload_norm(struct loading *u, const struct vkh_tensor *tensor,
                         struct vkh_buffer **buffer)
 {
     upload_vectors(u, &tensor, 1, u->norm_shift, buffer);
 }
 
 // What follows `first` of its type is one matrix with it.
-static void upload_part(struct upload *u, const struct vkh_tensor *first,
+static void upload_part(struct loading *u, const struct vkh_tensor *first,
                         const struct vkh_weight_part *parts, uint32_t n_parts, bool glu,
                         struct vkh_stack *stack)
 {
     const uint64_t cols = first->shape[1];
     if (u->layout.side)
         u->status =
-            vkh_matrix_weight_create(u->device, u->stream, &u->layout, first->name, first->type,
+            vkh_matrix_weight_create(u->device, u->upload, &u->layout, first->name, first->type,
                                      cols, parts, n_parts, glu, 0, &stack->matrices[stack->n]);
     else
-        u->status = vkh_weight_create(u->device, u->stream, first->name, first->type, cols, parts,
+        u->status = vkh_weight_create(u->device, u->upload, first->name, first->type, cols, parts,
                                       n_parts, 0, &stack->weights[stack->n]);
     if (u->status != VKH_OK)
         return;
@@ -136,7 +181,7 @@ static void upload_part(struct upload *u, const struct vkh_tensor *first,
         stack->rows += parts[i].rows;
 }
 
-static void upload_stack(struct upload *u, const struct vkh_tensor *const *tensors, uint32_t n,
+static void upload_stack(struct loading *u, const struct vkh_tensor *const *tensors, uint32_t n,
                          bool glu, struct vkh_stack *stack)
 {
     for (uint32_t i = 0; i < n && u->status == VKH_OK;) {
@@ -149,7 +194,7 @@ static void upload_stack(struct upload *u, const struct vkh_tensor *const *tenso
     }
 }
 
-static void upload_layer(struct upload *u, const struct vkh_layer *from,
+static void upload_layer(struct loading *u, const struct vkh_layer *from,
                          struct vkh_layer_weights *to)
 {
     const struct vkh_tensor *const biases[] = {from->q_bias, from->k_bias, from->v_bias};
@@ -172,56 +217,81 @@ static void upload_layer(struct upload *u, const struct vkh_layer *from,
     u->layout = layout;
 }
 
-enum vkh_status vkh_weights_create(struct vkh_device *device, struct vkh_stream *stream,
-                                   const struct vkh_model *model,
-                                   const struct vkh_matrix_layout *layout,
-                                   struct vkh_weights *weights)
+enum vkh_status vkh_weights_init(const struct vkh_model *model,
+                                 const struct vkh_matrix_layout *layout, bool streamed,
+                                 const struct vkh_log *log, struct vkh_weights *weights)
 {
-    *weights = (struct vkh_weights){0};
-    weights->layers = calloc(model->config.n_layers, sizeof(*weights->layers));
+    *weights = (struct vkh_weights){
+        .model = model,
+        .layout = *layout,
+        .streamed = streamed,
+        .layers = calloc(model->config.n_layers, sizeof(*weights->layers)),
+    };
     if (!weights->layers)
-        return vkh_fail(vkh_device_log(device), VKH_ERR_MEMORY, "weights: out of host memory");
+        return vkh_fail(log, VKH_ERR_MEMORY, "weights: out of host memory");
     weights->n_layers = model->config.n_layers;
-    struct upload u = {device, stream, (float)model->config.norm_shift, {0}, VKH_OK};
-    upload_stack(&u, &model->embed, 1, false, &weights->embed);
-    u.layout = *layout;
-    if (model->output != model->embed || layout->side)
-        upload_stack(&u, &model->output, 1, false, &weights->head);
-    upload_norm(&u, model->output_norm, &weights->output_norm);
-    for (uint32_t i = 0; i < weights->n_layers && u.status == VKH_OK; i++)
-        upload_layer(&u, &model->layers[i], &weights->layers[i]);
-    if (u.status != VKH_OK)
-        vkh_weights_destroy(weights);
-    return u.status;
+    return VKH_OK;
+}
+
+enum vkh_status vkh_weights_load(struct vkh_weights *weights, struct vkh_device *device,
+                                 struct vkh_upload *upload, uint32_t part)
+{
+    const struct vkh_model *model = weights->model;
+    struct loading u = {device, upload, (float)model->config.norm_shift, weights->layout, VKH_OK};
+    if (part == 0) {
+        u.layout.side = 0;
+        upload_stack(&u, &model->embed, 1, false, &weights->embed);
+    } else if (part <= weights->n_layers) {
+        upload_layer(&u, &model->layers[part - 1], &weights->layers[part - 1]);
+    } else {
+        if (model->output != model->embed || u.layout.side || weights->streamed)
+            upload_stack(&u, &model->output, 1, false, &weights->head);
+        upload_norm(&u, model->output_norm, &weights->output_norm);
+    }
+    return u.status == VKH_OK ? vkh_upload_flush(upload) : u.status;
 }
 
 static void destroy_stack(struct vkh_stack *stack)
 {
-    for (uint32_t i = 0; i < stack->n; i++) {
+    for (uint32_t i = 0; i < VKH_MAX_STACK; i++) {
         vkh_weight_destroy(&stack->weights[i]);
         vkh_matrix_weight_destroy(&stack->matrices[i]);
     }
+    stack->n = 0;
+    stack->rows = 0;
 }
 
-void vkh_weights_destroy(struct vkh_weights *weights)
+static void destroy_layer(struct vkh_layer_weights *layer)
 {
-    destroy_stack(&weights->embed);
-    destroy_stack(&weights->head);
-    vkh_buffer_destroy(&weights->output_norm);
-    for (uint32_t i = 0; i < weights->n_layers; i++) {
-        struct vkh_layer_weights *layer = &weights->layers[i];
-        vkh_buffer_destroy(&layer->attn_norm);
-        vkh_buffer_destroy(&layer->ffn_norm);
-        vkh_buffer_destroy(&layer->qkv_bias);
-        vkh_buffer_destroy(&layer->q_norm);
-        vkh_buffer_destroy(&layer->k_norm);
-        vkh_buffer_destroy(&layer->post_attn_norm);
-        vkh_buffer_destroy(&layer->post_ffn_norm);
-        destroy_stack(&layer->qkv);
-        destroy_stack(&layer->o);
-        destroy_stack(&layer->gate_up);
-        destroy_stack(&layer->down);
+    vkh_buffer_destroy(&layer->attn_norm);
+    vkh_buffer_destroy(&layer->ffn_norm);
+    vkh_buffer_destroy(&layer->qkv_bias);
+    vkh_buffer_destroy(&layer->q_norm);
+    vkh_buffer_destroy(&layer->k_norm);
+    vkh_buffer_destroy(&layer->post_attn_norm);
+    vkh_buffer_destroy(&layer->post_ffn_norm);
+    destroy_stack(&layer->qkv);
+    destroy_stack(&layer->o);
+    destroy_stack(&layer->gate_up);
+    destroy_stack(&layer->down);
+}
+
+void vkh_weights_drop(struct vkh_weights *weights, uint32_t part)
+{
+    if (part == 0) {
+        destroy_stack(&weights->embed);
+    } else if (part <= weights->n_layers) {
+        destroy_layer(&weights->layers[part - 1]);
+    } else {
+        destroy_stack(&weights->head);
+        vkh_buffer_destroy(&weights->output_norm);
     }
+}
+
+void vkh_weights_fini(struct vkh_weights *weights)
+{
+    for (uint32_t i = 0; weights->layers && i < vkh_weights_parts(weights); i++)
+        vkh_weights_drop(weights, i);
     free(weights->layers);
     *weights = (struct vkh_weights){0};
 }

@@ -12,9 +12,9 @@
 #include "kernels/weight.h"
 
 struct vkh_device;
+struct vkh_log;
 struct vkh_model;
-struct vkh_stream;
-struct vkh_tensor;
+struct vkh_upload;
 
 enum { VKH_MAX_STACK = 3 };
 
@@ -35,6 +35,9 @@ struct vkh_layer_weights {
 };
 
 struct vkh_weights {
+    const struct vkh_model *model;
+    struct vkh_matrix_layout layout; // side 0: rows; else right operands of cooperative matrices
+    bool streamed;                   // not all of them are there at a time
     struct vkh_stack embed;
     struct vkh_stack head; // empty where it is the embedding's rows
     struct vkh_buffer *output_norm;
@@ -42,19 +45,39 @@ struct vkh_weights {
     struct vkh_layer_weights *layers;
 };
 
-// Bytes on the device. layout->side 0: rows; else right operands of cooperative matrices.
-uint64_t vkh_weights_plan(const struct vkh_model *model, const struct vkh_matrix_layout *layout);
+// Bytes on the device: of all, or where they are streamed of the most that are there at a time
+// (graph/window.h).
+uint64_t vkh_weights_plan(const struct vkh_model *model, const struct vkh_matrix_layout *layout,
+                          bool streamed);
+
+// What suits a half of their upload: streamed, a layer in both.
+uint64_t vkh_weights_staging(const struct vkh_model *model, const struct vkh_matrix_layout *layout,
+                             bool streamed);
 
 // Bytes of room in which each matrix can be unpacked, part after part; 0: none is in blocks.
 uint64_t vkh_weights_unpacked(const struct vkh_device *device, const struct vkh_model *model,
                               const struct vkh_matrix_layout *layout);
 
-// The stream is finished when it returns.
-enum vkh_status vkh_weights_create(struct vkh_device *device, struct vkh_stream *stream,
-                                   const struct vkh_model *model,
-                                   const struct vkh_matrix_layout *layout,
-                                   struct vkh_weights *weights);
-void vkh_weights_destroy(struct vkh_weights *weights);
+// Nothing on the device yet. The model must outlive the weights.
+enum vkh_status vkh_weights_init(const struct vkh_model *model,
+                                 const struct vkh_matrix_layout *layout, bool streamed,
+                                 const struct vkh_log *log, struct vkh_weights *weights);
+// Nothing recorded may still read them.
+void vkh_weights_fini(struct vkh_weights *weights);
+
+// Their parts in the order of a token's path: the embedding, the layers, the final norm with the
+// head.
+static inline uint32_t vkh_weights_parts(const struct vkh_weights *weights)
+{
+    return weights->n_layers + 2;
+}
+
+// What is recorded on the upload's stream after it sees the part. What a failure leaves of it is
+// dropped with the rest.
+enum vkh_status vkh_weights_load(struct vkh_weights *weights, struct vkh_device *device,
+                                 struct vkh_upload *upload, uint32_t part);
+// Nothing recorded may still read it.
+void vkh_weights_drop(struct vkh_weights *weights, uint32_t part);
 
 // The language model's head.
 static inline const struct vkh_stack *vkh_weights_head_stack(const struct vkh_weights *weights)

@@ -7,9 +7,10 @@
 #include "base/log.h"
 #include "gpu/device.h"
 #include "gpu/stream.h"
+#include "gpu/upload.h"
 #include "shaders/table.h"
 
-enum { PACK_INVOCATIONS = 64, STAGING_BYTES = 16 << 20 }; // of each of two
+enum { PACK_INVOCATIONS = 64 };
 static const uint64_t MAX_SLICE_BYTES = (uint64_t)1 << 31;
 
 struct push {
@@ -29,16 +30,12 @@ uint64_t vkh_matrix_weight_bytes(const struct vkh_matrix_layout *layout, enum vk
                            : vkh_weight_bytes(type, rows, cols);
 }
 
-// Rows on their way into panels: mapped memory that the host fills, and device memory that the
-// packing kernel reads, each twice, so that filling, copying and packing overlap.
+// Rows on their way into panels, through device memory that the packing kernel reads.
 struct packing {
     struct vkh_device *device;
-    struct vkh_stream *stream;
+    struct vkh_upload *upload;
     struct vkh_matrix_layout layout;
     const struct vkh_pipeline *pipeline;
-    struct vkh_buffer *staging[2], *rows[2];
-    uint64_t tickets[2];
-    uint32_t turn;
 };
 
 static enum vkh_status packing_init(struct packing *p, enum vkh_dtype type, bool glu)
@@ -51,22 +48,7 @@ static enum vkh_status packing_init(struct packing *p, enum vkh_dtype type, bool
         .constants = {p->layout.side, glu ? p->layout.b_out : p->layout.b, type == VKH_BF16,
                       p->layout.bf16},
     };
-    enum vkh_status status = vkh_pipeline_get(p->device, &desc, &p->pipeline);
-    for (int i = 0; i < 2 && status == VKH_OK; i++)
-        status = vkh_buffer_create(p->device, "staging", STAGING_BYTES, VKH_MEMORY_UPLOAD,
-                                   &p->staging[i]);
-    for (int i = 0; i < 2 && status == VKH_OK; i++)
-        status = vkh_buffer_create(p->device, "rows to pack", STAGING_BYTES, VKH_MEMORY_DEVICE,
-                                   &p->rows[i]);
-    return status;
-}
-
-static void packing_fini(struct packing *p)
-{
-    for (int i = 0; i < 2; i++) {
-        vkh_buffer_destroy(&p->staging[i]);
-        vkh_buffer_destroy(&p->rows[i]);
-    }
+    return vkh_pipeline_get(p->device, &desc, &p->pipeline);
 }
 
 // Uploads n rows and packs them into `to`, from its tile first_tile on.
@@ -74,18 +56,20 @@ static enum vkh_status pack_rows(struct packing *p, const void *from, uint32_t n
                                  const struct vkh_buffer *to, uint32_t first_tile,
                                  uint32_t tile_step)
 {
-    const uint32_t turn = p->turn;
     const uint64_t bytes = (uint64_t)n * cols * 2;
-    const enum vkh_status status = vkh_stream_wait(p->stream, p->tickets[turn]);
+    struct vkh_range rows;
+    void *memory;
+    enum vkh_status status = vkh_upload_reserve(p->upload, bytes, &memory);
     if (status != VKH_OK)
         return status;
-    memcpy(vkh_buffer_map(p->staging[turn]), from, bytes);
-    const struct vkh_range rows = vkh_range(p->rows[turn], 0, vkh_round_up(bytes, 4));
-    vkh_cmd_copy(vkh_stream_cmd(p->stream), vkh_range(p->staging[turn], 0, rows.size), rows);
+    memcpy(memory, from, bytes);
+    status = vkh_upload_land(p->upload, &rows);
+    if (status != VKH_OK)
+        return status;
     const struct push push = {n, cols, first_tile, tile_step};
     const uint64_t most = vkh_device_caps(p->device)->max_group_count[1];
     const uint64_t words = (uint64_t)cols / p->layout.side * p->layout.lanes;
-    vkh_cmd_dispatch(vkh_stream_cmd(p->stream),
+    vkh_cmd_dispatch(vkh_stream_cmd(vkh_upload_stream(p->upload)),
                      &(struct vkh_dispatch){
                          .pipeline = p->pipeline,
                          .bindings = {rows, vkh_range_all(to)},
@@ -95,8 +79,7 @@ static enum vkh_status pack_rows(struct packing *p, const void *from, uint32_t n
                                     (uint32_t)vkh_min_size(vkh_div_up(n, p->layout.side), most), 1},
                          .cost = (double)n * cols,
                      });
-    p->turn = 1 - turn;
-    return vkh_stream_submit(p->stream, &p->tickets[turn]);
+    return VKH_OK;
 }
 
 // Tile `tile` of the part becomes tile tile * step + first of the panels; a piece stays in one
@@ -105,7 +88,7 @@ static enum vkh_status pack_part(struct packing *p, const struct vkh_matrix_weig
                                  const struct vkh_weight_part *part, uint32_t first, uint32_t step)
 {
     const uint32_t side = p->layout.side, cols = (uint32_t)weight->cols;
-    const uint64_t at_once = STAGING_BYTES / (2 * (uint64_t)cols * side);
+    const uint64_t at_once = VKH_UPLOAD_PIECE / (2 * (uint64_t)cols * side);
     const uint64_t tiles = vkh_div_up(part->rows, side);
     uint32_t slice = 0;
     enum vkh_status status = VKH_OK;
@@ -152,18 +135,19 @@ static enum vkh_status create_slices(struct packing *p, const char *name, uint64
                               VKH_MEMORY_DEVICE, &slice->buffer);
         if (status == VKH_OK) {
             weight->n_slices++;
-            vkh_cmd_fill(vkh_stream_cmd(p->stream), vkh_range_all(slice->buffer), 0);
+            vkh_cmd_fill(vkh_stream_cmd(vkh_upload_stream(p->upload)), vkh_range_all(slice->buffer),
+                         0);
         }
     }
     return status;
 }
 
-static enum vkh_status pack(struct vkh_device *device, struct vkh_stream *stream,
+static enum vkh_status pack(struct vkh_device *device, struct vkh_upload *upload,
                             const struct vkh_matrix_layout *layout, const char *name,
                             const struct vkh_weight_part *parts, uint32_t n_parts,
                             uint64_t slice_limit, struct vkh_matrix_weight *weight)
 {
-    struct packing p = {.device = device, .stream = stream, .layout = *layout};
+    struct packing p = {.device = device, .upload = upload, .layout = *layout};
     const bool glu = weight->glu_rows != 0;
     enum vkh_status status = packing_init(&p, weight->type, glu);
     if (status == VKH_OK)
@@ -173,12 +157,10 @@ static enum vkh_status pack(struct vkh_device *device, struct vkh_stream *stream
         status = pack_part(&p, weight, &parts[i], glu ? i : tile, glu ? 2 : 1);
         tile += (uint32_t)(parts[i].rows / p.layout.side);
     }
-    const enum vkh_status finished = vkh_stream_finish(stream);
-    packing_fini(&p);
-    return status == VKH_OK ? finished : status;
+    return status;
 }
 
-static enum vkh_status keep_blocks(struct vkh_device *device, struct vkh_stream *stream,
+static enum vkh_status keep_blocks(struct vkh_device *device, struct vkh_upload *upload,
                                    const struct vkh_matrix_layout *layout, const char *name,
                                    const struct vkh_weight_part *parts, uint32_t n_parts,
                                    uint64_t slice_limit, struct vkh_matrix_weight *weight)
@@ -191,7 +173,7 @@ static enum vkh_status keep_blocks(struct vkh_device *device, struct vkh_stream 
     if (slice_limit)
         limit = vkh_min_size(limit, slice_limit);
     const enum vkh_status status =
-        vkh_weight_create(device, stream, name, weight->type, weight->cols, parts, n_parts,
+        vkh_weight_create(device, upload, name, weight->type, weight->cols, parts, n_parts,
                           vkh_max_size(limit / panel, 1) * panel, &blocks);
     if (status != VKH_OK)
         return status;
@@ -204,7 +186,7 @@ static enum vkh_status keep_blocks(struct vkh_device *device, struct vkh_stream 
     return VKH_OK;
 }
 
-enum vkh_status vkh_matrix_weight_create(struct vkh_device *device, struct vkh_stream *stream,
+enum vkh_status vkh_matrix_weight_create(struct vkh_device *device, struct vkh_upload *upload,
                                          const struct vkh_matrix_layout *layout, const char *name,
                                          enum vkh_dtype type, uint64_t cols,
                                          const struct vkh_weight_part *parts, uint32_t n_parts,
@@ -217,10 +199,12 @@ enum vkh_status vkh_matrix_weight_create(struct vkh_device *device, struct vkh_s
     weight->glu_rows = glu ? (uint32_t)parts[0].rows : 0;
     const enum vkh_status status =
         is_packed(type)
-            ? pack(device, stream, layout, name, parts, n_parts, slice_limit, weight)
-            : keep_blocks(device, stream, layout, name, parts, n_parts, slice_limit, weight);
-    if (status != VKH_OK)
+            ? pack(device, upload, layout, name, parts, n_parts, slice_limit, weight)
+            : keep_blocks(device, upload, layout, name, parts, n_parts, slice_limit, weight);
+    if (status != VKH_OK) {
+        vkh_stream_finish(vkh_upload_stream(upload)); // some slices are about to be filled
         vkh_matrix_weight_destroy(weight);
+    }
     return status;
 }
 

@@ -28,9 +28,9 @@ uint64_t vkh_matrix_weight_bytes(const struct vkh_matrix_layout *layout, enum vk
 
 // Uploads the parts stacked by rows, each but the last a multiple of the layout's side. `glu`: the
 // parts are gate and up projection, whose tiles alternate. slice_limit as for vkh_weight_create.
-// Elements are rounded to the layout's operands; bf16 beyond fp16's range becomes infinite. The
-// stream is finished when it returns.
-enum vkh_status vkh_matrix_weight_create(struct vkh_device *device, struct vkh_stream *stream,
+// Elements are rounded to the layout's operands; bf16 beyond fp16's range becomes infinite. What is
+// recorded on the upload's stream after it sees the weight; `parts` are of no more use.
+enum vkh_status vkh_matrix_weight_create(struct vkh_device *device, struct vkh_upload *upload,
                                          const struct vkh_matrix_layout *layout, const char *name,
                                          enum vkh_dtype type, uint64_t cols,
                                          const struct vkh_weight_part *parts, uint32_t n_parts,

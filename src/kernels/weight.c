@@ -8,11 +8,11 @@
 #include "base/size.h"
 #include "gpu/device.h"
 #include "gpu/stream.h"
+#include "gpu/upload.h"
 
 enum {
-    ROW_ALIGN_WORDS = 4,     // rows start at 16 bytes
-    SLICE_ALIGN_ROWS = 512,  // head_nll counts in these
-    STAGING_BYTES = 8 << 20, // each of two
+    ROW_ALIGN_WORDS = 4,    // rows start at 16 bytes
+    SLICE_ALIGN_ROWS = 512, // head_nll counts in these
 };
 static const uint64_t MAX_SLICE_BYTES = (uint64_t)1 << 30;
 // Kernels have a workgroup for every 64 rows.
@@ -90,40 +90,26 @@ static const uint8_t *find_row(const struct vkh_weight_part *parts, uint64_t ind
     return (const uint8_t *)parts->data + index * file_row_bytes;
 }
 
-// A pair of staging buffers, filled in turn while the other is copied.
-struct staging {
-    struct vkh_stream *stream;
-    struct vkh_buffer *buffers[2];
-    uint64_t tickets[2];
-    uint32_t next;
-};
-
-static enum vkh_status upload_slice(struct staging *staging, const struct vkh_weight *weight,
+static enum vkh_status upload_slice(struct vkh_upload *upload, const struct vkh_weight *weight,
                                     const struct vkh_weight_slice *slice,
                                     const struct vkh_weight_part *parts)
 {
     const struct vkh_dtype_info *info = vkh_dtype_info(weight->type);
     const uint64_t file_row_bytes = weight->cols / info->block_elements * info->block_bytes;
     const uint64_t row_bytes = (uint64_t)weight->row_words * 4;
-    const uint64_t rows_at_once = vkh_buffer_size(staging->buffers[0]) / row_bytes;
+    const uint64_t rows_at_once = vkh_max_size(VKH_UPLOAD_PIECE / row_bytes, 1);
     for (uint64_t row = 0; row < slice->n; row += rows_at_once) {
         const uint64_t n = vkh_min_size(rows_at_once, slice->n - row);
-        const uint32_t half = staging->next;
-        enum vkh_status status = vkh_stream_wait(staging->stream, staging->tickets[half]);
+        void *memory;
+        const enum vkh_status status = vkh_upload_reserve(upload, n * row_bytes, &memory);
         if (status != VKH_OK)
             return status;
-        uint8_t *to = vkh_buffer_map(staging->buffers[half]);
+        uint8_t *to = memory;
         memset(to, 0, n * row_bytes);
         for (uint64_t i = 0; i < n; i++)
             pack_row(weight->type, find_row(parts, slice->first + row + i, file_row_bytes),
                      to + i * row_bytes, weight->cols);
-        vkh_cmd_copy(vkh_stream_cmd(staging->stream),
-                     vkh_range(staging->buffers[half], 0, n * row_bytes),
-                     vkh_range(slice->buffer, row * row_bytes, n * row_bytes));
-        status = vkh_stream_submit(staging->stream, &staging->tickets[half]);
-        if (status != VKH_OK)
-            return status;
-        staging->next = 1 - half;
+        vkh_upload_copy(upload, vkh_range(slice->buffer, row * row_bytes, n * row_bytes));
     }
     return VKH_OK;
 }
@@ -167,7 +153,7 @@ static bool is_addressable(enum vkh_dtype type, uint64_t rows, uint64_t cols)
            cols % vkh_dtype_info(type)->block_elements == 0 && cols % 4 == 0;
 }
 
-enum vkh_status vkh_weight_create(struct vkh_device *device, struct vkh_stream *stream,
+enum vkh_status vkh_weight_create(struct vkh_device *device, struct vkh_upload *upload,
                                   const char *name, enum vkh_dtype type, uint64_t cols,
                                   const struct vkh_weight_part *parts, uint32_t n_parts,
                                   uint64_t slice_limit, struct vkh_weight *weight)
@@ -181,23 +167,13 @@ enum vkh_status vkh_weight_create(struct vkh_device *device, struct vkh_stream *
                         (unsigned long long)weight->rows, (unsigned long long)cols,
                         vkh_dtype_info(type)->name);
     weight->row_words = (uint32_t)row_words_of(type, cols);
-    struct staging staging = {.stream = stream};
-    const uint64_t row_bytes = (uint64_t)weight->row_words * 4;
-    const uint64_t bytes =
-        vkh_max_size(row_bytes, vkh_min_size(STAGING_BYTES, weight->rows * row_bytes));
     enum vkh_status status = create_slices(device, name, slice_limit, weight);
-    for (int i = 0; i < 2 && status == VKH_OK; i++)
-        status =
-            vkh_buffer_create(device, "staging", bytes, VKH_MEMORY_UPLOAD, &staging.buffers[i]);
     for (uint32_t i = 0; i < weight->n_slices && status == VKH_OK; i++)
-        status = upload_slice(&staging, weight, &weight->slices[i], parts);
-    const enum vkh_status finished = vkh_stream_finish(stream);
-    if (status == VKH_OK)
-        status = finished;
-    for (int i = 0; i < 2; i++)
-        vkh_buffer_destroy(&staging.buffers[i]);
-    if (status != VKH_OK)
+        status = upload_slice(upload, weight, &weight->slices[i], parts);
+    if (status != VKH_OK) {
+        vkh_stream_finish(vkh_upload_stream(upload)); // some slices are about to be filled
         vkh_weight_destroy(weight);
+    }
     return status;
 }
 

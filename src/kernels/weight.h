@@ -10,7 +10,7 @@
 #include "gpu/buffer.h"
 
 struct vkh_device;
-struct vkh_stream;
+struct vkh_upload;
 
 // Rows [first, first + n) in a buffer of their own.
 struct vkh_weight_slice {
@@ -41,10 +41,11 @@ struct vkh_weight_part {
 // Bytes on the device.
 uint64_t vkh_weight_bytes(enum vkh_dtype type, uint64_t rows, uint64_t cols);
 
-// Uploads the parts stacked by rows (q, k and v in one, for example), through bounded staging.
-// cols is a multiple of the type's block. slice_limit bounds a slice's bytes below what the device
-// allows; 0: only the device. The stream is finished when it returns.
-enum vkh_status vkh_weight_create(struct vkh_device *device, struct vkh_stream *stream,
+// Uploads the parts stacked by rows (q, k and v in one, for example). cols is a multiple of the
+// type's block. slice_limit bounds a slice's bytes below what the device allows; 0: only the
+// device. What is recorded on the upload's stream after it sees the weight; `parts` are of no more
+// use.
+enum vkh_status vkh_weight_create(struct vkh_device *device, struct vkh_upload *upload,
                                   const char *name, enum vkh_dtype type, uint64_t cols,
                                   const struct vkh_weight_part *parts, uint32_t n_parts,
                                   uint64_t slice_limit, struct vkh_weight *weight);

@@ -43,13 +43,16 @@ static json_t *cell_array(const struct vkh_ppl_results *results)
 
 static json_t *memory_object(const struct vkh_ppl_memory *memory)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:b}",               // one value a key
-                     "weights", (json_int_t)memory->weights,         //
-                     "kv", (json_int_t)memory->kv,                   //
-                     "activations", (json_int_t)memory->activations, //
-                     "peak", (json_int_t)memory->peak,               //
-                     "device", (json_int_t)memory->device,           //
-                     "fits", (int)memory->fits);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s, s:I}", // one value a key
+                     "weights", (json_int_t)memory->weights,          //
+                     "kv", (json_int_t)memory->kv,                    //
+                     "activations", (json_int_t)memory->activations,  //
+                     "peak", (json_int_t)memory->peak,                //
+                     "device", (json_int_t)memory->device,            //
+                     "limit", (json_int_t)memory->limit,              //
+                     "fits", (int)memory->fits,                       //
+                     "walk", vkh_ppl_walk_name(memory->walk),         //
+                     "batches", (json_int_t)memory->batches);
 }
 
 static json_t *results_object(const struct vkh_ppl_results *results, const char *regime)

@@ -37,6 +37,16 @@ static void read_regime(struct vkh_fields *fields, const struct vkh_object *run,
     }
 }
 
+static enum vkh_ppl_walk read_walk(struct vkh_fields *fields, const struct vkh_object *memory)
+{
+    const char *name = vkh_fields_string(fields, memory, "walk", false);
+    for (int i = 0; i < VKH_WALKS; i++)
+        if (strcmp(name, vkh_ppl_walk_name((enum vkh_ppl_walk)i)) == 0)
+            return (enum vkh_ppl_walk)i;
+    vkh_fields_fail(fields, memory, "walk", "none of chunks, layers, streamed");
+    return VKH_WALK_CHUNKS;
+}
+
 static void read_memory(struct vkh_fields *fields, const struct vkh_object *run,
                         struct vkh_ppl_memory *memory)
 {
@@ -47,7 +57,11 @@ static void read_memory(struct vkh_fields *fields, const struct vkh_object *run,
         .activations = vkh_fields_size(fields, &from, "activations", 0, VKH_READ_MOST),
         .peak = vkh_fields_size(fields, &from, "peak", 0, VKH_READ_MOST),
         .device = vkh_fields_size(fields, &from, "device", 0, VKH_READ_MOST),
+        .limit = vkh_fields_size(fields, &from, "limit", 0, VKH_READ_MOST),
         .fits = vkh_fields_bool(fields, &from, "fits"),
+        .walk = read_walk(fields, &from),
+        .chunk = (uint32_t)vkh_fields_size(fields, run, "chunk", 0, UINT32_MAX),
+        .batches = (uint32_t)vkh_fields_size(fields, &from, "batches", 1, UINT32_MAX),
         .kv_type = vkh_fields_string(fields, run, "kv_type", false),
     };
 }

@@ -134,17 +134,28 @@ static const char *error_range(const struct vkh_ppl_results *results, struct vkh
                            low, high, text_low, text_high);
 }
 
+// What a walk by layers does instead of having everything there.
+static const char *walk_clause(const struct vkh_ppl_memory *memory, struct vkh_arena *arena)
+{
+    if (memory->walk == VKH_WALK_CHUNKS)
+        return "";
+    return vkh_text_printf(arena, "; layer by layer%s, in %u %s",
+                           memory->walk == VKH_WALK_STREAMED ? ", weights streamed" : "",
+                           memory->batches, memory->batches == 1 ? "batch" : "batches");
+}
+
 static const char *memory_line(const struct vkh_ppl_memory *memory, struct vkh_arena *arena)
 {
     const char *weights = vkh_text_bytes(arena, memory->weights);
     const char *kv = vkh_text_bytes(arena, memory->kv);
     const char *activations = vkh_text_bytes(arena, memory->activations);
     const char *peak = vkh_text_bytes(arena, memory->peak);
-    const char *device = vkh_text_bytes(arena, memory->device);
-    if (!weights || !kv || !activations || !peak || !device)
+    const char *limit = vkh_text_bytes(arena, memory->limit);
+    const char *walk = walk_clause(memory, arena);
+    if (!weights || !kv || !activations || !peak || !limit || !walk)
         return NULL;
-    return vkh_text_printf(arena, "weights %s, KV cache %s, activations %s, peak %s of %s", weights,
-                           kv, activations, peak, device);
+    return vkh_text_printf(arena, "weights %s, KV cache %s, activations %s, peak %s of %s%s",
+                           weights, kv, activations, peak, limit, walk);
 }
 
 static const char *rate_line(const struct vkh_ppl_results *results, struct vkh_arena *arena)

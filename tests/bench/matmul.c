@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // GFLOP/s of every matmul variant on shapes of the demo's model.
+#include "kernels/matmul.h"
 #include "base/clock.h"
 #include "base/half.h"
 #include "base/size.h"
+#include "gpu/upload.h"
 #include "gpu_test.h"
-#include "kernels/matmul.h"
 
 static double best_seconds(struct gpu_test *test, const struct vkh_matmul *matmul,
                            const struct vkh_matmul_args *args)
@@ -29,12 +30,15 @@ static void bench(struct gpu_test *test, enum vkh_dtype type, uint32_t m, uint32
     for (uint64_t i = 0; i < bytes / 2; i++)
         w[i] = vkh_to_half(test_uniform(&state));
     struct vkh_weight weight;
-    CHECK(vkh_weight_create(test->device, test->stream, "w", type, k,
-                            &(struct vkh_weight_part){w, n}, 1, 0, &weight) == VKH_OK);
+    struct vkh_upload *upload;
+    CHECK(vkh_upload_create(test->device, test->stream, 0, &upload) == VKH_OK);
+    CHECK(vkh_weight_create(test->device, upload, "w", type, k, &(struct vkh_weight_part){w, n}, 1,
+                            0, &weight) == VKH_OK);
+    vkh_upload_destroy(&upload);
     struct vkh_buffer *xb = gpu_test_buffer(test, x, (uint64_t)m * k * 4);
     struct vkh_buffer *out = gpu_test_buffer(test, NULL, (uint64_t)m * n * 4);
-    const struct vkh_matmul_args args = {vkh_range_all(xb), &weight, vkh_range_all(out),
-                                        n, 0, m, false};
+    const struct vkh_matmul_args args = {
+        vkh_range_all(xb), &weight, vkh_range_all(out), n, 0, m, false};
     uint32_t n_variants;
     const struct vkh_variant *variants = vkh_matmul_variants(type, &n_variants);
     for (uint32_t i = 0; i < n_variants; i++) {

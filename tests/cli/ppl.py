@@ -40,7 +40,8 @@ TOP = {'version': str, 'model': str, 'architecture': str, 'weight_type': str, 'k
        'device_seconds': float, 'longest_submit_seconds': float, 'device_tokens': int,
        'devices': int, 'shard': dict, 'methods': list, 'texts': list, 'results': list,
        'text_results': list, 'sweeps': list, 'kl': dict, 'curves': list, 'memory': dict}
-MEMORY = {'weights': int, 'kv': int, 'activations': int, 'peak': int, 'device': int, 'fits': bool}
+MEMORY = {'weights': int, 'kv': int, 'activations': int, 'peak': int, 'device': int, 'limit': int,
+          'fits': bool, 'walk': str, 'batches': int}
 
 
 def no_constant(name):
@@ -247,7 +248,7 @@ def test_same_bits(t, reference):
 def test_plan(t):
     done = t.run(*COMMON, '--lengths', '300', '--memory-plan')
     rows = dict(re.findall(r'^(.+?)  +(\d+) bytes', done.stdout, re.M))
-    t.check(set(rows) == {'weights', 'KV cache', 'activations', 'peak', 'device'}, done.stdout)
+    t.check(set(rows) == {'weights', 'KV cache', 'activations', 'peak', 'limit', 'device'}, done.stdout)
     t.check(re.search(r'^fits +yes$', done.stdout, re.M), done.stdout)
     t.check(re.search(r'^KV type +F32$', done.stdout, re.M), done.stdout)
     again = t.run('--model', MODEL, '--lengths', '300', '--memory-plan')

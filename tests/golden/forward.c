@@ -210,10 +210,13 @@ static void check_memory(struct gpu_test *test, const struct vkh_model *model)
     CHECK(vkh_device_memory_use(test->device).device_peak <= memory.peak);
     CHECK(vkh_device_memory_use(test->device).device_peak * 1.5 > memory.peak);
     CHECK(strcmp(memory.kv_type, "F32") == 0);
+    options.kl = "baseline"; // a walk by chunks, whatever there is
+    CHECK(vkh_ppl_plan(test->device, model, &options, &log_to_line, &memory) == VKH_OK);
     caps->heap_bytes = memory.peak - 1;
     CHECK(vkh_ppl_plan(test->device, model, &options, &log_to_line, &smaller) == VKH_OK);
     CHECK(smaller.fits && strcmp(smaller.kv_type, "F16") == 0 && 2 * smaller.kv == memory.kv);
     options.kv_type = VKH_KV_F32;
+    options.chunk = memory.chunk;
     const struct vkh_memory_use before = vkh_device_memory_use(test->device);
     CHECK(vkh_ppl_run(test->device, model, &options, &log_to_line, &results) ==
           VKH_ERR_DEVICE_MEMORY);

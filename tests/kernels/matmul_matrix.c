@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/matmul_matrix.h"
 
+#include "gpu/upload.h"
 #include "kernels/head_nll.h"
 #include "kernels/matmul.h"
 #include "kernels/swiglu.h"
@@ -41,10 +42,13 @@ static struct operands make_operands(struct gpu_test *test, const struct vkh_mat
     const uint64_t limit = type == VKH_F16 || type == VKH_BF16
                                ? s.slice_panels * (uint64_t)vkh_panel_rows(layout) * s.cols * 2
                                : 0;
-    if (vkh_matrix_weight_create(test->device, test->stream, layout, "test", type, s.cols,
+    struct vkh_upload *upload;
+    if (vkh_upload_create(test->device, test->stream, 0, &upload) != VKH_OK ||
+        vkh_matrix_weight_create(test->device, upload, layout, "test", type, s.cols,
                                  head ? parts : parts + 1, head ? 2 : 1, glu, limit,
                                  &o.weight) != VKH_OK)
         exit(1);
+    vkh_upload_destroy(&upload);
     CHECK(!limit || o.weight.n_slices > 1);
     // Room for one panel: products of weights in blocks then come in parts.
     o.panels = gpu_test_buffer(test, NULL, vkh_right_bytes(layout, 1, s.cols));

@@ -15,6 +15,7 @@ enum {
     OPT_TYPE,
     OPT_KV_TYPE,
     OPT_CHUNK,
+    OPT_MEMORY,
     OPT_DEVICE,
     OPT_VARIANT,
     OPT_CAPS_MASK,
@@ -40,6 +41,7 @@ static const struct argp_option options[] = {
     {"kv-type", OPT_KV_TYPE, "TYPE", 0,
      "how keys and values are kept: f32, f16, or auto: as vkhrope-ppl; attention: f16", 1},
     {"chunk", OPT_CHUNK, "N", 0, "tokens at once", 1},
+    {"memory", OPT_MEMORY, "SIZE", 0, "of forward and table: as vkhrope-ppl", 1},
     {"device", OPT_DEVICE, "N|NAME", 0, "Vulkan device by index or part of its name", 2},
     {"variant", OPT_VARIANT, "OP=NAME", 0, "kernel variant by hand; may be repeated", 2},
     {"caps-mask", OPT_CAPS_MASK, "LIST", 0, "device capabilities to leave unused", 2},
@@ -122,6 +124,9 @@ static error_t parse_where(int key, char *text, const struct tool *tool, struct 
     switch (key) {
     case OPT_CHUNK:
         args->chunk = tool_option_number(tool, "--chunk", text, 1, UINT32_MAX);
+        return 0;
+    case OPT_MEMORY:
+        args->memory = tool_option_bytes(tool, "--memory", text);
         return 0;
     case OPT_DEVICE:
         args->device.select = text;

@@ -23,6 +23,7 @@ struct bench_args {
     enum vkh_dtype type; // of random weights, and of the operands of matmul
     bool type_given;
     enum vkh_kv_type kv_type;
+    uint64_t memory; // bytes; 0: the device's
     struct vkh_device_options device;
     char *variants; // what device.variants points to
     bool json;

@@ -8,6 +8,7 @@
 #include "base/half.h"
 #include "base/log.h"
 #include "base/size.h"
+#include "gpu/upload.h"
 #include "kernels/nll_reduce.h"
 #include "kernels/swiglu.h"
 #include "product.h"
@@ -58,10 +59,14 @@ static enum vkh_status upload_weight(struct product *p)
     for (uint32_t i = 0; i < n_parts && status == VKH_OK; i++)
         parts[i] = (struct vkh_weight_part){all + (is_glu(p) ? i * part_rows * bytes : 0),
                                             vkh_min_size(part_rows, rows - i * part_rows)};
+    struct vkh_upload *upload = NULL;
     if (status == VKH_OK)
-        status = vkh_matrix_weight_create(p->bench->device, p->bench->stream, &p->bench->layout,
+        status = vkh_upload_create(p->bench->device, p->bench->stream, VKH_UPLOAD_PIECE, &upload);
+    if (status == VKH_OK)
+        status = vkh_matrix_weight_create(p->bench->device, upload, &p->bench->layout,
                                           p->matrix.name, p->type, p->matrix.cols, parts, n_parts,
                                           is_glu(p), 0, &p->tiles.weight);
+    vkh_upload_destroy(&upload);
     free(parts);
     free(all);
     return status;

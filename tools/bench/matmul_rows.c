@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/size.h"
+#include "gpu/upload.h"
 #include "product.h"
 
 static uint64_t widest(const struct product *p)
@@ -21,9 +22,13 @@ static enum vkh_status upload_weight(struct product *p)
     for (uint32_t i = 0; i < n_parts; i++)
         parts[i] = (struct vkh_weight_part){
             p->w, vkh_min_size(DISTINCT_ROWS, rows - (uint64_t)i * DISTINCT_ROWS)};
-    const enum vkh_status status =
-        vkh_weight_create(p->bench->device, p->bench->stream, p->matrix.name, p->type,
-                          p->matrix.cols, parts, n_parts, 0, &p->rows.weight);
+    struct vkh_upload *upload;
+    enum vkh_status status =
+        vkh_upload_create(p->bench->device, p->bench->stream, VKH_UPLOAD_PIECE, &upload);
+    if (status == VKH_OK)
+        status = vkh_weight_create(p->bench->device, upload, p->matrix.name, p->type,
+                                   p->matrix.cols, parts, n_parts, 0, &p->rows.weight);
+    vkh_upload_destroy(&upload);
     free(parts);
     return status;
 }

@@ -4,13 +4,13 @@
 
 #include <stdlib.h>
 
+#include "api/fit.h"
 #include "api/rope_source.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/size.h"
 #include "bench.h"
 #include "eval/cells.h"
-#include "eval/memory.h"
 #include "model/model.h"
 
 static const char *const baseline[] = {"baseline"};
@@ -21,7 +21,7 @@ struct job {
     int32_t *ids; // as many as the longest length
     struct vkh_ppl_options options;
     struct vkh_rope_source rope;
-    struct vkh_eval_resident residents[VKH_N_MODELS]; // the first
+    struct vkh_fit fit;
     struct vkh_graph *graph;
     struct vkh_stream *stream; // of its own, so that its times are
     struct vkh_arena arena;
@@ -56,50 +56,39 @@ static enum vkh_status lay_out(struct job *job, const uint32_t *lengths, uint32_
                          &job->bench->log, &job->eval);
 }
 
-static struct vkh_ppl_memory size_up(struct job *job, const struct vkh_graph_wish *wish)
-{
-    const struct bench *bench = job->bench;
-    const struct vkh_config *c = bench->config;
-    job->residents[VKH_OWN] = (struct vkh_eval_resident){
-        vkh_graph_plan(bench->device, bench->model, wish), c->n_layers, c->hidden};
-    return vkh_eval_memory(&job->eval, job->residents, 0,
-                           vkh_device_caps(bench->device)->heap_bytes);
-}
-
-// Chooses how keys are kept as vkhrope-ppl does, for all lengths at once.
+// Chooses as vkhrope-ppl does, for all lengths at once.
 static enum vkh_status plan(struct job *job)
 {
     const struct bench *bench = job->bench;
     const struct bench_args *args = bench->args;
-    const enum vkh_status status = lay_out(job, args->lengths, args->n_lengths);
-    if (status != VKH_OK)
-        return status;
-    struct vkh_graph_wish wish = {.chunk = args->chunk, .kv = args->kv_type};
-    struct vkh_ppl_memory memory = size_up(job, &wish);
-    if (!memory.fits && wish.kv == VKH_KV_AUTO) {
-        wish.kv = VKH_KV_F16;
-        memory = size_up(job, &wish);
-    }
-    if (!memory.fits)
-        return vkh_fail(&bench->log, VKH_ERR_DEVICE_MEMORY,
-                        "the run needs %llu bytes of device memory; %s has %llu",
-                        (unsigned long long)memory.peak,
-                        vkh_device_caps(bench->device)->device_name,
-                        (unsigned long long)memory.device);
-    return VKH_OK;
+    const struct vkh_model *models[VKH_N_MODELS] = {bench->model};
+    job->options.chunk = args->chunk;
+    job->options.kv_type = args->kv_type;
+    job->options.memory = args->memory;
+    enum vkh_status status = lay_out(job, args->lengths, args->n_lengths);
+    if (status == VKH_OK)
+        status = vkh_fit(bench->device, &job->eval, models, &job->fit);
+    if (status == VKH_OK && !job->fit.memory.fits)
+        status = vkh_fail(&bench->log, VKH_ERR_DEVICE_MEMORY,
+                          "the run needs %llu bytes of device memory at the least; there are %llu",
+                          (unsigned long long)job->fit.memory.peak,
+                          (unsigned long long)job->fit.memory.limit);
+    return status;
 }
 
 static enum vkh_status open_job(struct job *job)
 {
     struct bench *bench = job->bench;
-    const struct vkh_graph_plan *chosen = &job->residents[VKH_OWN].plan;
+    const struct vkh_graph_plan *chosen = &job->fit.models[VKH_OWN].plan;
     enum vkh_status status = make_ids(job);
     if (status == VKH_OK)
         status = plan(job);
     if (status == VKH_OK)
-        status = vkh_graph_create(bench->device, bench->stream, bench->model, chosen, &job->graph);
-    if (status == VKH_OK)
         status = vkh_stream_create(bench->device, &job->stream);
+    if (status == VKH_OK)
+        status = vkh_graph_create(bench->device,
+                                  chosen->walk == VKH_WALK_STREAMED ? job->stream : bench->stream,
+                                  bench->model, chosen, &job->graph);
     if (status != VKH_OK)
         return status;
     bench->layout = chosen->layout;
@@ -111,8 +100,8 @@ static enum vkh_status open_job(struct job *job)
 
 static void close_job(struct job *job)
 {
-    vkh_stream_destroy(&job->stream);
     vkh_graph_destroy(&job->graph);
+    vkh_stream_destroy(&job->stream);
     vkh_arena_fini(&job->arena);
     free(job->ids);
 }
@@ -120,12 +109,16 @@ static void close_job(struct job *job)
 static enum vkh_status run(void *user)
 {
     struct job *job = user;
+    const uint64_t device_tokens = job->eval.device_tokens;
     const struct vkh_walk_target target = {.device = job->bench->device,
                                            .stream = job->stream,
                                            .graphs = {job->graph},
                                            .n_layers = {job->bench->config->n_layers},
+                                           .room = job->fit.room,
                                            .log = &job->bench->log};
-    return vkh_eval_walk(&job->eval, &target);
+    const enum vkh_status status = vkh_eval_walk(&job->eval, &target);
+    job->eval.device_tokens = device_tokens; // and not what this walk computed again
+    return status;
 }
 
 // The pairs of a query and a key that queries [first, end) see.

@@ -172,12 +172,13 @@ class Model(_Owner):
 
     def perplexity(self, text, lengths=None, methods=('baseline', 'hybrid:cf=1.5', 'hybrid:cf=2'),
                    original_max_len=0, kv_type='auto', chunk=0, keep_nll=False, progress=None,
-                   kl=None, kl_model=None, checkpoint=None):
+                   kl=None, kl_model=None, checkpoint=None, memory=0):
         """A Table. `text` is a str, bytes of UTF-8, or ids; lengths None: the whole text. `kl` is
         a method that all are compared with, computed on kl_model where that is given.
         progress(done, total, method) is called between chunks; False from it, or an exception in
         it, ends the run. The path `checkpoint`, not with kl, keeps what is finished: the same call
-        goes on from there. Remove the file once the table is safe."""
+        goes on from there. Remove the file once the table is safe. `memory` is how many bytes of
+        the device's the run may take, 0 all: with little of it, slower and the same numbers."""
         ids = self.encode(text) if isinstance(text, (str, bytes)) else _ids(text)
         lengths = np.array([len(ids)] if lengths is None else lengths, dtype=np.uint32)
         spelled = (ctypes.c_char_p * len(methods))(*(method.encode() for method in methods))
@@ -198,7 +199,7 @@ class Model(_Owner):
             n_methods=len(methods), original_max_len=original_max_len, chunk=chunk,
             kv_type=c.KV_TYPES[kv_type], keep_nll=keep_nll, progress=c.PROGRESS(step),
             kl=kl.encode() if kl else None, kl_model=kl_model._handle if kl_model else None,
-            checkpoint=os.fsencode(checkpoint) if checkpoint else None)
+            checkpoint=os.fsencode(checkpoint) if checkpoint else None, memory=memory)
         results = ctypes.POINTER(c.PplResults)()
         status = _c.vkh_ppl_run(self.device._handle, self._handle, ctypes.byref(options),
                                 ctypes.byref(self._messages.log), ctypes.byref(results))

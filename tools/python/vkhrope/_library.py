@@ -60,7 +60,7 @@ class PplOptions(Structure):
                 ('sweeps', POINTER(c_char_p)), ('n_sweeps', c_uint32), ('kl', c_char_p),
                 ('kl_model', c_void_p), ('shard', PplShare), ('part', PplShare),
                 ('original_max_len', c_uint32), ('chunk', c_uint32), ('kv_type', c_int),
-                ('separate', c_bool), ('keep_nll', c_bool), ('checkpoint', c_char_p),
+                ('memory', c_uint64), ('separate', c_bool), ('keep_nll', c_bool), ('checkpoint', c_char_p),
                 ('progress', PROGRESS), ('user', c_void_p)]
 
 
@@ -90,7 +90,8 @@ class PplCurve(Structure):
 
 class PplMemory(Structure):
     _fields_ = [('weights', c_uint64), ('kv', c_uint64), ('activations', c_uint64),
-                ('peak', c_uint64), ('device', c_uint64), ('fits', c_bool), ('kv_type', c_char_p)]
+                ('peak', c_uint64), ('device', c_uint64), ('limit', c_uint64), ('fits', c_bool),
+                ('kv_type', c_char_p), ('walk', c_int), ('chunk', c_uint32), ('batches', c_uint32)]
 
 
 class PplResults(Structure):

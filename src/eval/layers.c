@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: MIT
+#include "eval/layers.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/size.h"
+#include "eval/legs.h"
+#include "eval/span.h"
+#include "gpu/stream.h"
+
+enum { PREFIX, OWN, N_KINDS };
+
+// A leg on its way through the layers.
+struct item {
+    struct vkh_leg leg;
+    bool again; // a prefix whose NLL an earlier batch delivered
+    struct vkh_part part;
+    struct vkh_tracks tracks; // that it serves
+    const char *name;
+    struct vkh_marks *marks;
+    struct vkh_pass pass;
+    const struct vkh_pass *prefix;
+    uint32_t n_chunks;
+    struct vkh_buffer **residuals; // [n_chunks]
+    double *seconds;               // [n_chunks], spent on each
+};
+
+struct queued {
+    struct item *item;
+    uint32_t chunk;
+    uint64_t ticket;
+};
+
+struct layers {
+    struct vkh_walk *walk;
+    const struct vkh_walk_target *target;
+    struct vkh_graph *graph;
+    struct vkh_eval_resident model;
+    struct vkh_buffer *kv[N_KINDS]; // of one layer
+    struct item *items;             // [n], of the batch at work
+    uint32_t n;
+    struct queued queue[VKH_QUEUED_CHUNKS]; // a ring
+    uint32_t n_queued, oldest;
+    uint64_t steps; // tokens through a part of the graph
+    uint64_t base;  // walk->done before the batch
+    double last;    // when a chunk was done
+};
+
+static enum vkh_status out_of_memory(const struct layers *l)
+{
+    return vkh_fail(l->target->log, VKH_ERR_MEMORY, "walk by layers: out of host memory");
+}
+
+// What the leg is to the walk. Its device memory is made by open_item.
+static struct item describe(const struct layers *l, const struct vkh_leg *leg, bool again)
+{
+    struct vkh_eval *eval = l->walk->eval;
+    struct vkh_group *group = &eval->groups[leg->group];
+    const bool shared = leg->track == VKH_NONE;
+    struct vkh_track *track = &eval->tracks[shared ? group->first_track : leg->track];
+    struct item item = {
+        .leg = *leg,
+        .again = again,
+        .tracks = {track, shared ? group->n_tracks : 1, leg->group},
+        .name = shared ? "shared prefix" : eval->lanes[eval->readings[track->reading].lane].name,
+        .marks = shared ? &group->marks : &track->marks,
+    };
+    item.part = (struct vkh_part){
+        .index = leg->index, .n_tokens = leg->n, .chunk = item.marks->chunk, .shared = shared};
+    return item;
+}
+
+static const struct vkh_track *track_of(const struct item *item)
+{
+    const struct vkh_track *track = item->tracks.first;
+    while (track->group != item->leg.group)
+        track++;
+    return track;
+}
+
+static enum vkh_status open_item(struct layers *l, struct item *item)
+{
+    const struct vkh_eval *eval = l->walk->eval;
+    const struct vkh_leg *leg = &item->leg;
+    const bool shared = leg->track == VKH_NONE;
+    const struct vkh_track *track = track_of(item);
+    const struct vkh_span span = {track, leg->first, leg->n,
+                                  shared ? eval->groups[leg->group].longest : track->n_tokens};
+    enum vkh_status status =
+        vkh_span_create_pass(&span, eval, l->target, l->kv[shared ? PREFIX : OWN], &item->pass);
+    if (status != VKH_OK)
+        return status;
+    item->residuals = calloc(vkh_part_chunks(&item->part), sizeof(*item->residuals));
+    item->seconds = calloc(vkh_part_chunks(&item->part), sizeof(*item->seconds));
+    if (!item->residuals || !item->seconds)
+        return out_of_memory(l);
+    for (uint32_t i = 0; i < vkh_part_chunks(&item->part) && status == VKH_OK; i++) {
+        const uint64_t rows = vkh_round_up(vkh_part_chunk_tokens(&item->part, i), VKH_KEY_TILE);
+        status = vkh_buffer_create(l->target->device, "residual stream", rows * l->model.hidden * 4,
+                                   VKH_MEMORY_DEVICE, &item->residuals[i]);
+        item->n_chunks += status == VKH_OK;
+    }
+    return status;
+}
+
+static void close_batch(struct layers *l)
+{
+    vkh_stream_finish(l->target->stream);
+    for (uint32_t i = 0; i < l->n; i++) {
+        struct item *item = &l->items[i];
+        for (uint32_t j = 0; j < item->n_chunks; j++)
+            vkh_buffer_destroy(&item->residuals[j]);
+        free(item->residuals);
+        free(item->seconds);
+        vkh_pass_destroy(&item->pass);
+    }
+    free(l->items);
+    l->items = NULL;
+    l->n = 0;
+}
+
+static enum vkh_status add_item(struct layers *l, const struct vkh_leg *leg, bool again)
+{
+    struct item *item = &l->items[l->n++];
+    *item = describe(l, leg, again);
+    if (leg->track != VKH_NONE && leg->first > 0) {
+        const struct item *prefix = item - 1;
+        while (prefix->leg.track != VKH_NONE)
+            prefix--;
+        item->prefix = &prefix->pass;
+    }
+    return open_item(l, item);
+}
+
+static enum vkh_status open_batch(struct layers *l, const struct vkh_batch *batch)
+{
+    struct vkh_leg leg = batch->first;
+    enum vkh_status status = VKH_OK;
+    l->items = calloc((size_t)batch->n_legs + 1, sizeof(*l->items));
+    if (!l->items)
+        return out_of_memory(l);
+    if (batch->again) {
+        const struct vkh_leg prefix = {.group = leg.group, .track = VKH_NONE, .n = batch->again};
+        status = add_item(l, &prefix, true);
+    }
+    for (uint32_t i = 0; i < batch->n_legs && status == VKH_OK; i++) {
+        status = add_item(l, &leg, false);
+        vkh_leg_next(l->walk->eval, &leg);
+    }
+    return status;
+}
+
+static enum vkh_status await_oldest(struct layers *l)
+{
+    const struct queued *done = &l->queue[l->oldest];
+    const uint32_t n = vkh_part_chunk_tokens(&done->item->part, done->chunk);
+    const enum vkh_status status = vkh_stream_wait(l->target->stream, done->ticket);
+    if (status != VKH_OK)
+        return status;
+    const double now = vkh_clock();
+    done->item->seconds[done->chunk] += now - l->last;
+    l->last = now;
+    l->oldest = (l->oldest + 1) % VKH_QUEUED_CHUNKS;
+    l->n_queued--;
+    l->steps += n;
+    const uint64_t through = l->base + l->steps / vkh_graph_parts(l->graph);
+    return vkh_walk_advance(l->walk, done->item->name, (uint32_t)(through - l->walk->done));
+}
+
+static enum vkh_status submit_chunk(struct layers *l, struct item *item, uint32_t part,
+                                    uint32_t chunk)
+{
+    enum vkh_status status = l->n_queued == VKH_QUEUED_CHUNKS ? await_oldest(l) : VKH_OK;
+    if (status != VKH_OK)
+        return status;
+    vkh_graph_record_part(l->graph, l->target->stream, part,
+                          &(struct vkh_graph_chunk){
+                              .prefix = item->prefix,
+                              .pass = &item->pass,
+                              .from = chunk * item->part.chunk,
+                              .n = vkh_part_chunk_tokens(&item->part, chunk),
+                              .residual = item->residuals[chunk],
+                          });
+    struct queued *queued = &l->queue[(l->oldest + l->n_queued++) % VKH_QUEUED_CHUNKS];
+    *queued = (struct queued){.item = item, .chunk = chunk};
+    return vkh_stream_submit(l->target->stream, &queued->ticket);
+}
+
+static enum vkh_status run_part(struct layers *l, uint32_t part)
+{
+    enum vkh_status status = vkh_graph_enter(l->graph, part);
+    for (uint32_t i = 0; i < l->n; i++)
+        for (uint32_t j = 0; j < l->items[i].n_chunks && status == VKH_OK; j++)
+            status = submit_chunk(l, &l->items[i], part, j);
+    return status;
+}
+
+// Delivers the NLL, and keeps it where there is a checkpoint.
+static enum vkh_status finish_item(struct layers *l, struct item *item)
+{
+    struct vkh_resume *resume = l->walk->resume;
+    float *rows = vkh_walk_rows(l->walk, item->leg.n);
+    if (!rows)
+        return VKH_ERR_MEMORY;
+    enum vkh_status status = vkh_pass_read(&item->pass, l->target->stream, rows);
+    if (status == VKH_OK)
+        vkh_walk_deliver(l->walk, &item->tracks,
+                         &(struct vkh_scores){item->leg.first, item->leg.n, rows});
+    double sum = 0.0;
+    for (uint32_t i = 0; i < item->n_chunks; i++)
+        item->marks->seconds[i] = sum += item->seconds[i];
+    for (uint32_t i = resume ? vkh_resume_done(resume, &item->part) : item->n_chunks;
+         i < item->n_chunks && status == VKH_OK; i++)
+        status = vkh_resume_keep_rows(resume, &item->part, i, rows + (uint64_t)i * item->part.chunk,
+                                      item->marks);
+    free(rows);
+    return status;
+}
+
+static enum vkh_status run_batch(struct layers *l, const struct vkh_batch *batch)
+{
+    enum vkh_status status = open_batch(l, batch);
+    l->base = l->walk->done;
+    l->steps = 0;
+    l->n_queued = 0;
+    l->last = vkh_clock();
+    for (uint32_t i = 0; i < vkh_graph_parts(l->graph) && status == VKH_OK; i++)
+        status = run_part(l, i);
+    while (l->n_queued > 0 && status == VKH_OK)
+        status = await_oldest(l);
+    for (uint32_t i = 0; i < l->n && status == VKH_OK; i++)
+        if (!l->items[i].again)
+            status = finish_item(l, &l->items[i]);
+    close_batch(l);
+    return status;
+}
+
+// Delivers what an earlier run has done: `leg` is then the first that is not, *more false when
+// there is none.
+static enum vkh_status take_up(struct layers *l, struct vkh_leg *leg, bool *more)
+{
+    struct vkh_resume *resume = l->walk->resume;
+    enum vkh_status status = VKH_OK;
+    *more = vkh_leg_first(l->walk->eval, leg);
+    while (resume && *more && status == VKH_OK) {
+        const struct item item = describe(l, leg, false);
+        if (!vkh_walk_is_done(l->walk, &item.part)) // its records are computed again, to the same
+            return vkh_resume_pass_over(resume, &item.part, item.marks);
+        status =
+            vkh_walk_replay(l->walk, &item.part, &item.tracks, leg->first, item.name, item.marks);
+        *more = vkh_leg_next(l->walk->eval, leg);
+    }
+    return status;
+}
+
+static enum vkh_status create_kv(struct layers *l)
+{
+    const struct vkh_eval *eval = l->walk->eval;
+    uint32_t most[N_KINDS] = {0};
+    struct vkh_leg leg;
+    for (bool more = vkh_leg_first(eval, &leg); more; more = vkh_leg_next(eval, &leg)) {
+        const int kind = leg.track == VKH_NONE ? PREFIX : OWN;
+        most[kind] = (uint32_t)vkh_max_size(most[kind], leg.n);
+    }
+    enum vkh_status status = VKH_OK;
+    for (int i = 0; i < N_KINDS && status == VKH_OK; i++)
+        if (most[i])
+            status = vkh_pass_create_kv(l->target->device, l->target->stream, &l->model.plan.kv,
+                                        most[i], &l->kv[i]);
+    return status;
+}
+
+// Prefixes that are computed more than once count as often.
+static void count_again(struct layers *l, const struct vkh_leg *first)
+{
+    struct vkh_batch batch = {.next = *first};
+    while (!batch.last) {
+        batch = vkh_batch_take(l->walk->eval, &l->model, &batch.next, l->target->room);
+        l->walk->eval->device_tokens += batch.again;
+    }
+}
+
+enum vkh_status vkh_layers_walk(struct vkh_walk *walk)
+{
+    const struct vkh_walk_target *target = walk->target;
+    struct layers l = {.walk = walk, .target = target, .graph = target->graphs[VKH_OWN]};
+    l.model = (struct vkh_eval_resident){*vkh_graph_get_plan(l.graph), target->n_layers[VKH_OWN],
+                                         vkh_graph_hidden_size(l.graph)};
+    struct vkh_batch batch = {0};
+    bool more;
+    enum vkh_status status = take_up(&l, &batch.next, &more);
+    if (status == VKH_OK && more) {
+        count_again(&l, &batch.next);
+        status = create_kv(&l);
+    }
+    for (; more && status == VKH_OK; more = !batch.last) {
+        batch = vkh_batch_take(walk->eval, &l.model, &batch.next, target->room);
+        status = run_batch(&l, &batch);
+    }
+    vkh_stream_finish(target->stream); // what was recorded uses them
+    for (int i = 0; i < N_KINDS; i++)
+        vkh_buffer_destroy(&l.kv[i]);
+    return status;
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// A walk by layers: batches of legs, of each batch every chunk through one layer and then through
+// the next. A batch ends with its NLL, and is what a checkpoint keeps.
+#ifndef VKH_EVAL_LAYERS_H
+#define VKH_EVAL_LAYERS_H
+
+#include "eval/deliver.h"
+
+// As vkh_eval_walk, on the table's model alone, whose graph's plan is layered; without comparisons.
+enum vkh_status vkh_layers_walk(struct vkh_walk *walk);
+
+#endif

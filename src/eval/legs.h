@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// A walk by layers, laid out: its legs in order, and how many of them go through the layers at
+// once.
+#ifndef VKH_EVAL_LEGS_H
+#define VKH_EVAL_LEGS_H
+
+#include "eval/eval.h"
+#include "eval/memory.h"
+
+// What one pass walks over: tokens [first, first + n) of a group's shared prefix, or of a track
+// after it.
+struct vkh_leg {
+    uint32_t index; // from 0, in the order of the walk
+    uint32_t group;
+    uint32_t track; // or VKH_NONE: the prefix
+    uint32_t first, n;
+};
+
+// The first, and the one after. False when there is none.
+bool vkh_leg_first(const struct vkh_eval *eval, struct vkh_leg *leg);
+bool vkh_leg_next(const struct vkh_eval *eval, struct vkh_leg *leg);
+
+// Legs that go through the layers together: their passes and every token's residual stream are on
+// the device at once. A prefix is in it with a track at least; a track that an earlier batch left
+// behind brings its group's prefix again.
+struct vkh_batch {
+    struct vkh_leg first;
+    uint32_t n_legs;
+    uint32_t again; // tokens of the prefix that is computed again before them; 0: none
+    uint64_t bytes;
+    bool last;
+    struct vkh_leg next; // where the next batch begins, unless this is the last
+};
+
+// As many legs from `first` on as fit `room` bytes, one at least.
+struct vkh_batch vkh_batch_take(const struct vkh_eval *eval, const struct vkh_eval_resident *model,
+                                const struct vkh_leg *first, uint64_t room);
+
+// The least room that no batch goes beyond.
+uint64_t vkh_batch_least(const struct vkh_eval *eval, const struct vkh_eval_resident *model);
+
+#endif

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include "graph/window.h"
+
+#include "gpu/device.h"
+#include "gpu/stream.h"
+#include "gpu/upload.h"
+
+enum { NO_PART = UINT32_MAX };
+
+static enum vkh_status load_all(struct vkh_window *window)
+{
+    enum vkh_status status = VKH_OK;
+    for (uint32_t i = 0; i < vkh_weights_parts(&window->weights) && status == VKH_OK; i++)
+        status = vkh_weights_load(&window->weights, window->device, window->upload, i);
+    const enum vkh_status finished = vkh_stream_finish(window->stream);
+    vkh_upload_destroy(&window->upload);
+    return status == VKH_OK ? finished : status;
+}
+
+enum vkh_status vkh_window_init(struct vkh_device *device, struct vkh_stream *stream,
+                                const struct vkh_model *model,
+                                const struct vkh_matrix_layout *layout, bool streamed,
+                                struct vkh_window *window)
+{
+    *window = (struct vkh_window){.device = device, .stream = stream, .part = NO_PART};
+    enum vkh_status status =
+        vkh_weights_init(model, layout, streamed, vkh_device_log(device), &window->weights);
+    if (status == VKH_OK)
+        status = vkh_upload_create(device, stream, vkh_weights_staging(model, layout, streamed),
+                                   &window->upload);
+    return status == VKH_OK && !streamed ? load_all(window) : status;
+}
+
+void vkh_window_fini(struct vkh_window *window)
+{
+    vkh_upload_destroy(&window->upload);
+    vkh_weights_fini(&window->weights);
+}
+
+static bool is_layer(const struct vkh_window *window, uint32_t part)
+{
+    return part >= 1 && part <= window->weights.n_layers;
+}
+
+// Leaves nothing on the device.
+static enum vkh_status clear(struct vkh_window *window)
+{
+    const enum vkh_status status = vkh_stream_finish(window->stream);
+    if (window->part != NO_PART) {
+        vkh_weights_drop(&window->weights, window->part);
+        if (is_layer(window, window->part))
+            vkh_weights_drop(&window->weights, window->part - 1);
+    }
+    return status;
+}
+
+// Makes room for the layer of a part, the one before it staying.
+static enum vkh_status move_on(struct vkh_window *window, uint32_t part)
+{
+    enum vkh_status status = vkh_stream_submit(window->stream, &window->left[(part - 1) % 2]);
+    if (status == VKH_OK && is_layer(window, part - 2)) {
+        status = vkh_stream_wait(window->stream, window->left[part % 2]);
+        vkh_weights_drop(&window->weights, part - 2);
+    }
+    return status;
+}
+
+enum vkh_status vkh_window_enter(struct vkh_window *window, uint32_t part)
+{
+    if (!window->upload)
+        return VKH_OK;
+    enum vkh_status status = is_layer(window, part) && is_layer(window, window->part)
+                                 ? move_on(window, part)
+                                 : clear(window);
+    window->part = part;
+    return status == VKH_OK
+               ? vkh_weights_load(&window->weights, window->device, window->upload, part)
+               : status;
+}
