@@ -269,7 +269,7 @@ struct vkh_ppl_results {
     double seconds;
     double device_seconds;
     double longest_submit;  // seconds
-    uint64_t device_tokens; // tokens that went through the layers
+    uint64_t device_tokens; // tokens that went through the layers; again in a later batch: once
     uint32_t n_devices;     // that worked side by side during `seconds`
     // In a merged report the results of another model, regime, … or NULL. All are the first's.
     const struct vkh_ppl_results *next;

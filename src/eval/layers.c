@@ -164,9 +164,11 @@ static enum vkh_status await_oldest(struct layers *l)
     l->last = now;
     l->oldest = (l->oldest + 1) % VKH_QUEUED_CHUNKS;
     l->n_queued--;
-    l->steps += n;
+    l->steps += done->item->again ? 0 : n;
     const uint64_t through = l->base + l->steps / vkh_graph_parts(l->graph);
-    return vkh_walk_advance(l->walk, done->item->name, (uint32_t)(through - l->walk->done));
+    return through > l->walk->done
+               ? vkh_walk_advance(l->walk, done->item->name, (uint32_t)(through - l->walk->done))
+               : VKH_OK;
 }
 
 static enum vkh_status submit_chunk(struct layers *l, struct item *item, uint32_t part,
@@ -272,16 +274,6 @@ static enum vkh_status create_kv(struct layers *l)
     return status;
 }
 
-// Prefixes that are computed more than once count as often.
-static void count_again(struct layers *l, const struct vkh_leg *first)
-{
-    struct vkh_batch batch = {.next = *first};
-    while (!batch.last) {
-        batch = vkh_batch_take(l->walk->eval, &l->model, &batch.next, l->target->room);
-        l->walk->eval->device_tokens += batch.again;
-    }
-}
-
 enum vkh_status vkh_layers_walk(struct vkh_walk *walk)
 {
     const struct vkh_walk_target *target = walk->target;
@@ -291,10 +283,8 @@ enum vkh_status vkh_layers_walk(struct vkh_walk *walk)
     struct vkh_batch batch = {0};
     bool more;
     enum vkh_status status = take_up(&l, &batch.next, &more);
-    if (status == VKH_OK && more) {
-        count_again(&l, &batch.next);
+    if (status == VKH_OK && more)
         status = create_kv(&l);
-    }
     for (; more && status == VKH_OK; more = !batch.last) {
         batch = vkh_batch_take(walk->eval, &l.model, &batch.next, target->room);
         status = run_batch(&l, &batch);

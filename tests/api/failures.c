@@ -195,24 +195,26 @@ static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL instance_function(VkInstance ins
     return vkGetInstanceProcAddr(instance, name);
 }
 
-static enum vkh_status table(struct vkh_device *device, const struct vkh_model *model,
-                             const char *kl, const char *file)
+static struct vkh_ppl_options usual(void)
 {
     static const char *const methods[] = {"baseline", "hybrid:cf=2"};
     static const uint32_t length = N;
-    const struct vkh_ppl_options options = {.ids = ids,
-                                            .n_ids = N,
-                                            .lengths = &length,
-                                            .n_lengths = 1,
-                                            .methods = methods,
-                                            .n_methods = 2,
-                                            .kl = kl,
-                                            .keep_nll = true,
-                                            .checkpoint = file};
+    return (struct vkh_ppl_options){.ids = ids,
+                                    .n_ids = N,
+                                    .lengths = &length,
+                                    .n_lengths = 1,
+                                    .methods = methods,
+                                    .n_methods = 2,
+                                    .keep_nll = true};
+}
+
+static enum vkh_status table(struct vkh_device *device, const struct vkh_model *model,
+                             const struct vkh_ppl_options *options)
+{
     struct vkh_ppl_results *results;
-    if (file)
-        unlink(file);
-    enum vkh_status status = vkh_ppl_run(device, model, &options, NULL, &results);
+    if (options->checkpoint)
+        unlink(options->checkpoint);
+    enum vkh_status status = vkh_ppl_run(device, model, options, NULL, &results);
     CHECK((status == VKH_OK) == (results != NULL));
     if (status == VKH_OK) {
         FILE *nowhere = fopen("/dev/null", "w");
@@ -247,12 +249,31 @@ static enum vkh_status lanes(struct vkh_device *device, const struct vkh_model *
 
 static enum vkh_status compared(struct vkh_device *device, const struct vkh_model *model)
 {
-    return table(device, model, "linear:factor=2", NULL);
+    struct vkh_ppl_options options = usual();
+    options.kl = "linear:factor=2";
+    return table(device, model, &options);
 }
 
 static enum vkh_status checkpointed(struct vkh_device *device, const struct vkh_model *model)
 {
-    return table(device, model, NULL, checkpoint);
+    struct vkh_ppl_options options = usual();
+    options.checkpoint = checkpoint;
+    return table(device, model, &options);
+}
+
+// In the least memory that will do: layer by layer, with the weights streamed.
+static enum vkh_status streamed(struct vkh_device *device, const struct vkh_model *model)
+{
+    struct vkh_ppl_options options = usual();
+    struct vkh_ppl_memory plan;
+    options.memory = 1;
+    const enum vkh_status status = vkh_ppl_plan(device, model, &options, NULL, &plan);
+    if (status != VKH_OK)
+        return status;
+    CHECK(!plan.fits && plan.walk == VKH_WALK_STREAMED);
+    options.memory = plan.peak;
+    options.checkpoint = checkpoint;
+    return table(device, model, &options);
 }
 
 static enum vkh_status operation(struct vkh_device *device, const struct vkh_model *model)
@@ -270,15 +291,17 @@ static enum vkh_status operation(struct vkh_device *device, const struct vkh_mod
     return status;
 }
 
-// What is tried, each from files to results.
+// What is tried, each from files to results; every `stride`th call fails.
 static const struct job {
     const char *name;
     enum vkh_status (*run)(struct vkh_device *device, const struct vkh_model *model);
+    long stride;
 } jobs[] = {
-    {"a table with divergences", compared},
-    {"a table with a checkpoint", checkpointed},
-    {"lanes", lanes},
-    {"an operation", operation},
+    {"a table with divergences", compared, 1},
+    {"a table with a checkpoint", checkpointed, 1},
+    {"a table with streamed weights", streamed, 5},
+    {"lanes", lanes, 1},
+    {"an operation", operation, 1},
 };
 
 static enum vkh_status run_once(const struct job *job)
@@ -363,8 +386,8 @@ int main(int argc, char **argv)
     const long stride = strtol(argv[3], NULL, 10);
     for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
         CHECK(run_once(&jobs[i]) == VKH_OK);
-        CHECK(fail_each(&jobs[i], "host memory", &fail_host, 1) > 10);
-        CHECK(fail_each(&jobs[i], "Vulkan", &fail_vulkan, stride) > 10);
+        CHECK(fail_each(&jobs[i], "host memory", &fail_host, jobs[i].stride) > 10);
+        CHECK(fail_each(&jobs[i], "Vulkan", &fail_vulkan, stride * jobs[i].stride) > 10);
     }
     vkh_requirements_destroy(&wanted);
     kept_destroy(app.device);

@@ -259,6 +259,29 @@ def test_plan(t):
                 f'{root["memory"]} reported')
 
 
+def test_memory(t):
+    """Less memory, another walk, the same numbers; and the least that will do."""
+    common = (*COMMON, *METHODS, '--lengths', '300', '--kv-type', 'f32', '--chunk', '64')
+    want = load(t.run(*common, '--format', 'json').stdout)
+    t.check(want['memory']['walk'] == 'chunks' and want['memory']['batches'] == 1,
+            want['memory'])
+    told = t.fails(4, *common, '--memory', '1KiB', says='it may take 1024').stderr
+    least = int(re.search(r'needs (\d+) bytes of device memory at the least', told)[1])
+    t.fails(4, *common, '--memory', least - 1, says=str(least))
+    done = t.run(*common, '--memory', least, '-o', t.folder / 'least.json')
+    root = load((t.folder / 'least.json').read_text())
+    t.check(root['memory']['walk'] == 'streamed' and root['memory']['peak'] == least,
+            root['memory'])
+    for cell in root['results']:
+        t.check(cell['nll'] == cell_of(want, cell['method'], 300)['nll'], f'least memory: {cell}')
+    t.check(re.search(r'^memory .*layer by layer, weights streamed, in \d+ batch', done.stdout,
+                      re.M), done.stdout)
+    more = least // 1024 + 1
+    plan = t.run(*common, '--memory', f'{more}KiB', '--memory-plan').stdout
+    t.check(re.search(rf'^limit +{more * 1024} bytes.*^walk +streamed$.*^batches +\d+$.*'
+                      r'^chunk +64 tokens$', plan, re.M | re.S), plan)
+
+
 def test_methods(t):
     for spec in ('', 'hybrid', 'hybrid:cf=nan', 'hybrid:cf=2x', 'nope', 'linear:factor=-1',
                  'baseline+'):
@@ -345,6 +368,7 @@ def main():
     test_defaults(t)
     test_same_bits(t, root)
     test_plan(t)
+    test_memory(t)
     test_methods(t)
     test_device(t)
     test_not_a_number(t)

@@ -12,7 +12,7 @@ def test_help(t):
     done = t.run('--help')
     for word in ('--model', '--text', '--tokens', '--lengths', '--method', '--original-max-len',
                  '--device', '--list-devices', '--format', '--output', '--plot', '--nll', '--chunk',
-                 '--memory-plan', '--sweep', '--list-methods', '--window', '--stride', '--chunked',
+                 '--memory-plan', '--memory=SIZE', '--sweep', '--list-methods', '--window', '--stride', '--chunked',
                  '--curve', '--kl', '--kl-model', '--quiet', '--verbose', '--variant', '--caps-mask',
                  '--kv-type', '--resume', '--reference', 'Example', '--shard', '--devices', 'vkhrope-ppl merge',
                  'Exit codes'):
@@ -47,6 +47,13 @@ def test_numbers(t):
         t.fails(1, *common, f'--lengths={number}', says='--lengths')
     t.fails(1, *common, '--lengths', '100,4097', says=('4097', '300', str(IDS)))
     t.fails(1, *common, '--lengths', '301', says=('301', '300'))
+
+
+def test_sizes(t):
+    common = ('--model', MODEL, '--tokens', IDS)
+    for size in ('', '0', '0GiB', 'GiB', '-1', '1.5GiB', '6GB', '6G', '6gib', '6 GiB', '6GiBs',
+                 '18446744073709551616', '17179869184GiB'):
+        t.fails(1, *common, f'--memory={size}', says=('--memory', f'"{size}"', '6GiB'))
 
 
 def test_names(t):
@@ -114,6 +121,7 @@ def main():
     test_help(tests)
     test_missing(tests)
     test_numbers(tests)
+    test_sizes(tests)
     test_names(tests)
     test_overwriting(tests)
     test_resume(tests)

@@ -109,16 +109,13 @@ static void close_job(struct job *job)
 static enum vkh_status run(void *user)
 {
     struct job *job = user;
-    const uint64_t device_tokens = job->eval.device_tokens;
     const struct vkh_walk_target target = {.device = job->bench->device,
                                            .stream = job->stream,
                                            .graphs = {job->graph},
                                            .n_layers = {job->bench->config->n_layers},
                                            .room = job->fit.room,
                                            .log = &job->bench->log};
-    const enum vkh_status status = vkh_eval_walk(&job->eval, &target);
-    job->eval.device_tokens = device_tokens; // and not what this walk computed again
-    return status;
+    return vkh_eval_walk(&job->eval, &target);
 }
 
 // The pairs of a query and a key that queries [first, end) see.
