@@ -11,6 +11,7 @@
 #include "gpu/stream.h"
 
 enum { PREFIX, OWN, N_KINDS };
+enum { AHEAD = 3 }; // chunks that the device has before it while the host does something else
 
 // A leg on its way through the layers.
 struct item {
@@ -41,7 +42,7 @@ struct layers {
     struct vkh_buffer *kv[N_KINDS]; // of one layer
     struct item *items;             // [n], of the batch at work
     uint32_t n;
-    struct queued queue[VKH_QUEUED_CHUNKS]; // a ring
+    struct queued queue[AHEAD]; // a ring
     uint32_t n_queued, oldest;
     uint64_t steps; // tokens through a part of the graph
     uint64_t base;  // walk->done before the batch
@@ -162,7 +163,7 @@ static enum vkh_status await_oldest(struct layers *l)
     const double now = vkh_clock();
     done->item->seconds[done->chunk] += now - l->last;
     l->last = now;
-    l->oldest = (l->oldest + 1) % VKH_QUEUED_CHUNKS;
+    l->oldest = (l->oldest + 1) % AHEAD;
     l->n_queued--;
     l->steps += done->item->again ? 0 : n;
     const uint64_t through = l->base + l->steps / vkh_graph_parts(l->graph);
@@ -174,7 +175,7 @@ static enum vkh_status await_oldest(struct layers *l)
 static enum vkh_status submit_chunk(struct layers *l, struct item *item, uint32_t part,
                                     uint32_t chunk)
 {
-    enum vkh_status status = l->n_queued == VKH_QUEUED_CHUNKS ? await_oldest(l) : VKH_OK;
+    enum vkh_status status = l->n_queued == AHEAD ? await_oldest(l) : VKH_OK;
     if (status != VKH_OK)
         return status;
     vkh_graph_record_part(l->graph, l->target->stream, part,
@@ -185,7 +186,7 @@ static enum vkh_status submit_chunk(struct layers *l, struct item *item, uint32_
                               .n = vkh_part_chunk_tokens(&item->part, chunk),
                               .residual = item->residuals[chunk],
                           });
-    struct queued *queued = &l->queue[(l->oldest + l->n_queued++) % VKH_QUEUED_CHUNKS];
+    struct queued *queued = &l->queue[(l->oldest + l->n_queued++) % AHEAD];
     *queued = (struct queued){.item = item, .chunk = chunk};
     return vkh_stream_submit(l->target->stream, &queued->ticket);
 }
@@ -193,10 +194,15 @@ static enum vkh_status submit_chunk(struct layers *l, struct item *item, uint32_
 static enum vkh_status run_part(struct layers *l, uint32_t part)
 {
     enum vkh_status status = vkh_graph_enter(l->graph, part);
-    for (uint32_t i = 0; i < l->n; i++)
-        for (uint32_t j = 0; j < l->items[i].n_chunks && status == VKH_OK; j++)
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < l->n; i++) {
+        for (uint32_t j = 0; j < l->items[i].n_chunks && status == VKH_OK; j++) {
             status = submit_chunk(l, &l->items[i], part, j);
-    return status;
+            if (status == VKH_OK && ++n == AHEAD)
+                status = vkh_graph_prepare(l->graph);
+        }
+    }
+    return status == VKH_OK && n < AHEAD ? vkh_graph_prepare(l->graph) : status;
 }
 
 // Delivers the NLL, and keeps it where there is a checkpoint.

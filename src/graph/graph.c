@@ -235,6 +235,11 @@ enum vkh_status vkh_graph_enter(struct vkh_graph *graph, uint32_t part)
     return vkh_window_enter(&graph->window, part);
 }
 
+enum vkh_status vkh_graph_prepare(struct vkh_graph *graph)
+{
+    return vkh_window_prepare(&graph->window);
+}
+
 void vkh_graph_record_part(struct vkh_graph *graph, struct vkh_stream *stream, uint32_t part,
                            const struct vkh_graph_chunk *chunk)
 {

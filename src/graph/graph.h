@@ -83,8 +83,10 @@ void vkh_graph_record(struct vkh_graph *graph, struct vkh_stream *stream,
 // The same by parts, where the plan is layered: the embedding, each layer, the final norm with the
 // NLL. A part is entered before it is recorded, first to last; then all chunks of passes are
 // recorded for it in order, each with the residual stream that it had: fp32 [n][hidden] at least.
+// After some of them the next part may be prepared (graph/window.h).
 uint32_t vkh_graph_parts(const struct vkh_graph *graph);
 enum vkh_status vkh_graph_enter(struct vkh_graph *graph, uint32_t part);
+enum vkh_status vkh_graph_prepare(struct vkh_graph *graph);
 struct vkh_graph_chunk {
     const struct vkh_pass *prefix, *pass;
     uint32_t from, n;

@@ -22,7 +22,7 @@ enum vkh_status vkh_window_init(struct vkh_device *device, struct vkh_stream *st
                                 const struct vkh_matrix_layout *layout, bool streamed,
                                 struct vkh_window *window)
 {
-    *window = (struct vkh_window){.device = device, .stream = stream, .part = NO_PART};
+    *window = (struct vkh_window){.device = device, .stream = stream, .loaded = NO_PART};
     enum vkh_status status =
         vkh_weights_init(model, layout, streamed, vkh_device_log(device), &window->weights);
     if (status == VKH_OK)
@@ -46,34 +46,40 @@ static bool is_layer(const struct vkh_window *window, uint32_t part)
 static enum vkh_status clear(struct vkh_window *window)
 {
     const enum vkh_status status = vkh_stream_finish(window->stream);
-    if (window->part != NO_PART) {
-        vkh_weights_drop(&window->weights, window->part);
-        if (is_layer(window, window->part))
-            vkh_weights_drop(&window->weights, window->part - 1);
-    }
+    for (uint32_t i = 0; i < vkh_weights_parts(&window->weights); i++)
+        vkh_weights_drop(&window->weights, i);
     return status;
 }
 
-// Makes room for the layer of a part, the one before it staying.
-static enum vkh_status move_on(struct vkh_window *window, uint32_t part)
+static enum vkh_status load(struct vkh_window *window, uint32_t part)
 {
-    enum vkh_status status = vkh_stream_submit(window->stream, &window->left[(part - 1) % 2]);
-    if (status == VKH_OK && is_layer(window, part - 2)) {
-        status = vkh_stream_wait(window->stream, window->left[part % 2]);
-        vkh_weights_drop(&window->weights, part - 2);
-    }
-    return status;
+    window->loaded = part;
+    return vkh_weights_load(&window->weights, window->device, window->upload, part);
 }
 
 enum vkh_status vkh_window_enter(struct vkh_window *window, uint32_t part)
 {
     if (!window->upload)
         return VKH_OK;
-    enum vkh_status status = is_layer(window, part) && is_layer(window, window->part)
-                                 ? move_on(window, part)
-                                 : clear(window);
+    if (window->loaded == part) {
+        window->part = part;
+        return vkh_stream_submit(window->stream, &window->left);
+    }
+    const enum vkh_status status = clear(window);
     window->part = part;
-    return status == VKH_OK
-               ? vkh_weights_load(&window->weights, window->device, window->upload, part)
-               : status;
+    return status == VKH_OK ? load(window, part) : status;
+}
+
+enum vkh_status vkh_window_prepare(struct vkh_window *window)
+{
+    const uint32_t next = window->part + 1;
+    if (!window->upload || window->loaded == next || !is_layer(window, window->part) ||
+        !is_layer(window, next))
+        return VKH_OK;
+    enum vkh_status status = VKH_OK;
+    if (is_layer(window, window->part - 1)) {
+        status = vkh_stream_wait(window->stream, window->left);
+        vkh_weights_drop(&window->weights, window->part - 1);
+    }
+    return status == VKH_OK ? load(window, next) : status;
 }

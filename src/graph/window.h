@@ -13,8 +13,8 @@ struct vkh_window {
     struct vkh_stream *stream;
     struct vkh_upload *upload; // NULL: all are there
     struct vkh_weights weights;
-    uint32_t part;    // entered last
-    uint64_t left[2]; // by a part's parity, the ticket of the last that was recorded for it
+    uint32_t part, loaded; // entered last, uploaded last
+    uint64_t left;         // ticket of what was recorded for the part before
 };
 
 // Uploads the weights through the stream and finishes it, or where they are streamed nothing yet;
@@ -30,5 +30,9 @@ void vkh_window_fini(struct vkh_window *window);
 // the first to the last and again. Everything before was recorded for the part entered before. The
 // embedding and the head have the device to themselves, the layers come in twos.
 enum vkh_status vkh_window_enter(struct vkh_window *window, uint32_t part);
+
+// Uploads the next layer, if there is one; best once the device has work for a while, which is when
+// some was recorded for the part that was entered. Waits for what was recorded before that.
+enum vkh_status vkh_window_prepare(struct vkh_window *window);
 
 #endif
