@@ -82,7 +82,8 @@ struct vkh_ppl_text {
 // One of `count` parts, from 1 to count; zeroed: the whole. Texts are dealt out first: a part has
 // neighbouring texts, about as many tokens as the others. Where parts outnumber texts, those of one
 // text share out its methods, in order. A part computes the prefix that its methods share by
-// itself. With kl, methods alone are shared out, and each part computes what they are compared with.
+// itself. With kl, methods alone are shared out, and each part computes what they are compared
+// with.
 struct vkh_ppl_share {
     uint32_t index, count;
 };

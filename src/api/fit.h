@@ -12,9 +12,10 @@ struct vkh_fit {
     uint64_t room; // by layers: for the batches (eval/legs.h)
 };
 
-// The first that fits of: a walk by chunks; one by layers; the same with the weights streamed, in the
-// fewest batches; these with halves for keys and values, where their type is not chosen; then with
-// ever smaller chunks. Where nothing fits memory.fits is false, and the rest is of what takes least.
+// The first that fits of: a walk by chunks; one by layers; the same with the weights streamed, in
+// the fewest batches; these with halves for keys and values, where their type is not chosen; then
+// with ever smaller chunks. Where nothing fits memory.fits is false, and the rest is of what takes
+// least.
 enum vkh_status vkh_fit(struct vkh_device *device, const struct vkh_eval *eval,
                         const struct vkh_model *const models[VKH_N_MODELS], struct vkh_fit *fit);
 
