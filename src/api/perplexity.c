@@ -268,7 +268,7 @@ static enum vkh_status keep_nll(const struct evaluation *e, struct vkh_owned_res
 // What leaves the range of fp16 is infinite on cooperative matrices.
 static const char *remedy(const struct evaluation *e)
 {
-    const struct vkh_matrix_layout *layout = &e->residents[VKH_OWN].plan.layout;
+    const struct vkh_matrix_layout *layout = &e->fit.models[VKH_OWN].plan.layout;
     return !layout->side || layout->bf16 ? NULL
            : layout->has_bf16
                ? "fp16 operands end at 65504, those of --variant operands=bf16 do not"
