@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """vkhrope-info: devices, the variants chosen and why, a model's description."""
-import json
-import pathlib
 import re
 import sys
 
@@ -63,55 +61,6 @@ def test_masks(t, rows):
     t.check(matrix[2] or matrix[3].startswith(('needs matrix16', 'processors take it')), matrix)
 
 
-def measured(text):
-    """(file, {(operation with type, variant): used}) of the last part; (None, {}) without it."""
-    parts = text.split('\nmeasured, in ')
-    if len(parts) == 1:
-        return None, {}
-    lines, rows, operation = parts[1].splitlines(), {}, None
-    for line in lines[1:]:
-        found = re.match(r'  (\S+(?: \S+)?|) +(\S+) +(used|) +[0-9.e+]+ ms$', line)
-        if found:
-            operation = found[1] or operation
-            rows[operation, found[2]] = found[3] == 'used'
-    return pathlib.Path(lines[0]), rows
-
-
-def test_cache(t):
-    cache = t.folder / 'cache'
-    # Mesa has a cache of its own there, and tells when it cannot.
-    env = {'XDG_CACHE_HOME': str(cache), 'HOME': str(t.folder), 'MESA_SHADER_CACHE_DISABLE': 'true'}
-    done = t.run(env=env)
-    file, rows = measured(done.stdout)
-    t.check(done.stderr == '' and file and file.parent == cache / 'vkhrope' and not rows,
-            f'{file}, {rows}')
-    t.check(not cache.exists() or not file.exists(), 'something was kept of nothing')
-    for wrong in ({**env, 'XDG_CACHE_HOME': 'relative'}, {**env, 'XDG_CACHE_HOME': ''}):
-        t.check(measured(t.run(env=wrong).stdout)[0].parent == t.folder / '.cache/vkhrope', wrong)
-    nowhere = {**env, 'XDG_CACHE_HOME': '', 'HOME': ''}
-    done = t.run(env=nowhere)
-    t.check(done.stderr == '' and measured(done.stdout) == (None, {}), done.stdout)
-    t.fails(2, '--tune', env=nowhere, says='cache folder')
-    blocked = {**env, 'XDG_CACHE_HOME': str(t.write('blocked', ''))}
-    t.check(t.run(env=blocked).stderr == '', 'a folder that cannot be made')
-    t.fails(2, '--tune', env=blocked, says='cache folder')
-    t.fails(1, '--tune', '--variant', 'tier=rows', env=env, says='by hand')
-
-    done = t.run('--tune', env=env)
-    rows = measured(done.stdout)[1]
-    kept = json.loads(file.read_text()) if rows else {'choices': []}
-    want = {(' '.join(filter(None, (c['operation'], c['type']))), name): name == c['chosen']
-            for c in kept['choices'] for name in c['variants']}
-    t.check(done.stderr == '' and rows == want, f'{rows}, kept {want}')
-    for operation, variant, used, why in variants(done.stdout):
-        key = next((k for k in ((f'{operation} F16', variant), (operation, variant)) if k in rows),
-                   None)
-        t.check(not key or (used == rows[key] and 'measured' in why), (operation, variant, why))
-    t.check(measured(t.run(env=env).stdout)[1] == rows, 'the next run shows other choices')
-    masked = measured(t.run('--minimum-limits', env=env).stdout)
-    t.check(masked[0] != file and not masked[1], f'other capabilities, same choices: {masked}')
-
-
 def test_model(t):
     text = t.run('--model', DATA / 'tiny-untied-f16.gguf').stdout
     for line in ('name +tiny-untied', 'architecture +llama', 'weights +F16', 'trained at +64 tokens',
@@ -144,7 +93,6 @@ def main():
         return SKIPPED
     rows = test_devices(t)
     test_masks(t, rows)
-    test_cache(t)
     test_usage(t)
     return t.result()
 
