@@ -9,6 +9,7 @@
 enum { SHORT = 170 };
 
 static const char *model_path;
+static uint32_t stride;
 static struct app app;
 static struct vkh_requirements *wanted;
 static char checkpoint[64];
@@ -32,7 +33,7 @@ static void check_rest(struct vkh_device *device, const struct vkh_model *model,
     vkh_ppl_results_destroy(&results);
 }
 
-// Stops after every one of its chunks; and after each chunk once.
+// Stops after every one of its chunks (every `stride`th); and after each chunk once.
 static void test_stops(struct vkh_device *device, const struct vkh_model *model, const char *name,
                        struct vkh_ppl_options options)
 {
@@ -44,7 +45,7 @@ static void test_stops(struct vkh_device *device, const struct vkh_model *model,
     const uint32_t n = watch.steps;
     CHECK_MSG(n >= 6, "%s: only %u chunks", name, n);
     options.checkpoint = checkpoint;
-    for (uint32_t i = 1; i <= n; i++) {
+    for (uint32_t i = 1; i <= n; i += stride) {
         unlink(checkpoint);
         watch = (struct watch){.stop_after = i};
         CHECK(run(device, model, options, &watch, &results) == VKH_ERR_CANCELLED);
@@ -258,10 +259,11 @@ int main(int argc, char **argv)
 {
     struct vkh_model *model;
     char folder[] = "/tmp/vkhrope-resume-XXXXXX";
-    if (argc != 3 || vkh_model_open(argv[1], &warnings_to_line, &model) != VKH_OK ||
+    if (argc != 4 || vkh_model_open(argv[1], &warnings_to_line, &model) != VKH_OK ||
         api_test_ids(argv[2], ids, N) != N || !mkdtemp(folder))
         return 1;
     model_path = argv[1];
+    stride = (uint32_t)strtoul(argv[3], NULL, 10);
     snprintf(checkpoint, sizeof(checkpoint), "%s/run", folder);
     app = app_create(NULL);
     if (vkh_device_requirements(NULL, app.instance, app.physical, NULL, &wanted) != VKH_OK)
