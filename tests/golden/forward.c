@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 // vkh_ppl_run on small random models: against a forward pass in double, and against itself with
 // other chunks, without a shared prefix, and with one pass a length.
-#include <vkhrope/perplexity.h>
-
 #include "base/size.h"
-#include "last_line.h"
+#include "ppl_run.h"
 #include "reference_model.h"
 
 enum { KNOWN = 130, N_IDS = 400, N_METHODS = 4 };
@@ -33,17 +31,6 @@ static struct vkh_ppl_options options_of(void)
         .n_methods = N_METHODS,
         .keep_nll = true,
     };
-}
-
-static struct vkh_ppl_results *run(struct gpu_test *test, const struct vkh_model *model,
-                                   const struct vkh_ppl_options *options)
-{
-    struct vkh_ppl_results *results;
-    last_line[0] = '\0';
-    if (vkh_ppl_run(test->device, model, options, &log_to_line, &results) == VKH_OK)
-        return results;
-    fprintf(stderr, "%s\n", last_line);
-    exit(1);
 }
 
 static const struct vkh_ppl_cell *cell_of(const struct vkh_ppl_results *results, uint32_t method,
@@ -81,7 +68,7 @@ static void check_against_reference(struct gpu_test *test, const struct vkh_mode
                                     double ppl_tolerance, double nll_tolerance)
 {
     const struct vkh_ppl_options options = options_of();
-    struct vkh_ppl_results *results = run(test, model, &options);
+    struct vkh_ppl_results *results = ppl_run(test, model, &options);
     for (uint32_t m = 0; m < N_METHODS; m++)
         check_method(model, results, m, ppl_tolerance, nll_tolerance);
     // The methods differ by far more than the tolerance, or the above would prove nothing.
@@ -107,12 +94,12 @@ static void check_chunks(struct gpu_test *test, const struct vkh_model *model)
 {
     static const uint32_t chunks[] = {0, 64, 128, 192};
     struct vkh_ppl_options options = options_of();
-    struct vkh_ppl_results *first = run(test, model, &options);
+    struct vkh_ppl_results *first = ppl_run(test, model, &options);
     for (size_t i = 0; i < VKH_COUNTOF(chunks); i++) {
         char what[32];
         snprintf(what, sizeof(what), "chunk %u", chunks[i]);
         options.chunk = chunks[i];
-        struct vkh_ppl_results *again = run(test, model, &options);
+        struct vkh_ppl_results *again = ppl_run(test, model, &options);
         CHECK(chunks[i] == 0 || again->chunk == chunks[i]);
         check_same_bits(first, again, what);
         vkh_ppl_results_destroy(&again);
@@ -123,9 +110,9 @@ static void check_chunks(struct gpu_test *test, const struct vkh_model *model)
 static void check_sharing(struct gpu_test *test, const struct vkh_model *model)
 {
     struct vkh_ppl_options options = options_of();
-    struct vkh_ppl_results *first = run(test, model, &options);
+    struct vkh_ppl_results *first = ppl_run(test, model, &options);
     options.separate = true;
-    struct vkh_ppl_results *separate = run(test, model, &options);
+    struct vkh_ppl_results *separate = ppl_run(test, model, &options);
     check_same_bits(first, separate, "separate passes");
     uint64_t tokens = 0;
     for (uint32_t i = 0; i < N_LENGTHS; i++)
@@ -137,7 +124,7 @@ static void check_sharing(struct gpu_test *test, const struct vkh_model *model)
     options = options_of();
     options.methods += 3;
     options.n_methods = 1;
-    struct vkh_ppl_results *alone = run(test, model, &options);
+    struct vkh_ppl_results *alone = ppl_run(test, model, &options);
     CHECK(memcmp(alone->nll[0], first->nll[3], LONGEST * sizeof(float)) == 0);
     CHECK(isnan(alone->cells[0].vs_baseline_percent));
     vkh_ppl_results_destroy(&alone);
@@ -151,7 +138,7 @@ static void check_all_shared(struct gpu_test *test, const struct vkh_model *mode
     options.methods = (const char *const[]){"hybrid:cf=2", "baseline"};
     options.n_methods = 2;
     options.original_max_len = LONGEST - 1;
-    struct vkh_ppl_results *results = run(test, model, &options);
+    struct vkh_ppl_results *results = ppl_run(test, model, &options);
     CHECK(results->device_tokens == LONGEST);
     CHECK(results->original_max_len == LONGEST - 1 && !results->original_max_len_from_model);
     CHECK(memcmp(results->nll[0], results->nll[1], LONGEST * sizeof(float)) == 0);
@@ -186,7 +173,7 @@ static void check_progress(struct gpu_test *test, const struct vkh_model *model)
     options.chunk = 64;
     options.progress = watch_progress;
     options.user = &watch;
-    struct vkh_ppl_results *results = run(test, model, &options);
+    struct vkh_ppl_results *results = ppl_run(test, model, &options);
     CHECK(watch.last.done == watch.last.total && watch.last.total == results->device_tokens);
     CHECK(watch.calls == 2 + 3 * 4 + 6 && watch.backwards == 0 && watch.saw_prefix);
     CHECK(results->seconds > 0 && results->device_seconds <= results->seconds * 1.5);

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Runs within ever less device memory, down to the least that will do: every way of doing them
 // gives the same bits, and none takes more than its plan says.
-#include <vkhrope/perplexity.h>
-
 #include "base/size.h"
 #include "kernels/kv.h"
-#include "last_line.h"
+#include "ppl_run.h"
 #include "reference_model.h"
 
 enum { KNOWN = 70, N_IDS = 270, N_METHODS = 4, MOST_PLANS = 64 };
@@ -27,17 +25,6 @@ static struct vkh_ppl_options usual(void)
         .n_methods = N_METHODS,
         .keep_nll = true,
     };
-}
-
-static struct vkh_ppl_results *run(struct gpu_test *test, const struct vkh_model *model,
-                                   const struct vkh_ppl_options *options)
-{
-    struct vkh_ppl_results *results;
-    last_line[0] = '\0';
-    if (vkh_ppl_run(test->device, model, options, &log_to_line, &results) == VKH_OK)
-        return results;
-    fprintf(stderr, "%s\n", last_line);
-    exit(1);
 }
 
 // What is planned for all of the memory, and for ever less where it is another walk or takes twice
@@ -94,7 +81,7 @@ static struct vkh_ppl_results *run_planned(struct gpu_test *test, const struct v
 {
     const uint64_t before = vkh_device_memory_use(test->device).device_peak; // of all runs so far
     options.memory = plan->peak;
-    struct vkh_ppl_results *results = run(test, model, &options);
+    struct vkh_ppl_results *results = ppl_run(test, model, &options);
     const struct vkh_ppl_memory *memory = &results->memory;
     CHECK_MSG(memory->walk == plan->walk && memory->peak == plan->peak &&
                   memory->limit == plan->peak && results->chunk == plan->chunk,
@@ -179,7 +166,7 @@ static void check_chunks(struct gpu_test *test, const struct vkh_model *model)
     CHECK_MSG(told(test, model, &options, "to compare methods all weights at once; it may take 1"),
               "%s", last_line);
     options.memory = least.peak;
-    vkh_ppl_results_destroy(&(struct vkh_ppl_results *){run(test, model, &options)});
+    vkh_ppl_results_destroy(&(struct vkh_ppl_results *){ppl_run(test, model, &options)});
 }
 
 static void check_model(struct gpu_test *test, const struct vkh_config *config, enum vkh_dtype type,
