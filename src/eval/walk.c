@@ -29,16 +29,11 @@ struct run {
     uint64_t tickets[VKH_QUEUED_CHUNKS]; // of the latest chunks
 };
 
-static uint32_t chunk_tokens(const struct run *run, uint32_t index)
-{
-    return vkh_part_chunk_tokens(&run->part, index);
-}
-
 static enum vkh_status submit_chunk(struct run *run, uint32_t index)
 {
     const struct walk *walk = run->walk;
     struct vkh_stream *stream = walk->common.target->stream;
-    const uint32_t from = index * run->part.chunk, n = chunk_tokens(run, index);
+    const uint32_t from = index * run->part.chunk, n = vkh_part_chunk_tokens(&run->part, index);
     vkh_graph_record(run->graph, stream, run->prefix, run->pass, from, n);
     vkh_references_record(&walk->references, run->graph, run->pass, from, n);
     if (walk->common.resume)
@@ -55,9 +50,9 @@ static enum vkh_status await_chunk(struct run *run, uint32_t index)
     run->marks->seconds[index] = vkh_clock() - run->began;
     if (run->walk->common.resume) // while the device is at the next chunk
         status = vkh_resume_keep(run->walk->common.resume, &run->part, index, run->marks);
-    return status == VKH_OK
-               ? vkh_walk_advance(&run->walk->common, run->name, chunk_tokens(run, index))
-               : status;
+    return status == VKH_OK ? vkh_walk_advance(&run->walk->common, run->name,
+                                               vkh_part_chunk_tokens(&run->part, index))
+                            : status;
 }
 
 // Gives the pass what an earlier run did of it: *n chunks.
