@@ -55,7 +55,10 @@ def numbers(text):
 
 
 def size_of(path):
-    return path.stat().st_size if path.exists() else 0
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # not there yet, or no longer: a finished run removes it
+        return 0
 
 
 class Reference:
