@@ -75,7 +75,8 @@ static void note_sizes(struct enabled *enabled, VkBool32 control, VkBool32 full)
 // Features of an extension and of the core version that took it in are the same switch.
 static void note_structure(struct enabled *enabled, const void *structure)
 {
-    switch (((const VkBaseInStructure *)structure)->sType) {
+    // As a number: older headers' type does not name all of them.
+    switch ((uint32_t)((const VkBaseInStructure *)structure)->sType) {
     case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES: {
         const VkPhysicalDeviceVulkan11Features *f = structure;
         note(enabled, f->storageBuffer16BitAccess, VKH_CAP_STORAGE16);
