@@ -14,6 +14,9 @@ import xml.etree.ElementTree
 
 from cli_test import SKIPPED, SOURCE, Tests
 
+sys.path.insert(0, str(SOURCE / 'tools/compare'))
+import random_gguf  # noqa: E402
+
 COMPARE = SOURCE / 'tools/compare/compare.py'
 SMALL = ('--shape', 'demo', '--repeat', 1, '--lengths', '64,128', '--matmul', 32, '--attention',
          64, '--table', '96,128', '--original-max-len', 64)
@@ -97,19 +100,34 @@ def test_with_peers(t, bench):
     t.check('vkhrope F16' in by_figure(root, 'forward in Q8_0')['peers'], 'Q8_0 beside F16')
     for note in ('forward at 128 tokens: out of memory', 'Vulkan0: exit code 1, no such luck'):
         t.check(note in text, f'{note!r} is not in {text}')
-    check_gguf(t, bench)
+    check_gguf(t, bench, 'seen.gguf', 'F16',
+               {'name': 'demo', 'n_layers': 6, 'hidden': 256, 'vocab': 4096, 'tied': True})
     check_plot(t, 'both', {'vkhrope', 'PyTorch', 'llama.cpp CUDA'})
 
 
-def check_gguf(t, bench):
-    """The file that llama-bench was given is a model of the shape."""
-    done = subprocess.run([bench, 'matmul', '--model', t.folder / 'seen.gguf', '--lengths', '2',
+def check_gguf(t, bench, name, weight_type, shape):
+    """A random GGUF is a model of the shape, in weights of the type."""
+    done = subprocess.run([bench, 'matmul', '--model', t.folder / name, '--lengths', '2',
                            '--repeat', '1', '--format', 'json'], capture_output=True, text=True)
-    t.check(done.returncode == 0, f'the random GGUF: {done.stderr}')
+    t.check(done.returncode == 0, f'{name}: {done.stderr}')
     root = json.loads(done.stdout)
-    want = {'name': 'demo', 'n_layers': 6, 'hidden': 256, 'vocab': 4096, 'tied': True}
-    t.check({key: root['shape'][key] for key in want} == want and root['weight_type'] == 'F16',
-            f'the random GGUF says {root["shape"]}')
+    t.check({key: root['shape'][key] for key in shape} == shape
+            and root['weight_type'] == weight_type, f'{name} says {root["shape"]}')
+
+
+def test_types(t, bench):
+    """Blocks of 32 and of 256, with and without a minimum; rows that they do not divide."""
+    shape = {'architecture': 'llama', 'name': 'small', 'vocab': 300, 'context_length': 64,
+             'n_layers': 1, 'hidden': 256, 'ffn': 512, 'n_heads': 4, 'n_kv_heads': 2,
+             'head_dim': 64, 'rope_base': 10000.0, 'norm_eps': 2 ** -17, 'tied': False}
+    for name in ('Q4_0', 'Q5_1', 'Q4_K', 'Q6_K'):
+        random_gguf.write(t.folder / f'{name}.gguf', shape, name)
+        check_gguf(t, bench, f'{name}.gguf', name, shape)
+    try:
+        random_gguf.write(t.folder / 'never.gguf', dict(shape, ffn=704), 'Q4_K')
+        t.check(False, 'a row of 704 elements in blocks of 256')
+    except ValueError as error:
+        t.check('blk.0.ffn_down.weight: rows of 704' in str(error), f'{error}')
 
 
 def check_plot(t, folder, lines):
@@ -159,6 +177,7 @@ def main():
         return SKIPPED
     test_with_peers(t, bench)
     test_without(t, bench)
+    test_types(t, bench)
     if os.environ.get('VKHROPE_TEST_TORCH'):
         test_pytorch(t, bench, os.environ['VKHROPE_TEST_TORCH'])
     failed = t.run('--bench', bench, '--shape', 'no-such-shape', code=1)
