@@ -48,6 +48,7 @@ void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
 char *__wrap_strdup(const char *text);
 int __wrap_asprintf(char **text, const char *fmt, ...);
+int __wrap___asprintf_chk(char **text, int flag, const char *fmt, ...);
 int __wrap_posix_memalign(void **memory, size_t alignment, size_t size);
 void __wrap_free(void *memory);
 
@@ -81,13 +82,30 @@ char *__wrap_strdup(const char *text)
     return fail_host && due() ? NULL : counted(__real_strdup(text));
 }
 
+static int print_to_new(char **text, const char *fmt, va_list args)
+{
+    const int n = fail_host && due() ? -1 : vasprintf(text, fmt, args);
+    live_blocks += n >= 0;
+    return n;
+}
+
 int __wrap_asprintf(char **text, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    const int n = fail_host && due() ? -1 : vasprintf(text, fmt, args);
+    const int n = print_to_new(text, fmt, args);
     va_end(args);
-    live_blocks += n >= 0;
+    return n;
+}
+
+// What asprintf is with _FORTIFY_SOURCE, Ubuntu's default.
+int __wrap___asprintf_chk(char **text, int flag, const char *fmt, ...)
+{
+    (void)flag;
+    va_list args;
+    va_start(args, fmt);
+    const int n = print_to_new(text, fmt, args);
+    va_end(args);
     return n;
 }
 

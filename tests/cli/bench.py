@@ -204,7 +204,9 @@ def test_refusals(t):
     few = {'VKHROPE_TEST_MINIMUM_LIMITS': '1'}
     t.fails(1, 'matmul', *demo, '--lengths', '200000', env=few, says=('length 200000', 'bytes'))
     t.fails(1, 'attention', *demo, '--lengths', '600000', env=few, says=('length 600000', 'bytes'))
-    t.fails(4, 'forward', *demo, '--lengths', '16000000', says='bytes')
+    # More than there is, or on some drivers first more than a buffer's binding takes.
+    done = t.run('forward', *demo, '--lengths', '16000000', code=None)
+    t.check(done.returncode in (2, 4) and ' bytes' in done.stderr and done.stderr.count('\n') == 1, done)
 
 
 def main():
