@@ -12,8 +12,8 @@ static const struct vkh_variant *tile_variants(const struct vkh_trial *t, uint32
 
 static enum vkh_status create_tile(const struct vkh_trial *trial, struct vkh_contestant *k)
 {
-    return vkh_matmul_matrix_create(trial->device, &trial->layout, trial->type, VKH_EPILOGUE_ROWS,
-                                    k->variant, &k->tiles);
+    return vkh_matmul_matrix_create(trial->device, &trial->layout, trial->type, false,
+                                    VKH_EPILOGUE_ROWS, k->variant, &k->tiles);
 }
 
 static void record_tile(const struct vkh_trial *trial, const struct vkh_contestant *k, uint32_t n)
@@ -38,7 +38,7 @@ static enum vkh_status create_tier(const struct vkh_trial *trial, struct vkh_con
 {
     const struct vkh_attention_shape shape = vkh_trial_attention_shape(is_matrix(k));
     enum vkh_status status =
-        is_matrix(k) ? vkh_matmul_matrix_create(trial->device, &trial->layout, trial->type,
+        is_matrix(k) ? vkh_matmul_matrix_create(trial->device, &trial->layout, trial->type, false,
                                                 VKH_EPILOGUE_ROWS, NULL, &k->tiles)
                      : vkh_matmul_create(trial->device, trial->type, NULL, &k->matmul);
     if (status != VKH_OK)

@@ -32,8 +32,9 @@ struct vkh_rows_kernels {
 };
 
 struct vkh_matrix_kernels {
-    // By whether operands are bf16, epilogue and weight type; made for those in use.
-    struct vkh_matmul_matrix matmul[2][VKH_N_EPILOGUES][VKH_N_DTYPES];
+    // By whether operands are bf16, whether columns end odd, epilogue and weight type; made for
+    // those in use.
+    struct vkh_matmul_matrix matmul[2][2][VKH_N_EPILOGUES][VKH_N_DTYPES];
     struct vkh_rmsnorm_matrix norm;
     struct vkh_rope_matrix rope;
     struct vkh_attention_matrix attention;

@@ -32,21 +32,31 @@ static void sizes(const struct vkh_config *c, const struct vkh_graph_plan *plan,
         list[i] = all[i];
 }
 
-// The product for a type, made once.
+// The product for weights like this one, made once.
 static enum vkh_status need(struct vkh_graph *graph, const struct vkh_matrix_layout *layout,
-                            enum vkh_dtype type, enum vkh_epilogue epilogue)
+                            const struct vkh_tensor *weight, enum vkh_epilogue epilogue)
 {
-    struct vkh_matmul_matrix *matmul = &graph->matrix.matmul[layout->bf16][epilogue][type];
-    return matmul->pipeline
-               ? VKH_OK
-               : vkh_matmul_matrix_create(graph->device, layout, type, epilogue, NULL, matmul);
+    const bool ends_odd = vkh_panel_ends_odd(layout, weight->shape[1]);
+    struct vkh_matmul_matrix *matmul =
+        &graph->matrix.matmul[layout->bf16][ends_odd][epilogue][weight->type];
+    return matmul->pipeline ? VKH_OK
+                            : vkh_matmul_matrix_create(graph->device, layout, weight->type,
+                                                       ends_odd, epilogue, NULL, matmul);
+}
+
+static const struct vkh_matmul_matrix *matmul_for(const struct vkh_graph *graph, bool bf16,
+                                                  enum vkh_epilogue epilogue, enum vkh_dtype type,
+                                                  uint64_t cols)
+{
+    const bool ends_odd = vkh_panel_ends_odd(&graph->plan.layout, cols);
+    return &graph->matrix.matmul[bf16][ends_odd][epilogue][type];
 }
 
 static const struct vkh_matmul_matrix *matmul_of(const struct vkh_graph *graph,
                                                  enum vkh_epilogue epilogue,
                                                  const struct vkh_matrix_weight *weight)
 {
-    return &graph->matrix.matmul[weight->bf16][epilogue][weight->type];
+    return matmul_for(graph, weight->bf16, epilogue, weight->type, weight->cols);
 }
 
 static enum vkh_epilogue glu_of(const struct vkh_graph *graph)
@@ -59,17 +69,17 @@ static enum vkh_status create_matmuls(struct vkh_graph *graph)
     const struct vkh_model *model = graph->model;
     const struct vkh_matrix_layout *layout = &graph->plan.layout;
     const struct vkh_matrix_layout f16 = vkh_matrix_layout_f16(layout);
-    enum vkh_status status = need(graph, layout, model->output->type, VKH_EPILOGUE_NLL);
+    enum vkh_status status = need(graph, layout, model->output, VKH_EPILOGUE_NLL);
     if (status == VKH_OK && graph->plan.compared)
-        status = need(graph, layout, model->output->type, VKH_EPILOGUE_ROWS);
+        status = need(graph, layout, model->output, VKH_EPILOGUE_ROWS);
     for (uint32_t i = 0; i < graph->config.n_layers && status == VKH_OK; i++) {
         const struct vkh_layer *l = &model->layers[i];
         const struct vkh_tensor *const tensors[] = {l->q, l->k, l->v, l->down};
-        status = need(graph, layout, l->gate->type, glu_of(graph));
+        status = need(graph, layout, l->gate, glu_of(graph));
         for (uint32_t j = 0; j < VKH_COUNTOF(tensors) && status == VKH_OK; j++)
-            status = need(graph, layout, tensors[j]->type, VKH_EPILOGUE_ROWS);
+            status = need(graph, layout, tensors[j], VKH_EPILOGUE_ROWS);
         if (status == VKH_OK)
-            status = need(graph, &f16, l->o->type, VKH_EPILOGUE_ROWS);
+            status = need(graph, &f16, l->o, VKH_EPILOGUE_ROWS);
     }
     return status;
 }
@@ -182,9 +192,9 @@ static void score(const struct vkh_graph *graph, struct vkh_cmd *cmd, struct vkh
 
 static void describe(const struct vkh_graph *graph, char *text, size_t size)
 {
+    const struct vkh_tensor *gate = graph->model->layers[0].gate;
     const struct vkh_matmul_matrix *matmul =
-        &graph->matrix
-             .matmul[graph->plan.layout.bf16][glu_of(graph)][graph->model->layers[0].gate->type];
+        matmul_for(graph, graph->plan.layout.bf16, glu_of(graph), gate->type, gate->shape[1]);
     const uint32_t side = graph->plan.layout.side;
     snprintf(text, size, "tier=matrix,operands=%s,tile=%s (matrices of %ux%u)",
              graph->plan.layout.bf16 ? "bf16" : "f16", matmul->variant->name, side, side);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/matmul_matrix.h"
 
+#include <assert.h>
+
 #include "base/size.h"
 #include "gpu/cmd.h"
 #include "gpu/device.h"
 #include "kernels/nll_reduce.h"
 #include "shaders/table.h"
 
-enum { TILES = 4, STEP = 2, STEPS = 2 }; // of a subgroup each way, of k, in shared memory
+enum { TILES = 4 }; // of a subgroup, each way
 
 struct push {
     uint32_t n_tokens, n_rows, k_tiles;
@@ -60,16 +62,25 @@ static const struct vkh_shader *shader_of(const struct vkh_matrix_layout *layout
     return shaders[index_of(variant)][layout->bf16 ? VKH_MATRIX_KINDS : vkh_matrix_kind(layout)];
 }
 
+// Two steps of w, and the block's place; transposed, of both operands
+// (shaders/matrix/product*.glsl).
+static uint32_t shared_bytes(const struct vkh_matrix_layout *layout, const struct shape *shape)
+{
+    const uint32_t tile_bytes = layout->side * layout->side * 2;
+    if (layout->transposed)
+        return 2 * 2 * (shape->x + shape->w) * TILES * tile_bytes;
+    return 2 * shape->x * shape->w * TILES * tile_bytes + 8;
+}
+
 bool vkh_matmul_matrix_supported(const struct vkh_device *device,
                                  const struct vkh_matrix_layout *layout,
                                  const struct vkh_variant *variant)
 {
     const struct vkh_caps *caps = vkh_device_caps(device);
     const struct shape *shape = &shapes[index_of(variant)];
-    const uint32_t tile_bytes = layout->side * layout->side * 2;
     return layout->side && vkh_variant_supported(device, variant) && shader_of(layout, variant) &&
            shape->x * shape->w * layout->lanes <= caps->max_invocations &&
-           (shape->x + shape->w) * TILES * STEP * STEPS * tile_bytes <= caps->max_shared;
+           shared_bytes(layout, shape) <= caps->max_shared;
 }
 
 uint32_t vkh_matmul_matrix_fitting(const struct vkh_device *device,
@@ -90,14 +101,16 @@ static enum vkh_status choose(struct vkh_matmul_matrix *matmul, enum vkh_dtype t
     return vkh_variant_choose(matmul->device, "tile", NULL, list, n, &matmul->variant);
 }
 
-enum vkh_status vkh_matmul_matrix_create(struct vkh_device *device,
-                                         const struct vkh_matrix_layout *layout,
-                                         enum vkh_dtype type, enum vkh_epilogue epilogue,
-                                         const struct vkh_variant *variant,
-                                         struct vkh_matmul_matrix *matmul)
+enum vkh_status
+vkh_matmul_matrix_create(struct vkh_device *device, const struct vkh_matrix_layout *layout,
+                         enum vkh_dtype type, bool ends_odd, enum vkh_epilogue epilogue,
+                         const struct vkh_variant *variant, struct vkh_matmul_matrix *matmul)
 {
-    *matmul = (struct vkh_matmul_matrix){
-        .device = device, .layout = *layout, .variant = variant, .epilogue = epilogue};
+    *matmul = (struct vkh_matmul_matrix){.device = device,
+                                         .layout = *layout,
+                                         .variant = variant,
+                                         .epilogue = epilogue,
+                                         .ends_odd = ends_odd};
     enum vkh_status status = variant ? VKH_OK : choose(matmul, type);
     if (status != VKH_OK)
         return status;
@@ -120,7 +133,7 @@ enum vkh_status vkh_matmul_matrix_create(struct vkh_device *device,
     desc.constants[6] = epilogue == VKH_EPILOGUE_GLU_GELU;
     desc.constants[7] =
         (layout->c & 15) == 0; // neighbours of a row are neighbours of an invocation
-    desc.constants[8] = layout->operand_words;
+    desc.constants[8] = layout->transposed ? layout->operand_words : ends_odd;
     status = vkh_matrix_unpack_create(device, layout, type, is_glu, &matmul->unpack);
     return status == VKH_OK ? vkh_pipeline_get(device, &desc, &matmul->pipeline) : status;
 }
@@ -143,6 +156,7 @@ static void record_rows(const struct vkh_matmul_matrix *matmul, struct vkh_cmd *
 {
     const struct vkh_matrix_weight *weight = args->weight;
     const struct vkh_matrix_layout *layout = &matmul->layout;
+    assert(vkh_panel_ends_odd(layout, weight->cols) == matmul->ends_odd);
     const bool is_nll = matmul->epilogue == VKH_EPILOGUE_NLL;
     const bool is_rows = matmul->epilogue == VKH_EPILOGUE_ROWS;
     const struct push push = {

@@ -29,6 +29,7 @@ struct vkh_matmul_matrix {
     struct vkh_matrix_layout layout;
     const struct vkh_variant *variant;
     enum vkh_epilogue epilogue;
+    bool ends_odd;
     const struct vkh_pipeline *pipeline;
     struct vkh_matrix_unpack unpack;
     uint32_t block_tokens, block_rows; // of a workgroup
@@ -47,12 +48,12 @@ bool vkh_matmul_matrix_supported(const struct vkh_device *device,
 uint32_t vkh_matmul_matrix_fitting(const struct vkh_device *device,
                                    const struct vkh_matrix_layout *layout, enum vkh_dtype type);
 
-// variant NULL: chosen as "tile" among them.
-enum vkh_status vkh_matmul_matrix_create(struct vkh_device *device,
-                                         const struct vkh_matrix_layout *layout,
-                                         enum vkh_dtype type, enum vkh_epilogue epilogue,
-                                         const struct vkh_variant *variant,
-                                         struct vkh_matmul_matrix *matmul);
+// For weights whose columns vkh_panel_ends_odd says this of. variant NULL: chosen as "tile" among
+// them.
+enum vkh_status
+vkh_matmul_matrix_create(struct vkh_device *device, const struct vkh_matrix_layout *layout,
+                         enum vkh_dtype type, bool ends_odd, enum vkh_epilogue epilogue,
+                         const struct vkh_variant *variant, struct vkh_matmul_matrix *matmul);
 
 struct vkh_matmul_matrix_args {
     struct vkh_range x; // a left operand [n_tokens][weight->cols], kernels/panel.h

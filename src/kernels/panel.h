@@ -14,8 +14,8 @@
 // Tokens are padded to whole blocks of panels; what the padding holds is nobody's result.
 enum { VKH_PANEL_TILES = 8, VKH_BLOCK_PANELS = 2 };
 
-// Columns come in multiples of this many tiles; a product reads ahead by as many and a step more.
-enum { VKH_PANEL_K_TILES = 4, VKH_PANEL_AHEAD_TILES = 6 };
+// Columns come in multiples of so many tiles; a product reads ahead by two steps of as many.
+enum { VKH_PANEL_K_TILES = 4, VKH_PANEL_AHEAD_TILES = 8 };
 
 static inline uint32_t vkh_panel_rows(const struct vkh_matrix_layout *layout)
 {
@@ -83,6 +83,12 @@ static inline uint16_t vkh_operand(const struct vkh_matrix_layout *layout, float
 static inline float vkh_operand_float(const struct vkh_matrix_layout *layout, uint16_t bits)
 {
     return layout->bf16 ? vkh_from_bf16(bits) : vkh_from_half(bits);
+}
+
+// Whether columns end after an odd number of steps of a product.
+static inline bool vkh_panel_ends_odd(const struct vkh_matrix_layout *layout, uint64_t cols)
+{
+    return cols / layout->side % (2 * VKH_PANEL_K_TILES) != 0;
 }
 
 static inline int vkh_panel_takes(const struct vkh_matrix_layout *layout, uint64_t cols)

@@ -75,13 +75,14 @@ static float *weights_seen(const struct operands *o)
     return w;
 }
 
-static struct vkh_matmul_matrix make_matmul(struct gpu_test *test,
-                                            const struct vkh_matrix_layout *layout,
-                                            enum vkh_dtype type, enum vkh_epilogue epilogue,
+static struct vkh_matmul_matrix make_matmul(struct gpu_test *test, const struct operands *o,
+                                            enum vkh_epilogue epilogue,
                                             const struct vkh_variant *variant)
 {
     struct vkh_matmul_matrix matmul;
-    if (vkh_matmul_matrix_create(test->device, layout, type, epilogue, variant, &matmul) != VKH_OK)
+    if (vkh_matmul_matrix_create(test->device, &o->layout, o->type,
+                                 vkh_panel_ends_odd(&o->layout, o->shape.cols), epilogue, variant,
+                                 &matmul) != VKH_OK)
         exit(1);
     return matmul;
 }
@@ -106,8 +107,7 @@ static void test_rows(struct gpu_test *test, const struct vkh_matrix_layout *lay
 {
     struct operands o = make_operands(test, layout, type, shape, false, scale);
     const struct shape s = o.shape;
-    const struct vkh_matmul_matrix matmul =
-        make_matmul(test, layout, type, VKH_EPILOGUE_ROWS, variant);
+    const struct vkh_matmul_matrix matmul = make_matmul(test, &o, VKH_EPILOGUE_ROWS, variant);
     const uint32_t stride = (uint32_t)vkh_round_up(s.rows, 2) + 6, first = 2;
     const uint64_t n = (uint64_t)s.n_tokens * s.rows;
     struct vkh_buffer *out = gpu_test_buffer(test, NULL, (uint64_t)s.n_tokens * stride * 4);
@@ -148,8 +148,8 @@ static void test_glu(struct gpu_test *test, const struct vkh_matrix_layout *layo
 {
     struct operands o = make_operands(test, layout, type, shape, true, scale);
     const struct shape s = o.shape;
-    const struct vkh_matmul_matrix matmul = make_matmul(
-        test, layout, type, gelu ? VKH_EPILOGUE_GLU_GELU : VKH_EPILOGUE_GLU_SILU, variant);
+    const struct vkh_matmul_matrix matmul =
+        make_matmul(test, &o, gelu ? VKH_EPILOGUE_GLU_GELU : VKH_EPILOGUE_GLU_SILU, variant);
     const uint32_t width = s.rows / 2;
     struct vkh_buffer *out = gpu_test_buffer(test, NULL, vkh_left_bytes(layout, s.n_tokens, width));
     vkh_matmul_matrix_record(&matmul, vkh_stream_cmd(test->stream),
@@ -180,8 +180,7 @@ static void test_nll(struct gpu_test *test, const struct vkh_matrix_layout *layo
 {
     struct operands o = make_operands(test, layout, type, shape, false, 1.0f);
     const struct shape s = o.shape;
-    const struct vkh_matmul_matrix matmul =
-        make_matmul(test, layout, type, VKH_EPILOGUE_NLL, variant);
+    const struct vkh_matmul_matrix matmul = make_matmul(test, &o, VKH_EPILOGUE_NLL, variant);
     struct vkh_nll_reduce reduce;
     CHECK(vkh_nll_reduce_create(test->device, &reduce) == VKH_OK);
     uint64_t state = 23;

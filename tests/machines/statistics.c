@@ -145,7 +145,7 @@ static void make_matrix_products(struct vkh_device *device, bool chosen, enum vk
     for (uint32_t i = 0; i < n; i++)
         for (int epilogue = 0; epilogue < VKH_N_EPILOGUES; epilogue++)
             if (vkh_matmul_matrix_supported(device, &device->matrix, &variants[i]))
-                must(vkh_matmul_matrix_create(device, &device->matrix, type,
+                must(vkh_matmul_matrix_create(device, &device->matrix, type, false,
                                               (enum vkh_epilogue)epilogue,
                                               chosen ? NULL : &variants[i], &matmul));
 }

@@ -113,6 +113,7 @@ static enum vkh_status prepare(struct product *p)
         status = make_targets(p);
     if (status == VKH_OK)
         status = vkh_matmul_matrix_create(bench->device, &bench->layout, p->type,
+                                          vkh_panel_ends_odd(&bench->layout, cols),
                                           p->matrix.epilogue, NULL, &p->tiles.matmul);
     return status;
 }

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// A block's sums. x comes straight from the cache, where subgroups beside each other meet; w, which
+// all need, through shared memory, a step of STEP tiles of k at a time. While a step is multiplied,
+// the next one is stored tile by tile and the one after it travels to registers, so that one barrier
+// a step is enough. The fragments of w are read while the tile of k before is multiplied.
+//
+// A turn of the loop is two steps. For an odd number there are pipelines of their own: the way out
+// in mid-turn costs registers (NVIDIA: 346 instead of 357 TFLOP/s).
+layout(constant_id = 8) const uint ENDS_ODD = 0;
+const uint STEP = X_SUBGROUPS; // an invocation brings TILES words of w then
+const uint X_AHEAD = 2;        // tiles of k
+
+shared uvec4 w_shared[2][STEP * PANEL * LANES]; // a block is as wide as a panel
+shared uvec2 parked_block;
+
+uint x_at, w_at;              // of this invocation's first words of the step at hand
+uvec4 x_ring[X_AHEAD][TILES]; // of the tiles of k that come next
+uvec4 w_next[TILES];          // of the next tile of k
+uvec4 w_fetched[TILES];       // of the step after next
+
+// Word i of x, so many tiles of k after the step's first. What lies past the last is fetched like the
+// rest, and never multiplied: operands end with as many spare words (kernels/panel.h).
+void fetch_x(uint i, uint ahead)
+{
+    x_ring[ahead % X_AHEAD][i] = x_words[x_at + (ahead * PANEL + i) * LANES];
+}
+
+void fetch_w(uint i, uint ahead)
+{
+    w_fetched[i] = w_words[w_at + ahead * PANEL * LANES + i * INVOCATIONS];
+}
+
+void store_w(uint turn, uint i)
+{
+    w_shared[turn][i * INVOCATIONS + gl_LocalInvocationIndex] = w_fetched[i];
+}
+
+void read_w(uint turn, uint k)
+{
+    [[unroll]] for (uint i = 0; i < TILES; i++)
+        w_next[i] = w_shared[turn][(k * PANEL + w_first + i) * LANES + LANE];
+}
+
+// Multiplies a tile of k, reading the fragments of (turn, k) meanwhile and, as soon as a row of tiles
+// is done, x so many tiles after the step's first.
+void multiply(uint ahead, uint turn, uint k)
+{
+    MATRIX_A x[TILES];
+    MATRIX_B w[TILES];
+    [[unroll]] for (uint i = 0; i < TILES; i++)
+        LEFT_TILE(x[i], x_ring[ahead % X_AHEAD][i])
+    [[unroll]] for (uint i = 0; i < TILES; i++)
+        RIGHT_TILE(w[i], w_next[i])
+    read_w(turn, k);
+    [[unroll]] for (uint i = 0; i < TILES; i++) {
+        [[unroll]] for (uint j = 0; j < TILES; j++)
+            sums[i][j] = MULTIPLY(x[i], w[j], sums[i][j]);
+        fetch_x(i, ahead);
+    }
+}
+
+void multiply_step(uint turn)
+{
+    [[unroll]] for (uint k = 0; k < STEP; k++) {
+        const bool is_last = k + 1 == STEP;
+        if (is_last)
+            barrier();
+        else
+            [[unroll]] for (uint i = k; i < TILES; i += STEP - 1) {
+                store_w(1 - turn, i);
+                fetch_w(i, (turn + 2) * STEP);
+            }
+        multiply(turn * STEP + k + X_AHEAD, is_last ? 1 - turn : turn, is_last ? 0 : k + 1);
+    }
+}
+
+void begin_block()
+{
+    [[unroll]] for (uint i = 0; i < TILES; i++)
+        [[unroll]] for (uint j = 0; j < TILES; j++)
+            sums[i][j] = MATRIX_ZERO;
+    x_at = ((x_block * X_TILES + x_first) / PANEL * k_tiles * PANEL + x_first % PANEL) * LANES + LANE;
+    w_at = w_block * k_tiles * PANEL * LANES + gl_LocalInvocationIndex;
+    [[unroll]] for (uint k = 0; k < X_AHEAD; k++)
+        [[unroll]] for (uint i = 0; i < TILES; i++)
+            fetch_x(i, k);
+    [[unroll]] for (uint i = 0; i < TILES; i++) {
+        fetch_w(i, 0);
+        store_w(0, i);
+        fetch_w(i, STEP);
+    }
+}
+
+// The block's place waits in shared memory for the epilogue: the compiler would else compute its
+// addresses before the loop and have no registers left in it (NVIDIA: 335 instead of 358 TFLOP/s).
+void multiply_block()
+{
+    if (gl_LocalInvocationIndex == 0)
+        parked_block = uvec2(x_block, w_block);
+    begin_block();
+    barrier();
+    read_w(0, 0);
+    uint k = 0;
+    [[dont_unroll]] for (; k + STEP < k_tiles; k += 2 * STEP) {
+        [[unroll]] for (uint turn = 0; turn < 2; turn++)
+            multiply_step(turn);
+        x_at += 2 * STEP * PANEL * LANES;
+        w_at += 2 * STEP * PANEL * LANES;
+    }
+    if (ENDS_ODD != 0u && k < k_tiles)
+        multiply_step(0);
+    x_block = parked_block.x;
+    w_block = parked_block.y;
+}
