@@ -35,96 +35,43 @@ enum {
 };
 
 static const struct argp_option options[] = {
-    {NULL, 0, NULL, 0, "What to measure:", 1},
-    {"model", OPT_MODEL, "FILE|DIR", 0, "GGUF file, or directory with config.json and safetensors",
-     1},
-    {"text", OPT_TEXT, "FILE|DIR", 0,
-     "UTF-8 text; needs the model's tokenizer; - is standard input. May be repeated or name a "
-     "folder: several texts are averaged",
-     1},
-    {"tokens", OPT_TOKENS, "FILE|DIR", 0,
-     "token ids in decimal instead of a text; taken as they are", 1},
-    {"lengths", OPT_LENGTHS, "N,N,...", 0,
-     "lengths in tokens; default: original_max_len and its multiples up to 6 times, as far as the "
-     "text goes; all of the text with --window or --chunked",
-     1},
-    {"method", OPT_METHOD, "SPEC", 0,
-     "hybrid:cf=2, yarn:factor=4, or several joined by + (see --list-methods); may be repeated; "
-     "default: baseline, hybrid:cf=1.5 and hybrid:cf=2",
-     1},
-    {"sweep", OPT_SWEEP, "SPEC", 0,
-     "methods with one value over a range, hybrid:cf=1.2..3.0:0.1, and which is best at each "
-     "length; may be repeated",
-     1},
-    {"kl", OPT_KL, "SPEC", 0,
-     "compare every method with this one, which joins them: mean and percentiles of the KL "
-     "divergence of its distribution of the next token from theirs, and how often both find the "
-     "same token most probable",
-     1},
-    {"kl-model", OPT_KL_MODEL, "FILE|DIR", 0,
-     "compute the --kl method (default: baseline) on another model of the same vocabulary, the "
-     "same "
-     "one in higher precision for example",
-     1},
-    {"list-methods", OPT_LIST_METHODS, NULL, 0, "print what methods there are and stop", 1},
-    {"original-max-len", OPT_ORIGINAL, "N", 0,
-     "tokens beyond which hybrid compresses; default: the model's training length", 1},
-    {"window", OPT_WINDOW, "N", 0,
-     "instead of one pass, windows of N tokens that slide by --stride: each token scored once", 1},
-    {"stride", OPT_STRIDE, "N", 0, "of --window; default: half of it", 1},
-    {"chunked", OPT_CHUNKED, "N", 0,
-     "instead of one pass, disjoint windows of N tokens, the second half of each scored, as "
-     "llama.cpp's llama-perplexity does",
-     1},
-    {"shard", OPT_SHARD, "I/N", 0,
-     "the I-th of N parts of texts and methods, for runs on several machines: the JSON of all is "
-     "joined by vkhrope-ppl merge",
-     1},
-    {NULL, 0, NULL, 0, "Where to compute:", 2},
-    {"device", OPT_DEVICE, "N|NAME", 0, "Vulkan device by index or part of its name", 2},
-    {"devices", OPT_DEVICES, "N|NAME,...", 0,
-     "several devices, each with its part of texts and methods", 2},
-    {"list-devices", OPT_LIST_DEVICES, NULL, 0, "print the devices and stop", 2},
-    {"variant", OPT_VARIANT, "OP=NAME", 0,
-     "kernel variant by hand (vkhrope-info lists them); may be repeated", 2},
-    {"caps-mask", OPT_CAPS_MASK, "LIST", 0,
-     "device capabilities to leave unused, joined by commas (vkhrope-info lists them)", 2},
-    {"chunk", OPT_CHUNK, "N", 0, "tokens at once; changes memory and speed, not the numbers", 2},
-    {"kv-type", OPT_KV_TYPE, "TYPE", 0,
-     "how keys and values are kept: f32, f16 (half the memory), or auto, f32 where it fits", 2},
-    {"memory", OPT_MEMORY, "SIZE", 0,
-     "device memory that the run may take, 6GiB for example; default: all. Where it is too little, "
-     "the "
-     "run goes layer by layer, with the weights streamed if need be: slower, the same numbers",
-     2},
-    {"memory-plan", OPT_MEMORY_PLAN, NULL, 0,
-     "print how the run would be done, the device memory it would take and whether that fits, and "
-     "stop; with --lengths it needs no text",
-     2},
-    {"resume", OPT_RESUME, "FILE", 0,
-     "keep each finished chunk in FILE, and go on from there when the same command is run again; "
-     "FILE is removed once the results are written; not with --kl",
-     2},
-    {"nll", OPT_NLL, "FILE", 0,
-     "write one line a token and method: method, position, id, NLL; with --kl its divergence too",
-     3},
-    {NULL, 0, NULL, 0, "Other:", -1},
+    TOOL_HEADING("What to measure:", 1),
+    {"model", OPT_MODEL, "FILE|DIR", 0, "GGUF file, or folder with safetensors", 2},
+    {"text", OPT_TEXT, "FILE|DIR", 0, "UTF-8 text, - is standard input; repeatable", 3},
+    {"tokens", OPT_TOKENS, "FILE|DIR", 0, "token ids in decimal instead of a text", 4},
+    {"lengths", OPT_LENGTHS, "N,N,...", 0, "tokens (default: original-max-len times 1 to 6)", 5},
+    {"method", OPT_METHOD, "SPEC", 0, "such as hybrid:cf=2 or yarn:factor=4; repeatable", 6},
+    {"sweep", OPT_SWEEP, "SPEC", 0, "methods over a range: hybrid:cf=1.2..3.0:0.1", 7},
+    {"list-methods", OPT_LIST_METHODS, NULL, 0, "print what methods there are and stop", 8},
+    {"original-max-len", OPT_ORIGINAL, "N", 0, "training length (default: the model's own)", 9},
+    {"window", OPT_WINDOW, "N", 0, "instead of one pass, windows of N that slide", 10},
+    {"stride", OPT_STRIDE, "N", 0, "by how many tokens they slide (default: half)", 11},
+    {"chunked", OPT_CHUNKED, "N", 0, "instead of one pass, as llama-perplexity does", 12},
+    {"kl", OPT_KL, "SPEC", 0, "KL divergence of every method from this one", 13},
+    {"kl-model", OPT_KL_MODEL, "FILE|DIR", 0, "that one computed on another model", 14},
+    TOOL_HEADING("\nHow to compute:", 20),
+    {"device", OPT_DEVICE, "N|NAME", 0, "Vulkan device by index or part of its name", 21},
+    {"devices", OPT_DEVICES, "N|NAME,...", 0, "several, each with its part of the work", 22},
+    {"list-devices", OPT_LIST_DEVICES, NULL, 0, "print the devices and stop", 23},
+    {"memory", OPT_MEMORY, "SIZE", 0, "device memory to stay within, such as 6GiB", 24},
+    {"memory-plan", OPT_MEMORY_PLAN, NULL, 0, "print what the run would take and stop", 25},
+    {"kv-type", OPT_KV_TYPE, "TYPE", 0, "keys and values as f32, f16 or auto (default)", 26},
+    {"chunk", OPT_CHUNK, "N", 0, "tokens at once; changes speed, not the numbers", 27},
+    {"variant", OPT_VARIANT, "OP=NAME", 0, "kernel by hand (see vkhrope-info); repeatable", 28},
+    {"caps-mask", OPT_CAPS_MASK, "LIST", 0, "device capabilities to leave unused", 29},
+    {"shard", OPT_SHARD, "I/N", 0, "the I-th of N parts, to be joined by merge", 30},
+    {"resume", OPT_RESUME, "FILE", 0, "keep what is finished, go on from there", 31},
+    TOOL_HEADING("\nWhat to write:", PPL_OUTPUTS_GROUP),
+    {"nll", OPT_NLL, "FILE", 0, "NLL of every token, a line each", PPL_OUTPUTS_GROUP + 4},
     {0},
 };
 
 static const char doc[] =
-    "Perplexity of a language model at lengths beyond the one it was trained on, with its rotary "
-    "positions compressed, in one pass on a Vulkan device.\v"
+    "Perplexity of a language model beyond its trained length, on a Vulkan device.\v"
     "Example:\n"
-    "  vkhrope-ppl --model model.gguf --text book.txt --lengths 8192,16384 \\\n"
-    "      -m baseline -m hybrid:cf=1.5 -o results.json --plot ppl.svg\n\n"
-    "vkhrope-ppl merge A.json B.json ... joins reports: shards, devices, models (vkhrope-ppl merge "
-    "--help).\n\n"
-    "PPL at length n is exp(mean NLL of tokens 1 to n-1, each given all before it), unless "
-    "--window or --chunked says otherwise. KL(P||Q) = sum P ln(P/Q) in nats over the same tokens: "
-    "P "
-    "is the --kl method's distribution, of --kl-model where it is given, Q each "
-    "method's.\n\n" TOOL_EXIT_HELP;
+    "  vkhrope-ppl --model m.gguf --text book.txt --lengths 8192,16384 -o "
+    "ppl.html\n\n" TOOL_EXIT_HELP
+    "\nMore: man vkhrope-ppl. Joining reports: vkhrope-ppl merge --help.";
 
 static void add_source(const struct tool *tool, const char *option, const char *path,
                        struct ppl_strings *sources)
@@ -326,14 +273,9 @@ void ppl_args_parse(struct tool *tool, int argc, char **argv, struct ppl_args *a
     static const struct argp_child children[] = {{&ppl_outputs_parser, 0, NULL, 0}, {0}};
     static const struct argp parser = {options, parse_option, NULL, doc, children, NULL, NULL};
     static const char *const defaults[] = {"baseline", "hybrid:cf=1.5", "hybrid:cf=2"};
-    static char program[] = "vkhrope-ppl";
     *args = (struct ppl_args){0};
     struct ppl_parse parse = {.tool = tool, .args = args};
-    argp_program_version = "vkhrope-ppl " VKH_VERSION;
-    argp_err_exit_status = TOOL_USAGE;
-    argv[0] = program; // what argp's own messages begin with
-    if (argp_parse(&parser, argc, argv, 0, NULL, &parse) != 0)
-        tool_die(tool, TOOL_USAGE, "cannot read the command line");
+    tool_parse(tool, NULL, &parser, argc, argv, &parse);
     // A sweep needs nothing but something to compare with.
     const size_t n_defaults = args->sweeps.n ? 1 : sizeof(defaults) / sizeof(defaults[0]);
     for (size_t i = 0; args->methods.n < n_defaults && i == args->methods.n; i++)

@@ -6,18 +6,17 @@
 
 #include "ppl_outputs.h"
 
+static const struct argp_option options[] = {
+    TOOL_HEADING("What to write:", PPL_OUTPUTS_GROUP),
+    {0},
+};
+
 static const char doc[] =
-    "Joins reports that vkhrope-ppl wrote as JSON into one: the shards of a run, runs of other "
-    "methods or lengths, of other devices, of other models.\v"
+    "Joins reports that vkhrope-ppl wrote as JSON into one: the shards of a run,\n"
+    "or runs of other methods, lengths, devices or models.\v"
     "Example:\n"
-    "  for i in 1 2 3 4; do\n"
-    "    vkhrope-ppl --model model.gguf --text texts/ --shard $i/4 -qo shard-$i.json\n"
-    "  done\n"
-    "  vkhrope-ppl merge shard-*.json -o results.html\n\n"
-    "All shards of a run become that run: the same numbers, compared with its baseline. Runs of "
-    "one model, regime, original_max_len and texts become one table; others a table each. A shard "
-    "that is missing, or runs of one device that contradict each other, are "
-    "errors.\n\n" TOOL_EXIT_HELP;
+    "  vkhrope-ppl merge shard-*.json -o results.html\n\n" TOOL_EXIT_HELP
+    "\nMore: man vkhrope-ppl-merge";
 
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
@@ -39,16 +38,11 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 static void parse_args(struct tool *tool, int argc, char **argv, struct ppl_args *args)
 {
     static const struct argp_child children[] = {{&ppl_outputs_parser, 0, NULL, 0}, {0}};
-    static const struct argp parser = {NULL, parse_option, "REPORT.json...", doc, children,
-                                       NULL, NULL};
-    static char program[] = "vkhrope-ppl merge";
+    static const struct argp parser = {options, parse_option, "REPORT.json...", doc, children,
+                                       NULL,    NULL};
     *args = (struct ppl_args){0};
     struct ppl_parse parse = {.tool = tool, .args = args};
-    argp_program_version = "vkhrope-ppl " VKH_VERSION;
-    argp_err_exit_status = TOOL_USAGE;
-    argv[0] = program;
-    if (argp_parse(&parser, argc, argv, 0, NULL, &parse) != 0)
-        tool_die(tool, TOOL_USAGE, "cannot read the command line");
+    tool_parse(tool, "merge", &parser, argc, argv, &parse);
     ppl_outputs_settle(tool, parse.format, args);
     ppl_outputs_check(tool, args);
 }

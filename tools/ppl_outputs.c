@@ -16,25 +16,17 @@ enum {
     OPT_REFERENCE,
 };
 
+enum { GROUP = PPL_OUTPUTS_GROUP };
+
 static const struct argp_option options[] = {
-    {NULL, 0, NULL, 0, "What to write:", 3},
-    {"format", OPT_FORMAT, "NAME", 0,
-     "table, markdown, csv, json or html: of the --output files, or of standard output without one",
-     3},
-    {"output", OPT_OUTPUT, "FILE", 0,
-     "write the results to FILE, in the format of its ending (.json, .csv, .md, .txt, .html) "
-     "unless "
-     "--format says another, and still print the table unless --quiet; may be repeated",
-     3},
-    {"plot", OPT_PLOT, "FILE", 0, "draw PPL against length as .svg or .png (needs gnuplot)", 3},
-    {"curve", OPT_CURVE, "FILE", 0,
-     "write NLL against position, one line a bucket and method: in equal buckets and in octaves",
-     3},
-    {"reference", OPT_REFERENCE, "FILE", 0,
-     "show a published table beside the measured one in HTML: lines of length,tokens,ppl,method",
-     3},
-    {"quiet", OPT_QUIET, NULL, 0, "no progress, no notes on standard error", 3},
-    {"verbose", OPT_VERBOSE, NULL, 0, "tell what the library does, on standard error", 3},
+    {"output", OPT_OUTPUT, "FILE", 0, "results as .json .csv .md .txt .html; repeatable",
+     GROUP + 1},
+    {"format", OPT_FORMAT, "NAME", 0, "table, markdown, csv, json or html", GROUP + 2},
+    {"plot", OPT_PLOT, "FILE", 0, "PPL against length, .svg or .png (by gnuplot)", GROUP + 3},
+    {"curve", OPT_CURVE, "FILE", 0, "NLL against position", GROUP + 5},
+    {"reference", OPT_REFERENCE, "FILE", 0, "published table to show beside it in HTML", GROUP + 6},
+    {"quiet", OPT_QUIET, NULL, 0, "no progress, no notes on standard error", GROUP + 7},
+    {"verbose", OPT_VERBOSE, NULL, 0, "tell what the library does", GROUP + 8},
     {0},
 };
 

@@ -14,7 +14,9 @@ struct ppl_parse {
     const char *format; // NULL: not given
 };
 
-// The options of outputs; its input is a struct ppl_parse.
+// The options of outputs; its input is a struct ppl_parse. They are argp's groups from this one on,
+// whose heading is the parser's that has them.
+enum { PPL_OUTPUTS_GROUP = 40 };
 extern const struct argp ppl_outputs_parser;
 
 // Each ends the process with a message when something is wrong.

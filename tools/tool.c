@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "tool.h"
 
+#include <argp.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+// Headings begin the line; no note on short options after the list.
+static const char help_format[] = "doc-opt-col=0,no-dup-args-note";
 
 enum tool_exit tool_exit_of(enum vkh_status status)
 {
@@ -77,6 +81,21 @@ void tool_die(const struct tool *tool, enum tool_exit code, const char *fmt, ...
     print_formatted(tool, fmt, args);
     va_end(args);
     exit(code);
+}
+
+void tool_parse(const struct tool *tool, const char *command, const struct argp *parser, int argc,
+                char **argv, void *input)
+{
+    static char program[64], version[64];
+    snprintf(program, sizeof(program), "%s%s%s", tool->name, command ? " " : "",
+             command ? command : "");
+    snprintf(version, sizeof(version), "%s %s", tool->name, VKH_VERSION);
+    argp_program_version = version;
+    argp_err_exit_status = TOOL_USAGE;
+    argv[0] = program; // what argp's own messages begin with
+    if (setenv("ARGP_HELP_FMT", help_format, false) != 0 ||
+        argp_parse(parser, argc, argv, 0, NULL, input) != 0)
+        tool_die(tool, TOOL_USAGE, "cannot read the command line");
 }
 
 static void print_log(void *user, enum vkh_log_level level, const char *line)

@@ -20,11 +20,17 @@ enum tool_exit {
     TOOL_INTERRUPTED = 130,
 };
 
-// The same as lines for the end of --help.
+// The same as a line for the end of --help, which is to fit a screen: an option has a line there,
+// and whatever else is to be known stands in the tool's manual page (tools/*.h2m).
 #define TOOL_EXIT_HELP                                                                             \
-    "Exit codes: 0 done, 1 bad usage, 2 a file is missing, malformed, not supported or not "       \
-    "writable, 3 no Vulkan device or it failed, 4 out of memory, 5 internal error, 130 "           \
-    "interrupted."
+    "Exit codes: 0 done, 1 usage, 2 file, 3 device, 4 memory, 5 bug, 130 stopped."
+
+// For tables of options, in which argp sorts by group: a line that heads those that follow. The
+// first has only the text; the others begin with an empty line, "\nTEXT".
+#define TOOL_HEADING(text, group)                                                                  \
+    {                                                                                              \
+        text, 0, NULL, OPTION_DOC | OPTION_NO_USAGE, NULL, group                                   \
+    }
 
 enum tool_exit tool_exit_of(enum vkh_status status);
 
@@ -48,6 +54,12 @@ void tool_message(const struct tool *tool, const char *fmt, ...)
 // Prints a message and ends the process with `code`. For the time before anything is open.
 _Noreturn void tool_die(const struct tool *tool, enum tool_exit code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+// Parses the command line of the tool, or of its command, which may be NULL; argv[0] is replaced by
+// their names. Ends the process with a message when it cannot be read, and after --help.
+struct argp;
+void tool_parse(const struct tool *tool, const char *command, const struct argp *parser, int argc,
+                char **argv, void *input);
 
 // A text out of a file on stdout, without control characters.
 void tool_print(const char *text);

@@ -14,26 +14,23 @@
 enum { OPT_DEVICE = 256, OPT_VARIANT, OPT_CAPS_MASK, OPT_TUNE, OPT_MODEL, OPT_MINIMUM };
 
 static const struct argp_option options[] = {
-    {"device", OPT_DEVICE, "N|NAME", 0,
-     "the device whose variants are shown, by index or part of its name; default: the best", 0},
-    {"variant", OPT_VARIANT, "OP=NAME", 0, "kernel variant by hand; may be repeated", 0},
-    {"caps-mask", OPT_CAPS_MASK, "LIST", 0, "device capabilities to leave unused, joined by commas",
-     0},
-    {"tune", OPT_TUNE, NULL, 0,
-     "measure anew which variants are the fastest on the device, and keep it for the other tools",
-     0},
-    {"model", OPT_MODEL, "FILE|DIR", 0, "print what the files of a model say, no devices", 0},
-    {"minimum-limits", OPT_MINIMUM, NULL, OPTION_HIDDEN, NULL, 0},
-    {"quiet", 'q', NULL, 0, "errors only on standard error", 0},
-    {"verbose", 'v', NULL, 0, "tell what the library does, on standard error", 0},
+    {"device", OPT_DEVICE, "N|NAME", 0, "whose variants to show (default: the best)", 1},
+    {"variant", OPT_VARIANT, "OP=NAME", 0, "kernel by hand; repeatable", 2},
+    {"caps-mask", OPT_CAPS_MASK, "LIST", 0, "device capabilities to leave unused", 3},
+    {"tune", OPT_TUNE, NULL, 0, "measure anew which kernels are the fastest there", 4},
+    {"model", OPT_MODEL, "FILE|DIR", 0, "print what a model's files say, no devices", 5},
+    {"minimum-limits", OPT_MINIMUM, NULL, OPTION_HIDDEN, NULL, 5},
+    {"quiet", 'q', NULL, 0, "errors only on standard error", 6},
+    {"verbose", 'v', NULL, 0, "tell what the library does", 7},
     {0},
 };
 
 static const char doc[] =
-    "Vulkan devices with their capabilities and limits, the kernel variants that vkhrope would use "
-    "there, and why.\v"
+    "Vulkan devices with their capabilities and limits, the kernel variants that\n"
+    "vkhrope would use there, and why.\v"
     "Example:\n"
-    "  vkhrope-info --device 0 --caps-mask float16,storage16\n\n" TOOL_EXIT_HELP;
+    "  vkhrope-info --device 0 --caps-mask float16,storage16\n\n" TOOL_EXIT_HELP
+    "\nMore: man vkhrope-info";
 
 struct args {
     struct tool *tool;
@@ -283,10 +280,7 @@ int main(int argc, char **argv)
     static const struct argp parser = {options, parse_option, NULL, doc, NULL, NULL, NULL};
     struct tool tool = {.name = "vkhrope-info"};
     struct args args = {.tool = &tool};
-    argp_program_version = "vkhrope-info " VKH_VERSION;
-    argp_err_exit_status = TOOL_USAGE;
-    if (argp_parse(&parser, argc, argv, 0, NULL, &args) != 0)
-        return TOOL_USAGE;
+    tool_parse(&tool, NULL, &parser, argc, argv, &args);
     const enum vkh_status status = args.model ? print_model(&args) : print_devices(&args);
     free(args.variants);
     return tool_finish(&tool, tool_exit_of(status));

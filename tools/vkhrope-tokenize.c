@@ -15,23 +15,19 @@
 enum { OPT_MODEL = 256, OPT_TEXT, OPT_IDS };
 
 static const struct argp_option options[] = {
-    {"model", OPT_MODEL, "FILE|DIR", 0,
-     "GGUF file (a vocabulary is enough), tokenizer.json, or directory with one", 0},
-    {"text", OPT_TEXT, "FILE", 0, "UTF-8 text; - is standard input", 0},
-    {"ids", OPT_IDS, NULL, 0,
-     "ids only, 16 a line, as vkhrope-ppl --tokens reads them; default: one token a line, with "
-     "index, id and text",
-     0},
-    {"output", 'o', "FILE", 0, "write to FILE instead of standard output", 0},
-    {"quiet", 'q', NULL, 0, "errors only on standard error", 0},
+    {"model", OPT_MODEL, "FILE|DIR", 0, "GGUF file, tokenizer.json, or folder with one", 1},
+    {"text", OPT_TEXT, "FILE", 0, "UTF-8 text, - is standard input", 2},
+    {"ids", OPT_IDS, NULL, 0, "ids only, as vkhrope-ppl --tokens reads them", 3},
+    {"output", 'o', "FILE", 0, "instead of standard output", 4},
+    {"quiet", 'q', NULL, 0, "errors only on standard error", 5},
     {0},
 };
 
 static const char doc[] =
-    "Token ids of a text by the tokenizer in a model's files. Special tokens spelled out in the "
-    "text become their ids; the begin-of-text token comes first when the model says so.\v"
+    "Token ids of a text, by the tokenizer in a model's files.\v"
     "Example:\n"
-    "  vkhrope-tokenize --model model.gguf --text book.txt --ids -o book.ids\n\n" TOOL_EXIT_HELP;
+    "  vkhrope-tokenize --model model.gguf --text book.txt --ids -o book.ids\n\n" TOOL_EXIT_HELP
+    "\nMore: man vkhrope-tokenize";
 
 struct args {
     struct tool *tool;
@@ -173,13 +169,8 @@ static enum vkh_status tokenize(const struct args *args)
 int main(int argc, char **argv)
 {
     static const struct argp parser = {options, parse_option, NULL, doc, NULL, NULL, NULL};
-    static char program[] = "vkhrope-tokenize";
-    struct tool tool = {.name = program};
+    struct tool tool = {.name = "vkhrope-tokenize"};
     struct args args = {.tool = &tool};
-    argp_program_version = "vkhrope-tokenize " VKH_VERSION;
-    argp_err_exit_status = TOOL_USAGE;
-    argv[0] = program; // what argp's own messages begin with
-    if (argp_parse(&parser, argc, argv, 0, NULL, &args) != 0)
-        tool_die(&tool, TOOL_USAGE, "cannot read the command line");
+    tool_parse(&tool, NULL, &parser, argc, argv, &args);
     return tool_finish(&tool, tool_exit_of(tokenize(&args)));
 }

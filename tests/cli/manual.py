@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Manual pages and shell completion know every option that --help knows.
+"""--help fits a screen; manual pages and shell completion know every option that it knows.
 
 manual.py PROGRAM COMPLETION [PAGE] [--of COMMAND], COMMAND one of the program's own.
 """
@@ -12,6 +12,8 @@ import subprocess
 import sys
 
 OPTION = re.compile(r'^ +(?:-\S, )? *(--[a-z-]+)', re.M)
+SOURCES = pathlib.Path(__file__).resolve().parents[2] / 'tools'
+LINES, COLUMNS = 50, 80
 failures = 0
 
 
@@ -33,11 +35,31 @@ def complete(program, completion, *words):
     return run('bash', '-c', script).split()
 
 
+def test_screen(text):
+    lines = text.splitlines()
+    check(len(lines) <= LINES, f'--help has {len(lines)} lines')
+    for line in lines:
+        check(len(line) <= COLUMNS and line == line.rstrip() or line.startswith('Usage: '), f'{line!r} in --help')
+    for end in ('Example:', 'Exit codes: 0', 'More: man '):
+        check(sum(line.startswith(end) for line in lines) == 1, f'no line {end!r} in --help')
+
+
+def test_sources(page, text):
+    """Where a pattern in an included file matches no option, help2man leaves out what belongs to it."""
+    names = [page.stem, 'manual'] + (['ppl_outputs'] if 'ppl' in page.stem else [])
+    for name in names:
+        for line in (SOURCES / f'{name}.h2m').read_text(encoding='utf-8').splitlines():
+            kept = line.startswith(('[', '/')) or line.replace('\\-', '-') in text
+            check(kept, f'{page.name}: {line!r} of {name}.h2m is missing')
+
+
 def test_page(page, options):
     text = page.read_text(encoding='utf-8').replace('\\-', '-')
+    test_sources(page, text)
+    check('Exit codes: 0' not in text, f'{page.name}: the end of --help is in it')
     for option in options:
         check(f'\\fB{option}\\fR' in text, f'{page.name}: {option} is missing')
-    for section in ('NAME', 'SYNOPSIS', 'DESCRIPTION', 'ENVIRONMENT', '"SEE ALSO"'):
+    for section in ('NAME', 'SYNOPSIS', 'DESCRIPTION', '"EXIT STATUS"', 'ENVIRONMENT', '"SEE ALSO"'):
         check(f'\n.SH {section}\n' in text, f'{page.name}: no section {section}')
     if shutil.which('man'):
         done = subprocess.run(['man', '--warnings', '-l', str(page)], stdout=subprocess.PIPE,
@@ -51,7 +73,9 @@ def main(program, completion, *rest):
     command = [rest[-1]] if '--of' in rest else []
     page = rest[0] if rest and rest[0] != '--of' else None
     name = pathlib.Path(program).name
-    options = OPTION.findall(run(program, *command, '--help'))
+    text = run(program, *command, '--help')
+    options = OPTION.findall(text)
+    test_screen(text)
     check('--help' in options and len(options) >= 5, f'options {options}')
     check(sorted(complete(program, completion, name, *command, '--')) == sorted(options),
           'completion and --help differ')

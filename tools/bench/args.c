@@ -24,43 +24,37 @@ enum {
 };
 
 static const struct argp_option options[] = {
+    TOOL_HEADING("What to measure:", 1),
     {"shape", OPT_SHAPE, "NAME", 0,
-     "random weights of a model's shape: llama3-8b (default), qwen2.5-7b, mistral-7b, gemma2-9b, "
-     "smollm2-135m, demo",
-     1},
-    {"model", OPT_MODEL, "FILE|DIR", 0, "a model's own weights and shape instead", 1},
-    {"type", OPT_TYPE, "TYPE", 0,
-     "of random weights: f32, f16 (default), bf16, or a block type of GGUF such as q4_k and q8_0; "
-     "matmul "
-     "takes "
-     "the model's by default",
-     1},
-    {"lengths", OPT_LENGTHS, "N,N,...", 0,
-     "tokens; default: 8192, attention's 16384,49152, table's those of the published table", 1},
-    {"original-max-len", OPT_ORIGINAL, "N", 0, "of the table's methods; default: 8192", 1},
-    {"kv-type", OPT_KV_TYPE, "TYPE", 0,
-     "how keys and values are kept: f32, f16, or auto: as vkhrope-ppl; attention: f16", 1},
-    {"chunk", OPT_CHUNK, "N", 0, "tokens at once", 1},
-    {"memory", OPT_MEMORY, "SIZE", 0, "of forward and table: as vkhrope-ppl", 1},
-    {"device", OPT_DEVICE, "N|NAME", 0, "Vulkan device by index or part of its name", 2},
-    {"variant", OPT_VARIANT, "OP=NAME", 0, "kernel variant by hand; may be repeated", 2},
-    {"caps-mask", OPT_CAPS_MASK, "LIST", 0, "device capabilities to leave unused", 2},
-    {"repeat", OPT_REPEAT, "N", 0, "timed repetitions, of which the median counts; default: 5", 2},
-    {"format", OPT_FORMAT, "NAME", 0, "table or json", 2},
-    {"quiet", 'q', NULL, 0, "errors only on standard error", 2},
-    {"verbose", 'v', NULL, 0, "tell what the library does, on standard error", 2},
-    {NULL, 0, NULL, 0, "Other:", -1},
+     "random weights of llama3-8b (default), qwen2.5-7b, mistral-7b, gemma2-9b, smollm2-135m, demo",
+     2},
+    {"model", OPT_MODEL, "FILE|DIR", 0, "a model's own weights and shape instead", 3},
+    {"type", OPT_TYPE, "TYPE", 0, "of random weights: f16 (default), q4_k, ...", 4},
+    {"lengths", OPT_LENGTHS, "N,N,...", 0, "tokens (default: as the command has it)", 5},
+    {"original-max-len", OPT_ORIGINAL, "N", 0, "of the table's methods (default: 8192)", 6},
+    {"kv-type", OPT_KV_TYPE, "TYPE", 0, "keys and values as f32, f16 or auto (default)", 7},
+    {"chunk", OPT_CHUNK, "N", 0, "tokens at once", 8},
+    {"memory", OPT_MEMORY, "SIZE", 0, "of forward and table: as vkhrope-ppl", 9},
+    {"repeat", OPT_REPEAT, "N", 0, "timed repetitions, the median counts (default: 5)", 10},
+    TOOL_HEADING("\nWhere, and what to write:", 20),
+    {"device", OPT_DEVICE, "N|NAME", 0, "Vulkan device by index or part of its name", 21},
+    {"variant", OPT_VARIANT, "OP=NAME", 0, "kernel by hand (see vkhrope-info); repeatable", 22},
+    {"caps-mask", OPT_CAPS_MASK, "LIST", 0, "device capabilities to leave unused", 23},
+    {"format", OPT_FORMAT, "NAME", 0, "table or json", 24},
+    {"quiet", 'q', NULL, 0, "errors only on standard error", 25},
+    {"verbose", 'v', NULL, 0, "tell what the library does", 26},
     {0},
 };
 
 static const char doc[] =
-    "How fast a Vulkan device is, and which share of its own roof the kernels reach: the forward "
-    "pass with its NLL, its matrix products, causal attention, or the whole published "
-    "table (7 lengths, 3 methods).\v"
+    "How fast a Vulkan device is, and which share of its roof the kernels reach.\n\n"
+    "  forward    the forward pass with its NLL\n"
+    "  matmul     its matrix products\n"
+    "  attention  causal attention\n"
+    "  table      the whole published table: 7 lengths, 3 methods\v"
     "Example:\n"
-    "  vkhrope-bench forward --shape llama3-8b --lengths 8192,49152 --kv-type f16\n\n"
-    "Medians of device timestamps (wall time for forward and table) after a warm-up. A product "
-    "counts 2 operations a multiply-add; attention counts no masked pair.\n\n" TOOL_EXIT_HELP;
+    "  vkhrope-bench forward --shape llama3-8b --lengths 8192,49152\n\n" TOOL_EXIT_HELP
+    "\nMore: man vkhrope-bench";
 
 static const struct {
     const char *name;
@@ -207,14 +201,9 @@ void bench_args_parse(struct tool *tool, int argc, char **argv, struct bench_arg
 {
     static const struct argp parser = {
         options, parse_option, "forward|matmul|attention|table", doc, NULL, NULL, NULL};
-    static char program[] = "vkhrope-bench";
     *args = (struct bench_args){.type = VKH_F16, .repeat = 5, .original_max_len = 8192};
     struct parse parse = {.tool = tool, .args = args};
-    argp_program_version = "vkhrope-bench " VKH_VERSION;
-    argp_err_exit_status = TOOL_USAGE;
-    argv[0] = program; // what argp's own messages begin with
-    if (argp_parse(&parser, argc, argv, 0, NULL, &parse) != 0)
-        tool_die(tool, TOOL_USAGE, "cannot read the command line");
+    tool_parse(tool, NULL, &parser, argc, argv, &parse);
     check(&parse);
     for (uint32_t i = 0; i < args->n_lengths; i++)
         if (args->lengths[i] > MOST_TOKENS)
