@@ -190,6 +190,17 @@ static void check_against_inputs(const struct tool *tool, const struct ppl_args 
         check_against(tool, output, &(struct named_file){"a report", args->reports.items[i]});
 }
 
+// Nor must it end without the program that draws.
+static void check_plot(const struct tool *tool, const char *path)
+{
+    struct tool named = *tool;
+    named.context = "--plot";
+    const struct vkh_log log = tool_log(&named);
+    const enum vkh_status status = vkh_report_plot_check(path, &log);
+    if (status != VKH_OK)
+        exit((int)tool_exit_of(status));
+}
+
 void ppl_outputs_check(const struct tool *tool, const struct ppl_args *args)
 {
     const struct named_file others[] = {
@@ -215,6 +226,8 @@ void ppl_outputs_check(const struct tool *tool, const struct ppl_args *args)
         check_against_inputs(tool, args, &files[i]);
     }
     free(files);
+    if (args->plot)
+        check_plot(tool, args->plot);
 }
 
 static enum vkh_status save(const struct ppl_args *args, const char *command,

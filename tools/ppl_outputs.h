@@ -24,7 +24,7 @@ extern const struct argp ppl_outputs_parser;
 // Gives every output its format: `format`, or without one that of its ending.
 void ppl_outputs_settle(const struct tool *tool, const char *format, struct ppl_args *args);
 
-// Every file can be written, and none replaces an input or another output.
+// Every file can be written, none replaces an input or another output, and plots can be drawn.
 void ppl_outputs_check(const struct tool *tool, const struct ppl_args *args);
 
 // For options of a name; not twice, not empty.

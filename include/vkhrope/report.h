@@ -52,6 +52,10 @@ VKH_API enum vkh_status vkh_report_html(const struct vkh_ppl_results *results,
 VKH_API enum vkh_status vkh_report_plot(const struct vkh_ppl_results *results, const char *path,
                                         const struct vkh_log *log);
 
+// Whether gnuplot is there and can draw such a picture, for asking before a long run: fails as
+// vkh_report_plot would, and writes nothing.
+VKH_API enum vkh_status vkh_report_plot_check(const char *path, const struct vkh_log *log);
+
 // One line a scored token and method: method, position, id, NLL, separated by tabs, under a header
 // line; with several texts, or in windows, also the text and the tokens that it was given; with a
 // comparison also the KL divergence from the reference and whether the top token is the same (1 or

@@ -56,6 +56,15 @@ static void first_complaint(FILE *complaints, char *line, size_t size)
     snprintf(line, size, "it said nothing");
 }
 
+static enum vkh_status is_missing(const char *name, const struct vkh_log *log)
+{
+    return vkh_fail(
+        log, VKH_ERR_UNSUPPORTED,
+        "%s: plots need gnuplot, which is not installed: install it, on Debian and Ubuntu "
+        "as gnuplot-nox",
+        name);
+}
+
 static enum vkh_status wait_for(pid_t child, FILE *complaints, const char *name,
                                 const struct vkh_log *log)
 {
@@ -66,8 +75,7 @@ static enum vkh_status wait_for(pid_t child, FILE *complaints, const char *name,
     if (got < 0)
         return vkh_fail(log, VKH_ERR_IO, "%s: cannot wait for gnuplot: %s", name, strerror(errno));
     if (WIFEXITED(state) && WEXITSTATUS(state) == 127)
-        return vkh_fail(log, VKH_ERR_UNSUPPORTED, "%s: plots need gnuplot, which is not installed",
-                        name);
+        return is_missing(name, log);
     if (WIFEXITED(state) && WEXITSTATUS(state) == 0)
         return VKH_OK;
     char line[512];
@@ -84,8 +92,7 @@ static enum vkh_status run(FILE *script, FILE *picture, FILE *complaints, const 
     pid_t child;
     const int error = spawn(fileno(script), fileno(picture), fileno(complaints), &child);
     if (error == ENOENT)
-        return vkh_fail(log, VKH_ERR_UNSUPPORTED, "%s: plots need gnuplot, which is not installed",
-                        name);
+        return is_missing(name, log);
     if (error != 0)
         return vkh_fail(log, VKH_ERR_IO, "%s: cannot start gnuplot: %s", name, strerror(error));
     const enum vkh_status status = wait_for(child, complaints, name, log);

@@ -16,7 +16,7 @@
 // Colours that readers with any colour vision tell apart (after Okabe and Ito); the baseline, the
 // usual first, is dark. Past the last, dashes tell the second round from the first.
 const char *const vkh_plot_colours[VKH_PLOT_COLOURS] = {"#303030", "#0072b2", "#d55e00", "#009e73",
-                                      "#cc79a7", "#e69f00", "#56b4e9", "#8c564b"};
+                                                        "#cc79a7", "#e69f00", "#56b4e9", "#8c564b"};
 static const int points[] = {7, 5, 9, 11, 13, 15, 6, 4};
 
 struct axes {
@@ -299,16 +299,46 @@ static bool ends_with(const char *text, const char *end)
     return n > m && strcmp(text + n - m, end) == 0;
 }
 
+static enum vkh_status get_format(const char *path, const struct vkh_log *log, bool *svg)
+{
+    *svg = ends_with(path, ".svg");
+    if (!*svg && !ends_with(path, ".png"))
+        return vkh_fail(log, VKH_ERR_UNSUPPORTED, "%s: a plot's name ends in .svg or .png", path);
+    return VKH_OK;
+}
+
+enum vkh_status vkh_report_plot_check(const char *path, const struct vkh_log *log)
+{
+    bool svg;
+    enum vkh_status status = get_format(path, log, &svg);
+    if (status != VKH_OK)
+        return status;
+    FILE *script = tmpfile(), *nowhere = fopen("/dev/null", "w");
+    if (script && nowhere) {
+        write_terminal(script, svg, 1);
+        status = vkh_gnuplot_run(script, nowhere, path, log);
+    } else {
+        status = vkh_fail(log, VKH_ERR_IO, "%s: cannot make a temporary file: %s", path,
+                          strerror(errno));
+    }
+    if (script)
+        fclose(script);
+    if (nowhere)
+        fclose(nowhere);
+    return status;
+}
+
 enum vkh_status vkh_report_plot(const struct vkh_ppl_results *results, const char *path,
                                 const struct vkh_log *log)
 {
-    const bool svg = ends_with(path, ".svg");
-    if (!svg && !ends_with(path, ".png"))
-        return vkh_fail(log, VKH_ERR_UNSUPPORTED, "%s: a plot's name ends in .svg or .png", path);
+    bool svg;
+    enum vkh_status status = get_format(path, log, &svg);
+    if (status != VKH_OK)
+        return status;
     if (results->n_methods == 0 || results->n_lengths == 0)
         return vkh_fail(log, VKH_ERR_ARGUMENT, "%s: there are no results to draw", path);
     struct vkh_output output;
-    enum vkh_status status = vkh_output_open(path, log, &output);
+    status = vkh_output_open(path, log, &output);
     if (status != VKH_OK)
         return status;
     status = vkh_plot_draw(results, svg, path, log, output.stream);

@@ -215,9 +215,6 @@ def test_outputs(t):
         done = t.run(*short, *option, code=2)
         t.check('No space left' in done.stderr and done.stdout.startswith('model '),
                 f'{option}: {done.stderr!r}; an output that fails must not cost the others')
-    done = t.run(*short, '--plot', 'p.svg', code=2, env={'PATH': ''})
-    t.check('gnuplot' in done.stderr and 'hybrid:cf=2' in done.stdout, 'without gnuplot')
-    t.check(not (t.folder / 'p.svg').exists(), 'a plot without gnuplot')
 
 
 def test_defaults(t):

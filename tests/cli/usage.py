@@ -116,6 +116,20 @@ def test_inputs(t):
     t.fails(2, *model, '--text', IDS, says=MODEL.name)  # the model has no tokenizer
 
 
+def test_plot(t):
+    """Without gnuplot, or one that cannot draw, nothing is begun: not even the model is opened."""
+    bare = {'PATH': ''}
+    missing = ('--plot: p.svg', 'gnuplot', 'not installed', 'install it')
+    t.fails(2, '--model', 'missing.gguf', '--tokens', IDS, '--plot', 'p.svg', env=bare, says=missing)
+    t.fails(2, 'merge', 'missing.json', '--plot', 'p.svg', env=bare, says=missing)
+    t.write('gnuplot', '#!/bin/sh\ncat >&2\nexit 1\n').chmod(0o755)
+    for ending, terminal in (('svg', 'set terminal svg '), ('png', 'set terminal pngcairo ')):
+        t.fails(2, '--model', 'missing.gguf', '--tokens', IDS, '--plot', f'p.{ending}',
+                env={'PATH': f'{t.folder}:/usr/bin:/bin'}, says=(f'--plot: p.{ending}', terminal))
+        t.check(not (t.folder / f'p.{ending}').exists(), f'a plot.{ending} that nobody drew')
+    (t.folder / 'gnuplot').unlink()
+
+
 def main():
     tests = Tests(sys.argv[1])
     test_help(tests)
@@ -125,6 +139,7 @@ def main():
     test_names(tests)
     test_overwriting(tests)
     test_resume(tests)
+    test_plot(tests)
     test_inputs(tests)
     return tests.result()
 

@@ -129,6 +129,10 @@ static void test_failures(void)
     for (size_t i = 0; i < 3; i++)
         CHECK(vkh_report_plot(&test.results, in_folder(endings[i]), &report_test_log) ==
               VKH_ERR_UNSUPPORTED);
+    CHECK(vkh_report_plot_check("plot.pdf", &report_test_log) == VKH_ERR_UNSUPPORTED);
+    CHECK(vkh_report_plot_check(in_folder("check.svg"), &report_test_log) == VKH_OK);
+    CHECK(vkh_report_plot_check(in_folder("check.png"), &report_test_log) == VKH_OK);
+    CHECK(access(in_folder("check.svg"), F_OK) != 0);
     CHECK(vkh_report_plot(&test.results, "/nonexistent/a.svg", &report_test_log) == VKH_ERR_IO);
     CHECK(strstr(report_test_line, "/nonexistent/a.svg"));
 
@@ -143,11 +147,14 @@ static void test_failures(void)
     CHECK(vkh_report_plot(&test.results, in_folder("a.svg"), &report_test_log) == VKH_ERR_IO);
     CHECK_MSG(strstr(report_test_line, "no such terminal"), "said: %s", report_test_line);
     CHECK(access(in_folder("a.svg"), F_OK) != 0);
+    CHECK(vkh_report_plot_check(in_folder("a.svg"), &report_test_log) == VKH_ERR_IO);
+    CHECK_MSG(strstr(report_test_line, "no such terminal"), "said: %s", report_test_line);
     unlink(in_folder("gnuplot"));
 
     CHECK(vkh_report_plot(&test.results, in_folder("a.svg"), &report_test_log) ==
           VKH_ERR_UNSUPPORTED);
     CHECK_MSG(strstr(report_test_line, "gnuplot"), "said: %s", report_test_line);
+    CHECK(vkh_report_plot_check(in_folder("a.svg"), &report_test_log) == VKH_ERR_UNSUPPORTED);
     CHECK(setenv("PATH", "", 1) == 0 && chdir("/") == 0);
     CHECK(vkh_report_plot(&test.results, in_folder("a.svg"), &report_test_log) ==
           VKH_ERR_UNSUPPORTED);
