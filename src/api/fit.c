@@ -32,11 +32,11 @@ static struct vkh_ppl_memory size_up(struct fitting *f, const struct vkh_graph_w
                                                     c->n_layers, c->hidden};
         chunk = (uint32_t)vkh_min_size(chunk, fit->models[i].plan.chunk);
     }
-    if (wish->walk != VKH_WALK_CHUNKS)
-        return vkh_eval_memory_by_layers(f->eval, fit->models, f->limit, &fit->room);
     if (wish->compared && f->status == VKH_OK)
         f->status =
             vkh_comparison_plan(f->device, f->models[VKH_OWN]->config.vocab, chunk, &comparison);
+    if (wish->walk != VKH_WALK_CHUNKS)
+        return vkh_eval_memory_by_layers(f->eval, fit->models, comparison, f->limit, &fit->room);
     return vkh_eval_memory(f->eval, fit->models, comparison, f->limit);
 }
 
@@ -46,9 +46,10 @@ struct chunks {
     uint32_t usual, modest, least;
 };
 
-static bool is_compared(const struct fitting *f)
+// Two models walk by chunks only: each needs its head to compare with the other.
+static bool may_layer(const struct fitting *f)
 {
-    return f->eval->reference != VKH_NONE;
+    return !f->models[VKH_OTHER];
 }
 
 // Whether one suits better than the best so far: it fits, in fewer batches or the first; or
@@ -64,7 +65,7 @@ static bool is_better(const struct vkh_ppl_memory *a, const struct vkh_ppl_memor
 static bool try_walk(struct fitting *f, enum vkh_ppl_walk walk, enum vkh_kv_type kv, uint32_t chunk)
 {
     const struct vkh_graph_wish wish = {
-        .chunk = chunk, .kv = kv, .compared = is_compared(f), .walk = walk};
+        .chunk = chunk, .kv = kv, .compared = f->eval->reference != VKH_NONE, .walk = walk};
     struct vkh_fit fit = {0};
     fit.memory = size_up(f, &wish, &fit);
     if (!f->any || is_better(&fit.memory, &f->best->memory))
@@ -84,10 +85,10 @@ static bool try_usual(struct fitting *f, enum vkh_kv_type kv, struct chunks *chu
         chunks->least = given ? chunks->usual : VKH_KEY_TILE;
         chunks->modest = (uint32_t)vkh_max_size(chunks->usual / MODEST, chunks->least);
     }
-    for (uint32_t chunk = chunks->usual; !is_compared(f) && chunk >= chunks->modest; chunk /= 2)
+    for (uint32_t chunk = chunks->usual; may_layer(f) && chunk >= chunks->modest; chunk /= 2)
         if (try_walk(f, VKH_WALK_LAYERS, kv, chunk))
             return true;
-    for (uint32_t chunk = chunks->usual; !is_compared(f) && chunk >= chunks->modest; chunk /= 2)
+    for (uint32_t chunk = chunks->usual; may_layer(f) && chunk >= chunks->modest; chunk /= 2)
         try_walk(f, VKH_WALK_STREAMED, kv, chunk);
     return f->best->memory.fits;
 }
@@ -103,9 +104,9 @@ static void choose(struct fitting *f)
             return;
     for (uint32_t chunk = chunks.usual / 2; chunk >= chunks.least; chunk /= 2) {
         for (int i = 0; i < n_types; i++) {
-            if (is_compared(f) ? try_walk(f, VKH_WALK_CHUNKS, types[i], chunk)
-                               : try_walk(f, VKH_WALK_LAYERS, types[i], chunk) ||
-                                     try_walk(f, VKH_WALK_STREAMED, types[i], chunk))
+            if (may_layer(f) ? try_walk(f, VKH_WALK_LAYERS, types[i], chunk) ||
+                                   try_walk(f, VKH_WALK_STREAMED, types[i], chunk)
+                             : try_walk(f, VKH_WALK_CHUNKS, types[i], chunk))
                 return;
         }
     }

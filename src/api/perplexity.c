@@ -302,7 +302,7 @@ static enum vkh_status check_fit(const struct evaluation *e)
     return vkh_fail(e->log, VKH_ERR_DEVICE_MEMORY,
                     "the run needs %llu bytes of device memory at the least%s; %s %llu",
                     (unsigned long long)m->peak,
-                    e->eval.reference == VKH_NONE ? "" : ", to compare methods all weights at once",
+                    e->models[VKH_OTHER] ? ", all weights of both models at once" : "",
                     given ? "it may take" : vkh_device_caps(e->device)->device_name,
                     (unsigned long long)m->limit);
 }

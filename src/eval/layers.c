@@ -46,7 +46,8 @@ struct layers {
     uint32_t n_queued, oldest;
     uint64_t steps; // tokens through a part of the graph
     uint64_t base;  // walk->done before the batch
-    double last;    // when a chunk was done
+    struct vkh_references references;
+    double last; // when a chunk was done
 };
 
 static enum vkh_status out_of_memory(const struct layers *l)
@@ -175,6 +176,8 @@ static enum vkh_status await_oldest(struct layers *l)
 static enum vkh_status submit_chunk(struct layers *l, struct item *item, uint32_t part,
                                     uint32_t chunk)
 {
+    const uint32_t from = chunk * item->part.chunk;
+    const uint32_t n = vkh_part_chunk_tokens(&item->part, chunk);
     enum vkh_status status = l->n_queued == AHEAD ? await_oldest(l) : VKH_OK;
     if (status != VKH_OK)
         return status;
@@ -182,25 +185,72 @@ static enum vkh_status submit_chunk(struct layers *l, struct item *item, uint32_
                           &(struct vkh_graph_chunk){
                               .prefix = item->prefix,
                               .pass = &item->pass,
-                              .from = chunk * item->part.chunk,
-                              .n = vkh_part_chunk_tokens(&item->part, chunk),
+                              .from = from,
+                              .n = n,
                               .residual = item->residuals[chunk],
                           });
+    if (part + 1 == vkh_graph_parts(l->graph))
+        vkh_references_record(
+            &l->references, &item->pass,
+            vkh_range(item->residuals[chunk], 0, (uint64_t)n * l->model.hidden * 4), from, n);
     struct queued *queued = &l->queue[(l->oldest + l->n_queued++) % AHEAD];
     *queued = (struct queued){.item = item, .chunk = chunk};
     return vkh_stream_submit(l->target->stream, &queued->ticket);
 }
 
+// *n counts the chunks of the part.
+static enum vkh_status run_item(struct layers *l, struct item *item, uint32_t part, uint32_t *n)
+{
+    enum vkh_status status = VKH_OK;
+    for (uint32_t i = 0; i < item->n_chunks && status == VKH_OK; i++) {
+        status = submit_chunk(l, item, part, i);
+        if (status == VKH_OK && ++*n == AHEAD)
+            status = vkh_graph_prepare(l->graph);
+    }
+    return status;
+}
+
+static enum vkh_status await_all(struct layers *l)
+{
+    enum vkh_status status = VKH_OK;
+    while (l->n_queued > 0 && status == VKH_OK)
+        status = await_oldest(l);
+    return status;
+}
+
+// The last part of an item, whose rows are references or compared with them. Items come in the
+// order of the walk by chunks, so that the references of one origin at a time are enough here, too.
+static enum vkh_status compare_item(struct layers *l, struct item *item, uint32_t part, uint32_t *n)
+{
+    struct vkh_references *references = &l->references;
+    enum vkh_status status =
+        vkh_references_move(references, &l->walk->eval->groups[item->leg.group]);
+    if (status == VKH_OK)
+        status = vkh_references_begin(references, &item->pass, &item->tracks);
+    if (status == VKH_OK)
+        status = run_item(l, item, part, n);
+    if (status == VKH_OK)
+        status = await_all(l);
+    const enum vkh_status finished = vkh_stream_finish(l->target->stream);
+    if (status == VKH_OK)
+        status = finished;
+    if (status == VKH_OK)
+        status = vkh_references_read(references, &item->pass, &item->tracks);
+    vkh_references_end(references);
+    return status;
+}
+
 static enum vkh_status run_part(struct layers *l, uint32_t part)
 {
+    const bool is_last = part + 1 == vkh_graph_parts(l->graph);
+    const bool compared = is_last && l->walk->eval->reference != VKH_NONE;
     enum vkh_status status = vkh_graph_enter(l->graph, part);
     uint32_t n = 0;
-    for (uint32_t i = 0; i < l->n; i++) {
-        for (uint32_t j = 0; j < l->items[i].n_chunks && status == VKH_OK; j++) {
-            status = submit_chunk(l, &l->items[i], part, j);
-            if (status == VKH_OK && ++n == AHEAD)
-                status = vkh_graph_prepare(l->graph);
-        }
+    for (uint32_t i = 0; i < l->n && status == VKH_OK; i++) {
+        if (is_last && l->items[i].again)
+            continue;
+        status = compared ? compare_item(l, &l->items[i], part, &n)
+                          : run_item(l, &l->items[i], part, &n);
     }
     return status == VKH_OK && n < AHEAD ? vkh_graph_prepare(l->graph) : status;
 }
@@ -236,8 +286,8 @@ static enum vkh_status run_batch(struct layers *l, const struct vkh_batch *batch
     l->last = vkh_clock();
     for (uint32_t i = 0; i < vkh_graph_parts(l->graph) && status == VKH_OK; i++)
         status = run_part(l, i);
-    while (l->n_queued > 0 && status == VKH_OK)
-        status = await_oldest(l);
+    if (status == VKH_OK)
+        status = await_all(l);
     for (uint32_t i = 0; i < l->n && status == VKH_OK; i++)
         if (!l->items[i].again)
             status = finish_item(l, &l->items[i]);
@@ -291,11 +341,14 @@ enum vkh_status vkh_layers_walk(struct vkh_walk *walk)
     enum vkh_status status = take_up(&l, &batch.next, &more);
     if (status == VKH_OK && more)
         status = create_kv(&l);
+    if (status == VKH_OK && more)
+        status = vkh_references_init(&l.references, walk->eval, target);
     for (; more && status == VKH_OK; more = !batch.last) {
         batch = vkh_batch_take(walk->eval, &l.model, &batch.next, target->room);
         status = run_batch(&l, &batch);
     }
     vkh_stream_finish(target->stream); // what was recorded uses them
+    vkh_references_fini(&l.references);
     for (int i = 0; i < N_KINDS; i++)
         vkh_buffer_destroy(&l.kv[i]);
     return status;

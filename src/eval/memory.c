@@ -87,6 +87,15 @@ struct vkh_ppl_memory vkh_eval_memory(const struct vkh_eval *eval,
     return memory_of(models, worst.kv, worst.other + comparison, limit);
 }
 
+static uint64_t most_reference_bytes(const struct vkh_eval *eval,
+                                     const struct vkh_eval_resident models[VKH_N_MODELS])
+{
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < eval->n_groups; i++)
+        most = vkh_max_size(most, reference_bytes(eval, &eval->groups[i], models));
+    return most;
+}
+
 // Of one layer: room for the longest prefix and for the longest that follows one.
 static uint64_t layer_kv(const struct vkh_eval *eval, const struct vkh_kv_shape *shape)
 {
@@ -101,22 +110,23 @@ static uint64_t layer_kv(const struct vkh_eval *eval, const struct vkh_kv_shape 
 
 struct vkh_ppl_memory vkh_eval_memory_by_layers(const struct vkh_eval *eval,
                                                 const struct vkh_eval_resident *models,
-                                                uint64_t limit, uint64_t *room)
+                                                uint64_t comparison, uint64_t limit, uint64_t *room)
 {
     const struct vkh_eval_resident *own = &models[VKH_OWN];
     const uint64_t kv = layer_kv(eval, &own->plan.kv);
-    const uint64_t fixed = own->plan.weights + own->plan.activations + kv;
+    const uint64_t compared = comparison + most_reference_bytes(eval, models);
+    const uint64_t fixed = own->plan.weights + own->plan.activations + kv + compared;
     struct vkh_batch batch = {0};
     uint64_t most = 0;
     uint32_t n = 0;
     *room = vkh_max_size(limit > fixed ? limit - fixed : 0, vkh_batch_least(eval, own));
     if (!vkh_leg_first(eval, &batch.next))
-        return memory_of(models, kv, 0, limit);
+        return memory_of(models, kv, compared, limit);
     for (; !batch.last; n++) {
         batch = vkh_batch_take(eval, own, &batch.next, *room);
         most = vkh_max_size(most, batch.bytes);
     }
-    struct vkh_ppl_memory memory = memory_of(models, kv, most, limit);
+    struct vkh_ppl_memory memory = memory_of(models, kv, most + compared, limit);
     memory.batches = n;
     return memory;
 }

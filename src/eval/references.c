@@ -58,7 +58,7 @@ enum vkh_status vkh_references_move(struct vkh_references *references,
         const struct vkh_graph *graph = target->graphs[vkh_eval_model_of(eval, track)];
         *item = (struct vkh_reference){.track = track};
         status = vkh_buffer_create(target->device, "the reference's rows",
-                                   vkh_graph_residual(graph, 0, track->n_tokens).size,
+                                   (uint64_t)track->n_tokens * vkh_graph_hidden_size(graph) * 4,
                                    VKH_MEMORY_DEVICE, &item->rows);
     }
     return status;
@@ -103,29 +103,36 @@ void vkh_references_end(struct vkh_references *references)
     }
 }
 
+// The last of `n` rows, all but so many.
+static struct vkh_range without(struct vkh_range rows, uint32_t n, uint32_t skip)
+{
+    const uint64_t bytes = rows.size / n * skip;
+    return vkh_range(rows.buffer, rows.offset + bytes, rows.size - bytes);
+}
+
 static void compare(const struct vkh_references *references, const struct vkh_reference *item,
-                    const struct vkh_graph *graph, const struct vkh_pass *pass,
-                    struct vkh_range rows, uint32_t from, uint32_t n)
+                    const struct vkh_pass *pass, struct vkh_range p, struct vkh_range q,
+                    uint32_t from, uint32_t n)
 {
     // The tracks of a window score alike; what comes before is nobody's.
     const uint32_t first = (item->track->scored_from - 1) / VKH_KEY_TILE * VKH_KEY_TILE;
     const uint32_t token = pass->first_token + from, skip = token < first ? first - token : 0;
-    const uint64_t row = rows.size / n, bytes = sizeof(struct vkh_ppl_token_kl);
+    const uint64_t bytes = sizeof(struct vkh_ppl_token_kl);
     if (skip >= n)
         return;
     const uint64_t at = (uint64_t)from + skip, left = n - skip;
     vkh_comparison_record(&references->comparison, references->target->stream,
                           &(struct vkh_comparison_args){
-                              .p = vkh_range(rows.buffer, rows.offset + skip * row, left * row),
-                              .q = vkh_graph_residual(graph, skip, n - skip),
+                              .p = without(p, n, skip),
+                              .q = without(q, n, skip),
                               .targets = vkh_range(pass->targets, at * 4, left * 4),
                               .out = vkh_range(item->kl, at * bytes, left * bytes),
                               .n = n - skip,
                           });
 }
 
-void vkh_references_record(const struct vkh_references *references, const struct vkh_graph *graph,
-                           const struct vkh_pass *pass, uint32_t from, uint32_t n)
+void vkh_references_record(const struct vkh_references *references, const struct vkh_pass *pass,
+                           struct vkh_range residual, uint32_t from, uint32_t n)
 {
     const uint32_t token = pass->first_token + from;
     for (uint32_t i = 0; i < references->n; i++) {
@@ -135,11 +142,12 @@ void vkh_references_record(const struct vkh_references *references, const struct
         const uint32_t known = (uint32_t)vkh_min_size(n, item->track->n_tokens - token);
         const uint64_t row = vkh_buffer_size(item->rows) / item->track->n_tokens;
         const struct vkh_range rows = vkh_range(item->rows, token * row, known * row);
+        const struct vkh_range own =
+            vkh_range(residual.buffer, residual.offset, residual.size / n * known);
         if (item->made)
-            vkh_cmd_copy(vkh_stream_cmd(references->target->stream),
-                         vkh_graph_residual(graph, 0, known), rows);
+            vkh_cmd_copy(vkh_stream_cmd(references->target->stream), own, rows);
         if (item->kl)
-            compare(references, item, graph, pass, rows, from, known);
+            compare(references, item, pass, rows, own, from, known);
     }
 }
 

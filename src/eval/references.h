@@ -31,7 +31,8 @@ struct vkh_tracks {
     uint32_t n, group;
 };
 
-// Where nothing is compared, none of these does anything.
+// Where nothing is compared, none of these does anything. Weights may come and go between them:
+// only what references_record records reads them, the final norm with the head.
 enum vkh_status vkh_references_init(struct vkh_references *references, struct vkh_eval *eval,
                                     const struct vkh_walk_target *target);
 void vkh_references_fini(struct vkh_references *references);
@@ -48,8 +49,9 @@ enum vkh_status vkh_references_read(const struct vkh_references *references,
                                     const struct vkh_pass *pass, const struct vkh_tracks *tracks);
 void vkh_references_end(struct vkh_references *references);
 
-// After `graph` recorded the pass's tokens [from, from + n).
-void vkh_references_record(const struct vkh_references *references, const struct vkh_graph *graph,
-                           const struct vkh_pass *pass, uint32_t from, uint32_t n);
+// After the pass's tokens [from, from + n) were recorded; `residual` is what they left before the
+// final norm, fp32 [n][hidden].
+void vkh_references_record(const struct vkh_references *references, const struct vkh_pass *pass,
+                           struct vkh_range residual, uint32_t from, uint32_t n);
 
 #endif

@@ -35,7 +35,8 @@ static enum vkh_status submit_chunk(struct run *run, uint32_t index)
     struct vkh_stream *stream = walk->common.target->stream;
     const uint32_t from = index * run->part.chunk, n = vkh_part_chunk_tokens(&run->part, index);
     vkh_graph_record(run->graph, stream, run->prefix, run->pass, from, n);
-    vkh_references_record(&walk->references, run->graph, run->pass, from, n);
+    vkh_references_record(&walk->references, run->pass, vkh_graph_residual(run->graph, 0, n), from,
+                          n);
     if (walk->common.resume)
         vkh_resume_record(walk->common.resume, &run->part, run->pass, index);
     return vkh_stream_submit(stream, &run->tickets[index % VKH_QUEUED_CHUNKS]);

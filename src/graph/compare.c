@@ -44,7 +44,7 @@ enum vkh_status vkh_comparison_plan(struct vkh_device *device, uint32_t vocab, u
 enum vkh_status vkh_comparison_create(struct vkh_device *device, const struct vkh_graph *p,
                                       const struct vkh_graph *q, struct vkh_comparison *comparison)
 {
-    const uint64_t stride = vkh_stack_stride(vkh_weights_head_stack(&q->window.weights));
+    const uint64_t stride = vkh_round_up(q->config.vocab, 4);
     *comparison = (struct vkh_comparison){.p = p, .q = q};
     enum vkh_status status =
         size_up(device, stride, (uint32_t)vkh_min_size(p->plan.chunk, q->plan.chunk),

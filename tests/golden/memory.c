@@ -49,9 +49,21 @@ static uint32_t list_plans(struct gpu_test *test, const struct vkh_model *model,
     return n;
 }
 
+static void check_same_divergences(const struct vkh_ppl_results *a, const struct vkh_ppl_results *b,
+                                   const char *what)
+{
+    for (uint32_t i = 0; i < a->n_texts * a->n_methods; i++)
+        CHECK_MSG(memcmp(a->token_kl[i], b->token_kl[i],
+                         a->text_used[i / a->n_methods] * sizeof(**a->token_kl)) == 0,
+                  "%s: divergences of %s", what, a->methods[i % a->n_methods]);
+}
+
 static void check_same_bits(const struct vkh_ppl_results *a, const struct vkh_ppl_results *b,
                             const char *what)
 {
+    CHECK((a->token_kl != NULL) == (b->token_kl != NULL));
+    if (a->token_kl)
+        check_same_divergences(a, b, what);
     for (uint32_t i = 0; i < a->n_texts * a->n_methods; i++)
         CHECK_MSG(memcmp(a->nll[i], b->nll[i], a->text_used[i / a->n_methods] * sizeof(**a->nll)) ==
                       0,
@@ -142,6 +154,28 @@ static void check_kinds(struct gpu_test *test, const struct vkh_model *model,
     check_plans(test, model, &options, "windows");
 }
 
+// Compared with a method whose rows others share, with one that has none to share, and with one
+// that takes a pass a length; each kept on from batch to batch.
+static void check_comparisons(struct gpu_test *test, const struct vkh_model *model,
+                              enum vkh_kv_type kv_type)
+{
+    const uint32_t all = (1u << (VKH_WALKS + 1)) - 1;
+    struct vkh_ppl_options options = usual();
+    options.kv_type = kv_type;
+    options.chunk = 64;
+    options.kl = "baseline";
+    CHECK(check_plans(test, model, &options, "kl baseline") == all);
+    options.kl = "dynamic-ntk:factor=1";
+    options.n_methods = 2;
+    CHECK(check_plans(test, model, &options, "kl dynamic-ntk") == all);
+    options.texts = texts;
+    options.n_texts = 2;
+    options.kl = "linear:factor=2";
+    options.regime =
+        (struct vkh_ppl_regime){.kind = VKH_REGIME_WINDOW, .window = 130, .stride = 60};
+    check_plans(test, model, &options, "kl linear, windows");
+}
+
 static bool told(struct gpu_test *test, const struct vkh_model *model,
                  const struct vkh_ppl_options *options, const char *line)
 {
@@ -151,7 +185,7 @@ static bool told(struct gpu_test *test, const struct vkh_model *model,
            !results && strstr(last_line, line);
 }
 
-// Smaller chunks come last, and comparisons have nothing else.
+// Smaller chunks come last, and comparisons with another model have nothing else.
 static void check_chunks(struct gpu_test *test, const struct vkh_model *model)
 {
     struct vkh_ppl_options options = usual();
@@ -161,9 +195,10 @@ static void check_chunks(struct gpu_test *test, const struct vkh_model *model)
     CHECK(vkh_ppl_plan(test->device, model, &options, NULL, &least) == VKH_OK && !least.fits);
     CHECK(least.chunk == VKH_KEY_TILE && all.chunk > least.chunk);
     options.kl = "baseline";
+    options.kl_model = model;
     CHECK(vkh_ppl_plan(test->device, model, &options, NULL, &least) == VKH_OK && !least.fits);
     CHECK(least.walk == VKH_WALK_CHUNKS && least.chunk == VKH_KEY_TILE);
-    CHECK_MSG(told(test, model, &options, "to compare methods all weights at once; it may take 1"),
+    CHECK_MSG(told(test, model, &options, "all weights of both models at once; it may take 1"),
               "%s", last_line);
     options.memory = least.peak;
     vkh_ppl_results_destroy(&(struct vkh_ppl_results *){ppl_run(test, model, &options)});
@@ -175,6 +210,7 @@ static void check_model(struct gpu_test *test, const struct vkh_config *config, 
     struct vkh_model model;
     random_model(config, type, tied, 5, &model);
     check_kinds(test, &model, type == VKH_F32 ? VKH_KV_F32 : VKH_KV_F16, type == VKH_F32);
+    check_comparisons(test, &model, type == VKH_F32 ? VKH_KV_F32 : VKH_KV_F16);
     check_chunks(test, &model);
     vkh_arena_fini(&model.arena);
 }
