@@ -46,12 +46,6 @@ struct chunks {
     uint32_t usual, modest, least;
 };
 
-// Two models walk by chunks only: each needs its head to compare with the other.
-static bool may_layer(const struct fitting *f)
-{
-    return !f->models[VKH_OTHER];
-}
-
 // Whether one suits better than the best so far: it fits, in fewer batches or the first; or
 // nothing does, and it takes less.
 static bool is_better(const struct vkh_ppl_memory *a, const struct vkh_ppl_memory *best)
@@ -85,10 +79,10 @@ static bool try_usual(struct fitting *f, enum vkh_kv_type kv, struct chunks *chu
         chunks->least = given ? chunks->usual : VKH_KEY_TILE;
         chunks->modest = (uint32_t)vkh_max_size(chunks->usual / MODEST, chunks->least);
     }
-    for (uint32_t chunk = chunks->usual; may_layer(f) && chunk >= chunks->modest; chunk /= 2)
+    for (uint32_t chunk = chunks->usual; chunk >= chunks->modest; chunk /= 2)
         if (try_walk(f, VKH_WALK_LAYERS, kv, chunk))
             return true;
-    for (uint32_t chunk = chunks->usual; may_layer(f) && chunk >= chunks->modest; chunk /= 2)
+    for (uint32_t chunk = chunks->usual; chunk >= chunks->modest; chunk /= 2)
         try_walk(f, VKH_WALK_STREAMED, kv, chunk);
     return f->best->memory.fits;
 }
@@ -104,9 +98,8 @@ static void choose(struct fitting *f)
             return;
     for (uint32_t chunk = chunks.usual / 2; chunk >= chunks.least; chunk /= 2) {
         for (int i = 0; i < n_types; i++) {
-            if (may_layer(f) ? try_walk(f, VKH_WALK_LAYERS, types[i], chunk) ||
-                                   try_walk(f, VKH_WALK_STREAMED, types[i], chunk)
-                             : try_walk(f, VKH_WALK_CHUNKS, types[i], chunk))
+            if (try_walk(f, VKH_WALK_LAYERS, types[i], chunk) ||
+                try_walk(f, VKH_WALK_STREAMED, types[i], chunk))
                 return;
         }
     }

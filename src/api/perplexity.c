@@ -300,9 +300,8 @@ static enum vkh_status check_fit(const struct evaluation *e)
         return VKH_OK;
     const bool given = m->limit < m->device;
     return vkh_fail(e->log, VKH_ERR_DEVICE_MEMORY,
-                    "the run needs %llu bytes of device memory at the least%s; %s %llu",
+                    "the run needs %llu bytes of device memory at the least; %s %llu",
                     (unsigned long long)m->peak,
-                    e->models[VKH_OTHER] ? ", all weights of both models at once" : "",
                     given ? "it may take" : vkh_device_caps(e->device)->device_name,
                     (unsigned long long)m->limit);
 }

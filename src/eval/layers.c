@@ -37,10 +37,11 @@ struct queued {
 struct layers {
     struct vkh_walk *walk;
     const struct vkh_walk_target *target;
+    struct vkh_eval_resident models[VKH_N_MODELS];
+    struct vkh_buffer *kv[VKH_N_MODELS][N_KINDS]; // of one layer
+    int model;                                    // of the batch at work, and its graph
     struct vkh_graph *graph;
-    struct vkh_eval_resident model;
-    struct vkh_buffer *kv[N_KINDS]; // of one layer
-    struct item *items;             // [n], of the batch at work
+    struct item *items; // [n], of the batch at work
     uint32_t n;
     struct queued queue[AHEAD]; // a ring
     uint32_t n_queued, oldest;
@@ -90,8 +91,8 @@ static enum vkh_status open_item(struct layers *l, struct item *item)
     const struct vkh_track *track = track_of(item);
     const struct vkh_span span = {track, leg->first, leg->n,
                                   shared ? eval->groups[leg->group].longest : track->n_tokens};
-    enum vkh_status status =
-        vkh_span_create_pass(&span, eval, l->target, l->kv[shared ? PREFIX : OWN], &item->pass);
+    enum vkh_status status = vkh_span_create_pass(
+        &span, eval, l->target, l->kv[l->model][shared ? PREFIX : OWN], &item->pass);
     if (status != VKH_OK)
         return status;
     item->residuals = calloc(vkh_part_chunks(&item->part), sizeof(*item->residuals));
@@ -100,8 +101,9 @@ static enum vkh_status open_item(struct layers *l, struct item *item)
         return out_of_memory(l);
     for (uint32_t i = 0; i < vkh_part_chunks(&item->part) && status == VKH_OK; i++) {
         const uint64_t rows = vkh_round_up(vkh_part_chunk_tokens(&item->part, i), VKH_KEY_TILE);
-        status = vkh_buffer_create(l->target->device, "residual stream", rows * l->model.hidden * 4,
-                                   VKH_MEMORY_DEVICE, &item->residuals[i]);
+        status = vkh_buffer_create(l->target->device, "residual stream",
+                                   rows * l->models[l->model].hidden * 4, VKH_MEMORY_DEVICE,
+                                   &item->residuals[i]);
         item->n_chunks += status == VKH_OK;
     }
     return status;
@@ -192,7 +194,8 @@ static enum vkh_status submit_chunk(struct layers *l, struct item *item, uint32_
     if (part + 1 == vkh_graph_parts(l->graph))
         vkh_references_record(
             &l->references, &item->pass,
-            vkh_range(item->residuals[chunk], 0, (uint64_t)n * l->model.hidden * 4), from, n);
+            vkh_range(item->residuals[chunk], 0, (uint64_t)n * l->models[l->model].hidden * 4),
+            from, n);
     struct queued *queued = &l->queue[(l->oldest + l->n_queued++) % AHEAD];
     *queued = (struct queued){.item = item, .chunk = chunk};
     return vkh_stream_submit(l->target->stream, &queued->ticket);
@@ -220,6 +223,7 @@ static enum vkh_status await_all(struct layers *l)
 
 // The last part of an item, whose rows are references or compared with them. Items come in the
 // order of the walk by chunks, so that the references of one origin at a time are enough here, too.
+// Where they are another model's, its last part is still there from the batch that made them.
 static enum vkh_status compare_item(struct layers *l, struct item *item, uint32_t part, uint32_t *n)
 {
     struct vkh_references *references = &l->references;
@@ -279,6 +283,8 @@ static enum vkh_status finish_item(struct layers *l, struct item *item)
 
 static enum vkh_status run_batch(struct layers *l, const struct vkh_batch *batch)
 {
+    l->model = vkh_leg_model(l->walk->eval, &batch->first);
+    l->graph = l->target->graphs[l->model];
     enum vkh_status status = open_batch(l, batch);
     l->base = l->walk->done;
     l->steps = 0;
@@ -316,26 +322,32 @@ static enum vkh_status take_up(struct layers *l, struct vkh_leg *leg, bool *more
 static enum vkh_status create_kv(struct layers *l)
 {
     const struct vkh_eval *eval = l->walk->eval;
-    uint32_t most[N_KINDS] = {0};
+    uint32_t most[VKH_N_MODELS][N_KINDS] = {0};
     struct vkh_leg leg;
     for (bool more = vkh_leg_first(eval, &leg); more; more = vkh_leg_next(eval, &leg)) {
-        const int kind = leg.track == VKH_NONE ? PREFIX : OWN;
-        most[kind] = (uint32_t)vkh_max_size(most[kind], leg.n);
+        uint32_t *n = &most[vkh_leg_model(eval, &leg)][leg.track == VKH_NONE ? PREFIX : OWN];
+        *n = (uint32_t)vkh_max_size(*n, leg.n);
     }
     enum vkh_status status = VKH_OK;
-    for (int i = 0; i < N_KINDS && status == VKH_OK; i++)
-        if (most[i])
-            status = vkh_pass_create_kv(l->target->device, l->target->stream, &l->model.plan.kv,
-                                        most[i], &l->kv[i]);
+    for (int i = 0; i < VKH_N_MODELS * N_KINDS && status == VKH_OK; i++) {
+        const int model = i / N_KINDS, kind = i % N_KINDS;
+        if (most[model][kind])
+            status =
+                vkh_pass_create_kv(l->target->device, l->target->stream, &l->models[model].plan.kv,
+                                   most[model][kind], &l->kv[model][kind]);
+    }
     return status;
 }
 
 enum vkh_status vkh_layers_walk(struct vkh_walk *walk)
 {
     const struct vkh_walk_target *target = walk->target;
-    struct layers l = {.walk = walk, .target = target, .graph = target->graphs[VKH_OWN]};
-    l.model = (struct vkh_eval_resident){*vkh_graph_get_plan(l.graph), target->n_layers[VKH_OWN],
-                                         vkh_graph_hidden_size(l.graph)};
+    struct layers l = {.walk = walk, .target = target};
+    for (int i = 0; i < VKH_N_MODELS; i++)
+        if (target->graphs[i])
+            l.models[i] = (struct vkh_eval_resident){*vkh_graph_get_plan(target->graphs[i]),
+                                                     target->n_layers[i],
+                                                     vkh_graph_hidden_size(target->graphs[i])};
     struct vkh_batch batch = {0};
     bool more;
     enum vkh_status status = take_up(&l, &batch.next, &more);
@@ -344,12 +356,12 @@ enum vkh_status vkh_layers_walk(struct vkh_walk *walk)
     if (status == VKH_OK && more)
         status = vkh_references_init(&l.references, walk->eval, target);
     for (; more && status == VKH_OK; more = !batch.last) {
-        batch = vkh_batch_take(walk->eval, &l.model, &batch.next, target->room);
+        batch = vkh_batch_take(walk->eval, l.models, &batch.next, target->room);
         status = run_batch(&l, &batch);
     }
     vkh_stream_finish(target->stream); // what was recorded uses them
     vkh_references_fini(&l.references);
-    for (int i = 0; i < N_KINDS; i++)
-        vkh_buffer_destroy(&l.kv[i]);
+    for (int i = 0; i < VKH_N_MODELS * N_KINDS; i++)
+        vkh_buffer_destroy(&l.kv[i / N_KINDS][i % N_KINDS]);
     return status;
 }

@@ -6,7 +6,7 @@
 
 #include "eval/deliver.h"
 
-// As vkh_eval_walk, on the table's model alone, whose graph's plan is layered.
+// As vkh_eval_walk, on graphs whose plans are layered.
 enum vkh_status vkh_layers_walk(struct vkh_walk *walk);
 
 #endif

@@ -48,10 +48,21 @@ bool vkh_leg_next(const struct vkh_eval *eval, struct vkh_leg *leg)
     return find_track(eval, leg, next) || open_group(eval, leg, leg->group + 1);
 }
 
-static uint64_t pass_bytes(const struct vkh_eval *eval, const struct vkh_eval_resident *model,
-                           uint32_t n)
+int vkh_leg_model(const struct vkh_eval *eval, const struct vkh_leg *leg)
 {
-    const struct vkh_rope_setting *rope = &eval->ropes[VKH_OWN];
+    uint32_t track = leg->track == VKH_NONE ? eval->groups[leg->group].first_track : leg->track;
+    while (eval->tracks[track].group != leg->group)
+        track++;
+    return vkh_eval_model_of(eval, &eval->tracks[track]);
+}
+
+// Of n tokens of the leg's model.
+static uint64_t pass_bytes(const struct vkh_eval *eval, const struct vkh_eval_resident *models,
+                           const struct vkh_leg *leg, uint32_t n)
+{
+    const int index = vkh_leg_model(eval, leg);
+    const struct vkh_eval_resident *model = &models[index];
+    const struct vkh_rope_setting *rope = &eval->ropes[index];
     const uint64_t tables = rope->local_base > 0 ? 2 : 1;
     if (n == 0)
         return 0;
@@ -64,19 +75,20 @@ static uint32_t prefix_before(const struct vkh_eval *eval, const struct vkh_leg 
     return leg->track == VKH_NONE ? 0 : eval->groups[leg->group].prefix_tokens;
 }
 
-struct vkh_batch vkh_batch_take(const struct vkh_eval *eval, const struct vkh_eval_resident *model,
+struct vkh_batch vkh_batch_take(const struct vkh_eval *eval, const struct vkh_eval_resident *models,
                                 const struct vkh_leg *first, uint64_t room)
 {
     struct vkh_batch batch = {.first = *first, .next = *first, .again = prefix_before(eval, first)};
-    batch.bytes = pass_bytes(eval, model, batch.again);
+    batch.bytes = pass_bytes(eval, models, first, batch.again);
     while (!batch.last) {
         struct vkh_leg after = batch.next;
         const bool more = vkh_leg_next(eval, &after);
-        const uint64_t bytes = pass_bytes(eval, model, batch.next.n);
+        const uint64_t bytes = pass_bytes(eval, models, &batch.next, batch.next.n);
         uint64_t needed = bytes;
         if (batch.next.track == VKH_NONE && more && after.group == batch.next.group)
-            needed += pass_bytes(eval, model, after.n);
-        if (batch.n_legs > 0 && batch.bytes + needed > room)
+            needed += pass_bytes(eval, models, &after, after.n);
+        if (batch.n_legs > 0 && (batch.bytes + needed > room ||
+                                 vkh_leg_model(eval, &batch.next) != vkh_leg_model(eval, first)))
             break;
         batch.bytes += bytes;
         batch.n_legs++;
@@ -86,12 +98,12 @@ struct vkh_batch vkh_batch_take(const struct vkh_eval *eval, const struct vkh_ev
     return batch;
 }
 
-uint64_t vkh_batch_least(const struct vkh_eval *eval, const struct vkh_eval_resident *model)
+uint64_t vkh_batch_least(const struct vkh_eval *eval, const struct vkh_eval_resident *models)
 {
     struct vkh_leg leg;
     uint64_t least = 0;
     for (bool more = vkh_leg_first(eval, &leg); more; more = vkh_leg_next(eval, &leg))
-        least = vkh_max_size(least, pass_bytes(eval, model, prefix_before(eval, &leg)) +
-                                        pass_bytes(eval, model, leg.n));
+        least = vkh_max_size(least, pass_bytes(eval, models, &leg, prefix_before(eval, &leg)) +
+                                        pass_bytes(eval, models, &leg, leg.n));
     return least;
 }

@@ -20,9 +20,12 @@ struct vkh_leg {
 bool vkh_leg_first(const struct vkh_eval *eval, struct vkh_leg *leg);
 bool vkh_leg_next(const struct vkh_eval *eval, struct vkh_leg *leg);
 
-// Legs that go through the layers together: their passes and every token's residual stream are on
-// the device at once. A prefix is in it with a track at least; a track that an earlier batch left
-// behind brings its group's prefix again.
+// Which of the models a leg is of.
+int vkh_leg_model(const struct vkh_eval *eval, const struct vkh_leg *leg);
+
+// Legs of one model that go through its layers together: their passes and every token's residual
+// stream are on the device at once. A prefix is in it with a track at least; a track that an
+// earlier batch left behind brings its group's prefix again.
 struct vkh_batch {
     struct vkh_leg first;
     uint32_t n_legs;
@@ -32,11 +35,11 @@ struct vkh_batch {
     struct vkh_leg next; // where the next batch begins, unless this is the last
 };
 
-// As many legs from `first` on as fit `room` bytes, one at least.
-struct vkh_batch vkh_batch_take(const struct vkh_eval *eval, const struct vkh_eval_resident *model,
+// As many legs from `first` on as fit `room` bytes, one at least. `models` are VKH_N_MODELS.
+struct vkh_batch vkh_batch_take(const struct vkh_eval *eval, const struct vkh_eval_resident *models,
                                 const struct vkh_leg *first, uint64_t room);
 
 // The least room that no batch goes beyond.
-uint64_t vkh_batch_least(const struct vkh_eval *eval, const struct vkh_eval_resident *model);
+uint64_t vkh_batch_least(const struct vkh_eval *eval, const struct vkh_eval_resident *models);
 
 #endif

@@ -96,14 +96,15 @@ static uint64_t most_reference_bytes(const struct vkh_eval *eval,
     return most;
 }
 
-// Of one layer: room for the longest prefix and for the longest that follows one.
-static uint64_t layer_kv(const struct vkh_eval *eval, const struct vkh_kv_shape *shape)
+// Of one of a model's layers: room for the longest prefix and for the longest that follows one.
+static uint64_t layer_kv(const struct vkh_eval *eval, int model, const struct vkh_kv_shape *shape)
 {
     uint64_t prefix = 0, own = 0;
     struct vkh_leg leg;
     for (bool more = vkh_leg_first(eval, &leg); more; more = vkh_leg_next(eval, &leg)) {
         uint64_t *most = leg.track == VKH_NONE ? &prefix : &own;
-        *most = vkh_max_size(*most, vkh_pass_plan(shape, 1, leg.n).kv);
+        if (vkh_leg_model(eval, &leg) == model)
+            *most = vkh_max_size(*most, vkh_pass_plan(shape, 1, leg.n).kv);
     }
     return prefix + own;
 }
@@ -112,18 +113,21 @@ struct vkh_ppl_memory vkh_eval_memory_by_layers(const struct vkh_eval *eval,
                                                 const struct vkh_eval_resident *models,
                                                 uint64_t comparison, uint64_t limit, uint64_t *room)
 {
-    const struct vkh_eval_resident *own = &models[VKH_OWN];
-    const uint64_t kv = layer_kv(eval, &own->plan.kv);
     const uint64_t compared = comparison + most_reference_bytes(eval, models);
-    const uint64_t fixed = own->plan.weights + own->plan.activations + kv + compared;
+    uint64_t kv = 0, fixed = compared;
+    for (int i = 0; i < VKH_N_MODELS; i++) {
+        kv += layer_kv(eval, i, &models[i].plan.kv);
+        fixed += models[i].plan.weights + models[i].plan.activations;
+    }
+    fixed += kv;
     struct vkh_batch batch = {0};
     uint64_t most = 0;
     uint32_t n = 0;
-    *room = vkh_max_size(limit > fixed ? limit - fixed : 0, vkh_batch_least(eval, own));
+    *room = vkh_max_size(limit > fixed ? limit - fixed : 0, vkh_batch_least(eval, models));
     if (!vkh_leg_first(eval, &batch.next))
         return memory_of(models, kv, compared, limit);
     for (; !batch.last; n++) {
-        batch = vkh_batch_take(eval, own, &batch.next, *room);
+        batch = vkh_batch_take(eval, models, &batch.next, *room);
         most = vkh_max_size(most, batch.bytes);
     }
     struct vkh_ppl_memory memory = memory_of(models, kv, most + compared, limit);

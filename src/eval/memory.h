@@ -20,8 +20,8 @@ struct vkh_ppl_memory vkh_eval_memory(const struct vkh_eval *eval,
                                       const struct vkh_eval_resident *models, uint64_t comparison,
                                       uint64_t limit);
 
-// Of a walk by layers, on the first of the models, which must be the only one: one layer's keys and
-// values, and the batch with the most residual streams, beside what comparisons take. *room is what
+// Of a walk by layers, its arguments as above: one layer's keys and values of either model, and the
+// batch with the most residual streams, beside what comparisons take. *room is what
 // the batches may take (eval/legs.h): what `limit` leaves, or the least that they need.
 struct vkh_ppl_memory vkh_eval_memory_by_layers(const struct vkh_eval *eval,
                                                 const struct vkh_eval_resident *models,

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import math
+import re
 import shutil
 import sys
 
@@ -144,6 +145,22 @@ def test_other_model(t):
     t.check(f'{same["memory"]["peak"]} bytes' in plan, plan)
 
 
+def test_memory(t):
+    """In the least memory that will do, to the same bits, on one model and on two."""
+    for other in ((), ('--kl-model', DATA / 'tiny-tied-q8_0.gguf')):
+        options = (*COMMON, '-m', 'hybrid:cf=2', '-m', 'linear:factor=4', '--kl', 'baseline', *other,
+                   '--lengths', '300', '--kv-type', 'f32', '--chunk', '64')
+        want = json_of(t, *options, '--nll', 'want.nll')
+        told = t.fails(4, *options, '--memory', '1KiB', says='it may take 1024').stderr
+        least = re.search(r'needs (\d+) bytes of device memory at the least', told)[1]
+        root = json_of(t, *options, '--memory', least, '--nll', 'least.nll')
+        t.check(root['memory']['walk'] == 'streamed' and
+                root['memory']['batches'] >= 2, root['memory'])
+        t.check(root['kl'] == want['kl'], f'{root["kl"]}, want {want["kl"]}')
+        t.check((t.folder / 'least.nll').read_text() == (t.folder / 'want.nll').read_text(),
+                'divergences of tokens')
+
+
 def test_errors(t):
     t.fails(1, *COMMON, '--kl', 'hybrid', says=('hybrid', 'cf'))
     t.fails(1, *COMMON, '--kl', '', says='--kl')
@@ -186,6 +203,7 @@ def main():
     test_direction(t)
     test_regimes(t)
     test_other_model(t)
+    test_memory(t)
     test_errors(t)
     test_tokenizers(t)
     return t.result()

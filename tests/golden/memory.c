@@ -154,38 +154,42 @@ static void check_kinds(struct gpu_test *test, const struct vkh_model *model,
     check_plans(test, model, &options, "windows");
 }
 
-// Compared with a method whose rows others share, with one that has none to share, and with one
-// that takes a pass a length; each kept on from batch to batch.
-static void check_comparisons(struct gpu_test *test, const struct vkh_model *model,
-                              enum vkh_kv_type kv_type)
+// Compared with a method whose rows others share; with `other`, on that model.
+static void check_comparison(struct gpu_test *test, const struct vkh_model *model,
+                             const struct vkh_model *other, enum vkh_kv_type kv_type)
 {
-    const uint32_t all = (1u << (VKH_WALKS + 1)) - 1;
     struct vkh_ppl_options options = usual();
     options.kv_type = kv_type;
     options.chunk = 64;
+    options.n_methods = 3;
     options.kl = "baseline";
-    CHECK(check_plans(test, model, &options, "kl baseline") == all);
-    options.kl = "dynamic-ntk:factor=1";
+    options.kl_model = other;
+    const uint32_t walks =
+        check_plans(test, model, &options, other ? "kl, two models" : "kl baseline");
+    CHECK_MSG(walks == (1u << (VKH_WALKS + 1)) - 1, "walks %x", walks);
+}
+
+// With a reference that takes a pass a length, and in windows: of several origins, each with its
+// rows, kept from batch to batch.
+static void check_references(struct gpu_test *test, const struct vkh_model *model,
+                             const struct vkh_model *other)
+{
+    struct vkh_ppl_options options = usual();
+    options.kv_type = VKH_KV_F32;
+    options.chunk = 64;
     options.n_methods = 2;
-    CHECK(check_plans(test, model, &options, "kl dynamic-ntk") == all);
+    options.kl = "dynamic-ntk:factor=1";
+    check_plans(test, model, &options, "kl dynamic-ntk");
     options.texts = texts;
     options.n_texts = 2;
     options.kl = "linear:factor=2";
+    options.kl_model = other;
     options.regime =
         (struct vkh_ppl_regime){.kind = VKH_REGIME_WINDOW, .window = 130, .stride = 60};
-    check_plans(test, model, &options, "kl linear, windows");
+    check_plans(test, model, &options, "kl linear, two models, windows");
 }
 
-static bool told(struct gpu_test *test, const struct vkh_model *model,
-                 const struct vkh_ppl_options *options, const char *line)
-{
-    struct vkh_ppl_results *results;
-    return vkh_ppl_run(test->device, model, options, &log_to_line, &results) ==
-               VKH_ERR_DEVICE_MEMORY &&
-           !results && strstr(last_line, line);
-}
-
-// Smaller chunks come last, and comparisons with another model have nothing else.
+// Smaller chunks come last.
 static void check_chunks(struct gpu_test *test, const struct vkh_model *model)
 {
     struct vkh_ppl_options options = usual();
@@ -194,25 +198,27 @@ static void check_chunks(struct gpu_test *test, const struct vkh_model *model)
     options.memory = 1;
     CHECK(vkh_ppl_plan(test->device, model, &options, NULL, &least) == VKH_OK && !least.fits);
     CHECK(least.chunk == VKH_KEY_TILE && all.chunk > least.chunk);
-    options.kl = "baseline";
-    options.kl_model = model;
-    CHECK(vkh_ppl_plan(test->device, model, &options, NULL, &least) == VKH_OK && !least.fits);
-    CHECK(least.walk == VKH_WALK_CHUNKS && least.chunk == VKH_KEY_TILE);
-    CHECK_MSG(told(test, model, &options, "all weights of both models at once; it may take 1"),
-              "%s", last_line);
-    options.memory = least.peak;
-    vkh_ppl_results_destroy(&(struct vkh_ppl_results *){ppl_run(test, model, &options)});
 }
 
+// What is checked of a model: all kinds of text and of references on one, the quickest elsewhere.
 static void check_model(struct gpu_test *test, const struct vkh_config *config, enum vkh_dtype type,
                         bool tied)
 {
-    struct vkh_model model;
+    const enum vkh_kv_type kv_type = type == VKH_F32 ? VKH_KV_F32 : VKH_KV_F16;
+    struct vkh_config wide = *config;
+    struct vkh_model model, other;
+    wide.hidden = 128;
+    wide.n_layers = 4;
     random_model(config, type, tied, 5, &model);
-    check_kinds(test, &model, type == VKH_F32 ? VKH_KV_F32 : VKH_KV_F16, type == VKH_F32);
-    check_comparisons(test, &model, type == VKH_F32 ? VKH_KV_F32 : VKH_KV_F16);
+    random_model(&wide, VKH_F16, false, 6, &other);
+    check_kinds(test, &model, kv_type, type == VKH_F32);
+    if (type == VKH_F32)
+        check_references(test, &model, &other);
+    else
+        check_comparison(test, &model, tied ? &other : NULL, kv_type);
     check_chunks(test, &model);
     vkh_arena_fini(&model.arena);
+    vkh_arena_fini(&other.arena);
 }
 
 int main(void)
