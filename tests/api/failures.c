@@ -280,9 +280,9 @@ static enum vkh_status checkpointed(struct vkh_device *device, const struct vkh_
 }
 
 // In the least memory that will do: layer by layer, with the weights streamed.
-static enum vkh_status streamed(struct vkh_device *device, const struct vkh_model *model)
+static enum vkh_status table_within_least(struct vkh_device *device, const struct vkh_model *model,
+                                          struct vkh_ppl_options options)
 {
-    struct vkh_ppl_options options = usual();
     struct vkh_ppl_memory plan;
     options.memory = 1;
     const enum vkh_status status = vkh_ppl_plan(device, model, &options, NULL, &plan);
@@ -290,8 +290,22 @@ static enum vkh_status streamed(struct vkh_device *device, const struct vkh_mode
         return status;
     CHECK(!plan.fits && plan.walk == VKH_WALK_STREAMED);
     options.memory = plan.peak;
-    options.checkpoint = checkpoint;
     return table(device, model, &options);
+}
+
+static enum vkh_status streamed(struct vkh_device *device, const struct vkh_model *model)
+{
+    struct vkh_ppl_options options = usual();
+    options.checkpoint = checkpoint;
+    return table_within_least(device, model, options);
+}
+
+static enum vkh_status compared_streamed(struct vkh_device *device, const struct vkh_model *model)
+{
+    struct vkh_ppl_options options = usual();
+    options.kl = "linear:factor=2";
+    options.kl_model = model;
+    return table_within_least(device, model, options);
 }
 
 static enum vkh_status operation(struct vkh_device *device, const struct vkh_model *model)
@@ -318,6 +332,7 @@ static const struct job {
     {"a table with divergences", compared, 1},
     {"a table with a checkpoint", checkpointed, 1},
     {"a table with streamed weights", streamed, 5},
+    {"divergences between models with streamed weights", compared_streamed, 7},
     {"lanes", lanes, 1},
     {"an operation", operation, 1},
 };
