@@ -6,7 +6,7 @@ _vkhrope_values()
 {
     case $2 in
     --format) echo table markdown csv json html ;;
-    --kv-type) echo auto f32 f16 ;;
+    --kv-type) echo auto f32 f16 q8_0 ;;
     --method | -m | --kl) echo baseline hybrid:cf= linear:factor= ;;
     --caps-mask) vkhrope-info 2>/dev/null | sed -n 's/^ *capabilities *//p' | tr ',' ' ' ;;
     --device | --devices) "$1" --list-devices 2>/dev/null | sed -n 's/^\([0-9]*\):.*/\1/p' ;;

@@ -190,11 +190,11 @@ void tool_option_lengths(const struct tool *tool, const char *text, uint32_t **l
 enum vkh_kv_type tool_option_kv_type(const struct tool *tool, const char *text)
 {
     static const char *const names[] = {
-        [VKH_KV_AUTO] = "auto", [VKH_KV_F32] = "f32", [VKH_KV_F16] = "f16"};
+        [VKH_KV_AUTO] = "auto", [VKH_KV_F32] = "f32", [VKH_KV_F16] = "f16", [VKH_KV_Q8_0] = "q8_0"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (strcmp(text, names[i]) == 0)
             return (enum vkh_kv_type)i;
-    tool_die(tool, TOOL_USAGE, "--kv-type: \"%s\" is none of auto, f32, f16", text);
+    tool_die(tool, TOOL_USAGE, "--kv-type: \"%s\" is none of auto, f32, f16, q8_0", text);
 }
 
 struct tool_bytes tool_bytes(uint64_t bytes)

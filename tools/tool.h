@@ -83,7 +83,7 @@ void tool_option_lengths(const struct tool *tool, const char *text, uint32_t **l
 // process with TOOL_USAGE when it is none.
 uint64_t tool_option_bytes(const struct tool *tool, const char *option, const char *text);
 
-// --kv-type: auto, f32 or f16.
+// --kv-type: auto, f32, f16 or q8_0.
 enum vkh_kv_type tool_option_kv_type(const struct tool *tool, const char *text);
 
 // --caps-mask: names joined by commas; ends the process when one is unknown.

@@ -25,10 +25,14 @@ struct vkh_ppl_progress {
 };
 
 // How keys and values are kept. Halves take half the memory and round each element by up to 2^-11.
+// GGML's Q8_0 takes 8.5 bits an element and rounds by up to 1/254 of the greatest magnitude of the 32
+// that share a scale; one layer's are unpacked at a time, to halves on cooperative matrices, else to
+// fp32.
 enum vkh_kv_type {
     VKH_KV_AUTO, // F32 where a run with it fits the memory, layer by layer if need be, else F16
     VKH_KV_F32,
     VKH_KV_F16,
+    VKH_KV_Q8_0,
 };
 
 // How a run goes through the model. The numbers are the same, to the last bit.
@@ -214,13 +218,13 @@ struct vkh_ppl_curve {
 // before anything is allocated.
 struct vkh_ppl_memory {
     uint64_t weights;     // on the device at once
-    uint64_t kv;          // alive at once at the worst moment
+    uint64_t kv;          // alive at once at the worst moment, with the room to unpack them
     uint64_t activations; // and all the rest
     uint64_t peak;        // what the run needs at most
     uint64_t device;      // of the device's largest heap
     uint64_t limit;       // what it may take: vkh_ppl_options.memory, or the device's
     bool fits;            // peak is within it; else peak is the least that would do
-    const char *kv_type;  // "F32" or "F16"
+    const char *kv_type;  // "F32", "F16" or "Q8_0"
     enum vkh_ppl_walk walk;
     uint32_t chunk;   // tokens at once
     uint32_t batches; // by layers: of the tokens, each once through all the weights

@@ -93,7 +93,7 @@ static void write_all(struct text *text, const struct vkh_device *device,
     const uint64_t texts = hash_texts(eval, &n_tokens);
     add(text, "vkhrope %s\nmodel %016" PRIx64 "\n", VKH_VERSION, hash_model(model));
     write_device(text, vkh_device_caps(device));
-    add(text, "kv-type %s\nchunk %u\n", plan->kv.half ? "f16" : "f32", plan->chunk);
+    add(text, "kv-type %s\nchunk %u\n", vkh_kv_type_name(&plan->kv), plan->chunk);
     add(text, "walk by %s\n", vkh_graph_layered(plan) ? "layers" : "chunks");
     add(text, "variants %s\n", vkh_graph_variants(graph));
     add(text, "texts %u of %" PRIu64 " tokens, %016" PRIx64 "\n", eval->n_texts, n_tokens, texts);

@@ -38,7 +38,7 @@ struct layers {
     struct vkh_walk *walk;
     const struct vkh_walk_target *target;
     struct vkh_eval_resident models[VKH_N_MODELS];
-    struct vkh_buffer *kv[VKH_N_MODELS][N_KINDS]; // of one layer
+    struct vkh_layer_kv kv[VKH_N_MODELS][N_KINDS];
     int model;                                    // of the batch at work, and its graph
     struct vkh_graph *graph;
     struct item *items; // [n], of the batch at work
@@ -92,7 +92,7 @@ static enum vkh_status open_item(struct layers *l, struct item *item)
     const struct vkh_span span = {track, leg->first, leg->n,
                                   shared ? eval->groups[leg->group].longest : track->n_tokens};
     enum vkh_status status = vkh_span_create_pass(
-        &span, eval, l->target, l->kv[l->model][shared ? PREFIX : OWN], &item->pass);
+        &span, eval, l->target, &l->kv[l->model][shared ? PREFIX : OWN], &item->pass);
     if (status != VKH_OK)
         return status;
     item->residuals = calloc(vkh_part_chunks(&item->part), sizeof(*item->residuals));
@@ -333,8 +333,8 @@ static enum vkh_status create_kv(struct layers *l)
         const int model = i / N_KINDS, kind = i % N_KINDS;
         if (most[model][kind])
             status =
-                vkh_pass_create_kv(l->target->device, l->target->stream, &l->models[model].plan.kv,
-                                   most[model][kind], &l->kv[model][kind]);
+                vkh_layer_kv_create(l->target->device, l->target->stream, &l->models[model].plan.kv,
+                                    most[model][kind], &l->kv[model][kind]);
     }
     return status;
 }
@@ -362,6 +362,6 @@ enum vkh_status vkh_layers_walk(struct vkh_walk *walk)
     vkh_stream_finish(target->stream); // what was recorded uses them
     vkh_references_fini(&l.references);
     for (int i = 0; i < VKH_N_MODELS * N_KINDS; i++)
-        vkh_buffer_destroy(&l.kv[i / N_KINDS][i % N_KINDS]);
+        vkh_layer_kv_destroy(&l.kv[i / N_KINDS][i % N_KINDS]);
     return status;
 }

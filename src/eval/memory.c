@@ -50,7 +50,7 @@ static struct vkh_ppl_memory memory_of(const struct vkh_eval_resident *models, u
         .kv = kv,
         .activations = other,
         .limit = limit,
-        .kv_type = own->kv.half ? "F16" : "F32",
+        .kv_type = vkh_kv_type_name(&own->kv),
         .walk = own->walk,
         .chunk = own->chunk,
         .batches = 1,

@@ -46,7 +46,7 @@ static bool fill_inputs(const struct vkh_eval *eval, const struct vkh_span *span
 
 enum vkh_status vkh_span_create_pass(const struct vkh_span *span, const struct vkh_eval *eval,
                                      const struct vkh_walk_target *target,
-                                     const struct vkh_buffer *kv, struct vkh_pass *pass)
+                                     const struct vkh_layer_kv *kv, struct vkh_pass *pass)
 {
     const struct vkh_schedule *schedule = span->track->schedule;
     const int model = vkh_eval_model_of(eval, span->track);

@@ -17,6 +17,6 @@ struct vkh_span {
 // Keys and values go to buffers of the pass, or to `kv` where it is not NULL: vkh_pass_kv's `one`.
 enum vkh_status vkh_span_create_pass(const struct vkh_span *span, const struct vkh_eval *eval,
                                      const struct vkh_walk_target *target,
-                                     const struct vkh_buffer *kv, struct vkh_pass *pass);
+                                     const struct vkh_layer_kv *kv, struct vkh_pass *pass);
 
 #endif

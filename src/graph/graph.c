@@ -62,6 +62,7 @@ struct vkh_graph_plan vkh_graph_plan(struct vkh_device *device, const struct vkh
     if (!matrix)
         vkh_tune_rows(device, model);
     plan.kv.half = matrix || wish->kv == VKH_KV_F16;
+    plan.kv.packed = wish->kv == VKH_KV_Q8_0;
     plan.chunk = wish->chunk    ? wish->chunk
                  : caps->is_cpu ? CPU_CHUNK
                  : matrix       ? MATRIX_CHUNK
@@ -82,6 +83,9 @@ static enum vkh_status create_kernels(struct vkh_graph *graph)
         status = vkh_rmsnorm_create(device, NULL, &graph->norm);
     if (status == VKH_OK)
         status = vkh_bias_create(device, &graph->bias);
+    if (status == VKH_OK && graph->plan.kv.packed)
+        status = vkh_kv_pack_create(device, &graph->plan.layout, graph->config.head_dim,
+                                    &graph->kv_pack);
     return status == VKH_OK ? graph->tier->create(graph) : status;
 }
 

@@ -31,7 +31,7 @@ struct vkh_graph_plan {
 
 struct vkh_graph_wish {
     uint32_t chunk;      // 0: chosen for the device
-    enum vkh_kv_type kv; // AUTO: F16 with cooperative matrices, else F32
+    enum vkh_kv_type kv; // AUTO: F16 with cooperative matrices, else F32; unpacked, Q8_0 is as that
     bool rows;           // no cooperative matrices
     bool compared;       // as in the plan
     enum vkh_ppl_walk walk;

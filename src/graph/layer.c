@@ -100,6 +100,37 @@ static void record_qkv(const struct vkh_graph *graph, struct vkh_cmd *cmd,
         normalise_heads(graph, cmd, layer->k_norm, c->n_heads * c->head_dim, c->n_kv_heads, n);
 }
 
+// The pass's tokens [first, end), by their place in the text; none where it ends before them.
+static struct vkh_kv_pack_args pack_args(const struct vkh_pass *pass, uint32_t layer,
+                                         uint64_t first, uint64_t end)
+{
+    return (struct vkh_kv_pack_args){
+        .packed = vkh_pass_segment(pass, layer),
+        .unpacked = vkh_pass_unpacked(pass, layer),
+        .first_slot = (uint32_t)(vkh_max_size(first, pass->first_token) - pass->first_token),
+        .n_tokens = (uint32_t)(end - vkh_min_size(vkh_max_size(first, pass->first_token), end)),
+    };
+}
+
+// Packs what rope left of the chunk, and unpacks what attention sees, the chunk's own included: of
+// a token it then sees the same from its own chunk as from any later one.
+static void repack(const struct vkh_graph *graph, struct vkh_cmd *cmd, uint32_t layer,
+                   const struct vkh_pass *prefix, const struct vkh_pass *pass,
+                   const struct vkh_attention_args *args)
+{
+    const uint64_t from = args->first_token, end = from + args->n_tokens;
+    const uint64_t before = args->window ? vkh_min_size(from, args->window - 1) : from;
+    const uint64_t seen = (from - before) / VKH_KEY_TILE * VKH_KEY_TILE;
+    const struct vkh_kv_pack_args chunk = pack_args(pass, layer, from, end);
+    const struct vkh_kv_pack_args own = pack_args(pass, layer, seen, end);
+    vkh_kv_pack_record(&graph->kv_pack, cmd, &chunk);
+    if (prefix) {
+        const struct vkh_kv_pack_args shared = pack_args(prefix, layer, seen, pass->first_token);
+        vkh_kv_unpack_record(&graph->kv_pack, cmd, &shared);
+    }
+    vkh_kv_unpack_record(&graph->kv_pack, cmd, &own);
+}
+
 static void record_attention(const struct vkh_graph *graph, struct vkh_cmd *cmd, uint32_t layer,
                              const struct vkh_pass *prefix, const struct vkh_pass *pass,
                              uint32_t from, uint32_t n)
@@ -107,7 +138,7 @@ static void record_attention(const struct vkh_graph *graph, struct vkh_cmd *cmd,
     const struct vkh_config *c = &graph->config;
     const struct vkh_activations *act = &graph->act;
     const struct vkh_range qkv = vkh_range(act->qkv, 0, (uint64_t)n * vkh_qkv_width(c) * 4);
-    const struct vkh_kv_segment own = vkh_pass_segment(pass, layer);
+    const struct vkh_kv_segment own = vkh_pass_unpacked(pass, layer);
     const bool windowed = vkh_config_is_windowed(c, layer);
     const bool local = windowed && pass->local_frequencies;
     const struct vkh_rope_args rope = {
@@ -120,14 +151,17 @@ static void record_attention(const struct vkh_graph *graph, struct vkh_cmd *cmd,
         .attention_scale = local ? 1.0f : pass->attention_scale,
     };
     const struct vkh_attention_args attention = {
-        .prefix = prefix ? vkh_pass_segment(prefix, layer) : (struct vkh_kv_segment){0},
+        .prefix = prefix ? vkh_pass_unpacked(prefix, layer) : (struct vkh_kv_segment){0},
         .own = own,
         .prefix_tokens = pass->first_token,
         .first_token = pass->first_token + from,
         .n_tokens = n,
         .window = windowed ? c->window : 0,
     };
-    graph->tier->attend(graph, cmd, &rope, &attention);
+    graph->tier->rotate(graph, cmd, &rope);
+    if (graph->plan.kv.packed)
+        repack(graph, cmd, layer, prefix, pass, &attention);
+    graph->tier->attend(graph, cmd, &attention);
 }
 
 void vkh_layer_record(const struct vkh_graph *graph, struct vkh_cmd *cmd, uint32_t index,

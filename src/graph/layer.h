@@ -10,6 +10,7 @@
 #include "kernels/bias.h"
 #include "kernels/embed.h"
 #include "kernels/head_nll.h"
+#include "kernels/kv_pack.h"
 #include "kernels/matmul.h"
 #include "kernels/matmul_matrix.h"
 #include "kernels/nll_reduce.h"
@@ -69,6 +70,7 @@ struct vkh_graph {
     struct vkh_embed embed;
     struct vkh_rmsnorm norm; // of rows
     struct vkh_bias bias;
+    struct vkh_kv_pack kv_pack; // empty unless keys and values are packed
     struct vkh_rows_kernels rows;
     struct vkh_matrix_kernels matrix;
     struct vkh_activations act;

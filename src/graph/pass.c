@@ -18,8 +18,9 @@ struct vkh_pass_plan vkh_pass_plan(const struct vkh_kv_shape *shape, uint32_t n_
                                    uint32_t n_tokens)
 {
     const struct vkh_kv_shape sized = shape_for(shape, n_tokens);
+    const struct vkh_kv_shape unpacked = vkh_kv_unpacked(&sized);
     return (struct vkh_pass_plan){
-        .kv = n_layers * vkh_kv_bytes(&sized),
+        .kv = n_layers * vkh_kv_bytes(&sized) + (sized.packed ? vkh_kv_bytes(&unpacked) : 0),
         .other = (uint64_t)n_tokens * (4 + 4 + 8 + 4),
     };
 }
@@ -53,12 +54,11 @@ static enum vkh_status upload_inputs(struct vkh_device *device, struct vkh_strea
     return status;
 }
 
-enum vkh_status vkh_pass_create_kv(struct vkh_device *device, struct vkh_stream *stream,
-                                   const struct vkh_kv_shape *shape, uint32_t n_tokens,
-                                   struct vkh_buffer **kv)
+static enum vkh_status create_kv(struct vkh_device *device, struct vkh_stream *stream,
+                                 const struct vkh_kv_shape *shape, uint32_t n_tokens,
+                                 struct vkh_buffer **kv)
 {
     const struct vkh_kv_shape sized = shape_for(shape, n_tokens);
-    *kv = NULL;
     if (vkh_kv_heads_per_binding(&sized, vkh_device_caps(device)->max_storage_range) == 0)
         return vkh_fail(vkh_device_log(device), VKH_ERR_UNSUPPORTED,
                         "%u tokens: one head's keys and values (%llu bytes) exceed what the device "
@@ -69,6 +69,29 @@ enum vkh_status vkh_pass_create_kv(struct vkh_device *device, struct vkh_stream 
     if (status == VKH_OK) // Slots past the last token are read under the mask; they must be finite.
         vkh_cmd_fill(vkh_stream_cmd(stream), vkh_range_all(*kv), 0);
     return status;
+}
+
+static enum vkh_status create_room(struct vkh_device *device, struct vkh_stream *stream,
+                                   const struct vkh_kv_shape *shape, uint32_t n_tokens,
+                                   struct vkh_buffer **room)
+{
+    const struct vkh_kv_shape unpacked = vkh_kv_unpacked(shape);
+    return shape->packed ? create_kv(device, stream, &unpacked, n_tokens, room) : VKH_OK;
+}
+
+enum vkh_status vkh_layer_kv_create(struct vkh_device *device, struct vkh_stream *stream,
+                                    const struct vkh_kv_shape *shape, uint32_t n_tokens,
+                                    struct vkh_layer_kv *kv)
+{
+    *kv = (struct vkh_layer_kv){0};
+    const enum vkh_status status = create_kv(device, stream, shape, n_tokens, &kv->kept);
+    return status == VKH_OK ? create_room(device, stream, shape, n_tokens, &kv->room) : status;
+}
+
+void vkh_layer_kv_destroy(struct vkh_layer_kv *kv)
+{
+    vkh_buffer_destroy(&kv->kept);
+    vkh_buffer_destroy(&kv->room);
 }
 
 enum vkh_status vkh_pass_create(struct vkh_device *device, struct vkh_stream *stream,
@@ -82,14 +105,16 @@ enum vkh_status vkh_pass_create(struct vkh_device *device, struct vkh_stream *st
         .kv_shape = shape_for(&kv->shape, inputs->n_tokens),
         .n_layers = kv->n_layers,
         .kv = kv->n_layers ? calloc(kv->n_layers, sizeof(*pass->kv)) : NULL,
-        .one_kv = kv->one,
+        .one = kv->one,
     };
     enum vkh_status status =
-        pass->kv || pass->one_kv
+        pass->kv || pass->one
             ? upload_inputs(device, stream, inputs, pass)
             : vkh_fail(vkh_device_log(device), VKH_ERR_MEMORY, "keys and values: out of memory");
     for (uint32_t i = 0; i < pass->n_layers && status == VKH_OK; i++)
-        status = vkh_pass_create_kv(device, stream, &kv->shape, inputs->n_tokens, &pass->kv[i]);
+        status = create_kv(device, stream, &kv->shape, inputs->n_tokens, &pass->kv[i]);
+    if (status == VKH_OK && pass->kv)
+        status = create_room(device, stream, &kv->shape, inputs->n_tokens, &pass->room);
     const enum vkh_status finished = vkh_stream_finish(stream);
     if (status == VKH_OK)
         status = finished;
@@ -108,6 +133,7 @@ void vkh_pass_destroy(struct vkh_pass *pass)
     vkh_buffer_destroy(&pass->nll);
     for (uint32_t i = 0; pass->kv && i < pass->n_layers; i++)
         vkh_buffer_destroy(&pass->kv[i]);
+    vkh_buffer_destroy(&pass->room);
     free(pass->kv);
     *pass = (struct vkh_pass){0};
 }

@@ -35,30 +35,37 @@ struct vkh_pass {
     struct vkh_buffer *nll;               // fp32 [n_tokens]
     struct vkh_kv_shape kv_shape;
     uint32_t n_layers;
-    struct vkh_buffer **kv;          // [n_layers]
-    const struct vkh_buffer *one_kv; // instead: of one layer at a time, another's
+    struct vkh_buffer **kv;         // [n_layers]
+    struct vkh_buffer *room;        // for a layer's, unpacked; NULL where they are not packed
+    const struct vkh_layer_kv *one; // instead of both: of one layer at a time, another's
 };
 
-// Device bytes of a pass, keys and values apart.
+// Device bytes of a pass, keys and values apart; with the room to unpack them.
 struct vkh_pass_plan {
     uint64_t kv, other;
 };
 struct vkh_pass_plan vkh_pass_plan(const struct vkh_kv_shape *shape, uint32_t n_layers,
                                    uint32_t n_tokens);
 
+// One layer's keys and values of up to so many tokens.
+struct vkh_layer_kv {
+    struct vkh_buffer *kept;
+    struct vkh_buffer *room; // as in a pass
+};
+
+// What follows on the stream sees them. *kv can be given to destroy whatever the status.
+enum vkh_status vkh_layer_kv_create(struct vkh_device *device, struct vkh_stream *stream,
+                                    const struct vkh_kv_shape *shape, uint32_t n_tokens,
+                                    struct vkh_layer_kv *kv);
+void vkh_layer_kv_destroy(struct vkh_layer_kv *kv);
+
 // Where keys and values are kept: in a buffer a layer, which the pass makes, or with n_layers 0 in
-// one that every layer uses in turn. The shape's capacity is set from n_tokens.
+// what every layer uses in turn. The shape's capacity is set from n_tokens.
 struct vkh_pass_kv {
     struct vkh_kv_shape shape;
     uint32_t n_layers;
-    const struct vkh_buffer *one; // from vkh_pass_create_kv, of as many tokens or more
+    const struct vkh_layer_kv *one; // of as many tokens or more
 };
-
-// Room for one layer's keys and values of up to n_tokens tokens. What follows on the stream sees
-// it.
-enum vkh_status vkh_pass_create_kv(struct vkh_device *device, struct vkh_stream *stream,
-                                   const struct vkh_kv_shape *shape, uint32_t n_tokens,
-                                   struct vkh_buffer **kv);
 
 // The stream is finished when it returns.
 enum vkh_status vkh_pass_create(struct vkh_device *device, struct vkh_stream *stream,
@@ -69,10 +76,20 @@ void vkh_pass_destroy(struct vkh_pass *pass);
 // The NLL of each of the pass's tokens, 0 where not scored. Finishes the stream.
 enum vkh_status vkh_pass_read(const struct vkh_pass *pass, struct vkh_stream *stream, float *nll);
 
-// The segment of one layer.
+// The segment of one layer, as it is kept.
 static inline struct vkh_kv_segment vkh_pass_segment(const struct vkh_pass *pass, uint32_t layer)
 {
-    return (struct vkh_kv_segment){pass->one_kv ? pass->one_kv : pass->kv[layer], pass->kv_shape};
+    return (struct vkh_kv_segment){pass->one ? pass->one->kept : pass->kv[layer], pass->kv_shape};
+}
+
+// As rope writes and attention reads it: the same, or where that is packed, the room, which has
+// what was unpacked last.
+static inline struct vkh_kv_segment vkh_pass_unpacked(const struct vkh_pass *pass, uint32_t layer)
+{
+    if (!pass->kv_shape.packed)
+        return vkh_pass_segment(pass, layer);
+    return (struct vkh_kv_segment){pass->one ? pass->one->room : pass->room,
+                                   vkh_kv_unpacked(&pass->kv_shape)};
 }
 
 #endif

@@ -60,12 +60,11 @@ static void copy_layer(struct vkh_cmd *cmd, const struct vkh_buffer *of_snapshot
                        enum vkh_snapshot_way way)
 {
     const struct vkh_kv_shape *shape = &segment->shape;
-    const uint64_t token_bytes = (uint64_t)shape->head_dim * vkh_kv_element_bytes(shape);
-    const uint64_t bytes = vkh_round_up(n, VKH_KEY_TILE) * token_bytes;
+    const uint64_t tile_bytes = vkh_kv_tile_bytes(shape);
+    const uint64_t capacity = shape->capacity / VKH_KEY_TILE, first = from / VKH_KEY_TILE;
+    const uint64_t bytes = vkh_div_up(n, VKH_KEY_TILE) * tile_bytes;
     for (uint32_t piece = 0; piece < 2 * shape->n_kv_heads; piece++)
-        copy(cmd,
-             vkh_range(segment->buffer,
-                       ((uint64_t)piece * shape->capacity + from) * token_bytes, bytes),
+        copy(cmd, vkh_range(segment->buffer, (piece * capacity + first) * tile_bytes, bytes),
              vkh_range(of_snapshot, piece * bytes, bytes), way);
 }
 

@@ -16,7 +16,7 @@ struct vkh_device;
 struct vkh_snapshot {
     struct vkh_buffer *nll; // fp32 [tokens], mapped
     uint32_t n_layers;      // whose keys and values there is room for
-    struct vkh_buffer **kv; // [n_layers], mapped: [kv head][K, V][tokens][head_dim]
+    struct vkh_buffer **kv; // [n_layers], mapped: as kernels/kv.h, of the chunk's tokens
 };
 
 // Tokens are counted in whole tiles of keys. `n_layers` 0: keys and values are left out.

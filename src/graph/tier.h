@@ -33,9 +33,12 @@ struct vkh_tier {
     // gated = the gated linear unit of normed
     void (*gate)(const struct vkh_graph *graph, struct vkh_cmd *cmd, const struct vkh_stack *stack,
                  uint32_t n);
-    // attended = attention over qkv, which rope rotates on the way; keys and values are kept.
+    // Rotates the queries of qkv and, on their way to rope.kv, its keys; values go there too.
+    void (*rotate)(const struct vkh_graph *graph, struct vkh_cmd *cmd,
+                   const struct vkh_rope_args *rope);
+    // attended = attention of those queries; args.q and args.out are the tier's.
     void (*attend)(const struct vkh_graph *graph, struct vkh_cmd *cmd,
-                   const struct vkh_rope_args *rope, const struct vkh_attention_args *attention);
+                   const struct vkh_attention_args *args);
     // NLL of normed
     void (*score)(const struct vkh_graph *graph, struct vkh_cmd *cmd, struct vkh_range targets,
                   struct vkh_range nll, uint32_t n);

@@ -153,20 +153,25 @@ static void gate(const struct vkh_graph *graph, struct vkh_cmd *cmd, const struc
                              });
 }
 
-static void attend(const struct vkh_graph *graph, struct vkh_cmd *cmd,
-                   const struct vkh_rope_args *rope, const struct vkh_attention_args *attention)
+static void rotate(const struct vkh_graph *graph, struct vkh_cmd *cmd,
+                   const struct vkh_rope_args *rope)
 {
     const struct vkh_matrix_kernels *k = &graph->matrix;
-    struct vkh_attention_args args = *attention;
-    args.q = vkh_range_all(graph->act.queries);
-    args.out = vkh_range_all(graph->act.attended);
     vkh_rope_matrix_record(&k->rope, cmd,
                            &(struct vkh_rope_matrix_args){
                                .rope = *rope,
-                               .q = args.q,
+                               .q = vkh_range_all(graph->act.queries),
                                .query_scale = vkh_attention_matrix_query_scale(&k->attention.shape),
                            });
-    vkh_attention_matrix_record(&k->attention, cmd, &args);
+}
+
+static void attend(const struct vkh_graph *graph, struct vkh_cmd *cmd,
+                   const struct vkh_attention_args *args)
+{
+    struct vkh_attention_args own = *args;
+    own.q = vkh_range_all(graph->act.queries);
+    own.out = vkh_range_all(graph->act.attended);
+    vkh_attention_matrix_record(&graph->matrix.attention, cmd, &own);
 }
 
 static void score(const struct vkh_graph *graph, struct vkh_cmd *cmd, struct vkh_range targets,
@@ -207,6 +212,7 @@ const struct vkh_tier vkh_tier_matrix = {
     .normalise = normalise,
     .project = project,
     .gate = gate,
+    .rotate = rotate,
     .attend = attend,
     .score = score,
     .describe = describe,

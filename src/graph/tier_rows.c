@@ -110,16 +110,21 @@ static void gate(const struct vkh_graph *graph, struct vkh_cmd *cmd, const struc
                       });
 }
 
+static void rotate(const struct vkh_graph *graph, struct vkh_cmd *cmd,
+                   const struct vkh_rope_args *rope)
+{
+    vkh_rope_kv_record(&graph->rows.rope, cmd, rope);
+}
+
 static void attend(const struct vkh_graph *graph, struct vkh_cmd *cmd,
-                   const struct vkh_rope_args *rope, const struct vkh_attention_args *attention)
+                   const struct vkh_attention_args *args)
 {
     const struct vkh_config *c = &graph->config;
-    struct vkh_attention_args args = *attention;
-    args.q = rope->qkv;
-    args.out = vkh_range(graph->act.attended, 0,
-                         (uint64_t)attention->n_tokens * c->n_heads * c->head_dim * 4);
-    vkh_rope_kv_record(&graph->rows.rope, cmd, rope);
-    vkh_attention_record(&graph->rows.attention, cmd, &args);
+    const uint64_t n = args->n_tokens;
+    struct vkh_attention_args own = *args;
+    own.q = vkh_range(graph->act.qkv, 0, n * vkh_qkv_width(c) * 4);
+    own.out = vkh_range(graph->act.attended, 0, n * c->n_heads * c->head_dim * 4);
+    vkh_attention_record(&graph->rows.attention, cmd, &own);
 }
 
 static void score(const struct vkh_graph *graph, struct vkh_cmd *cmd, struct vkh_range targets,
@@ -154,6 +159,7 @@ const struct vkh_tier vkh_tier_rows = {
     .normalise = normalise,
     .project = project,
     .gate = gate,
+    .rotate = rotate,
     .attend = attend,
     .score = score,
     .describe = describe,

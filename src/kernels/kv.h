@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The layout of one layer's keys and values: [kv head][K, V][capacity][head_dim].
+// The layout of one layer's keys and values: [kv head][K, V][capacity][head_dim]. Packed, in 8
+// bits, each tile of keys or of values has its bytes first and then its scales (kernels/kv_pack.h):
+// [kv head][K, V][key tile]{int8 [VKH_KEY_TILE][head_dim], fp16 [blocks][VKH_KEY_TILE]}.
 #ifndef VKH_KERNELS_KV_H
 #define VKH_KERNELS_KV_H
 
@@ -13,10 +15,14 @@
 // depend on how the tokens were cut into segments and chunks.
 enum { VKH_KEY_TILE = 64 };
 
+// Elements of a head that share a scale where they are packed.
+enum { VKH_KV_BLOCK = 32 };
+
 struct vkh_kv_shape {
     uint32_t n_kv_heads, head_dim;
     uint32_t capacity; // tokens, a multiple of VKH_KEY_TILE
-    bool half;         // fp16, two to a word; else fp32
+    bool half;         // attention reads fp16, two to a word; else fp32
+    bool packed;       // kept in 8 bits, and unpacked to those before attention reads them
 };
 
 // Some tokens' keys and values of one layer. Without a buffer the segment is empty.
@@ -25,15 +31,38 @@ struct vkh_kv_segment {
     struct vkh_kv_shape shape;
 };
 
-static inline uint32_t vkh_kv_element_bytes(const struct vkh_kv_shape *shape)
+static inline const char *vkh_kv_type_name(const struct vkh_kv_shape *shape)
 {
-    return shape->half ? 2 : 4;
+    return shape->packed ? "Q8_0" : shape->half ? "F16" : "F32";
+}
+
+// What attention reads of it.
+static inline struct vkh_kv_shape vkh_kv_unpacked(const struct vkh_kv_shape *shape)
+{
+    struct vkh_kv_shape unpacked = *shape;
+    unpacked.packed = false;
+    return unpacked;
+}
+
+// Scales of a token's key or value in one head; the last block may be shorter.
+static inline uint32_t vkh_kv_blocks(uint32_t head_dim)
+{
+    return (uint32_t)vkh_div_up(head_dim, VKH_KV_BLOCK);
+}
+
+// Bytes of the keys, or the values, of one tile and kv head.
+static inline uint64_t vkh_kv_tile_bytes(const struct vkh_kv_shape *shape)
+{
+    const uint64_t elements = (uint64_t)VKH_KEY_TILE * shape->head_dim;
+    if (shape->packed)
+        return elements + (uint64_t)VKH_KEY_TILE * vkh_kv_blocks(shape->head_dim) * 2;
+    return elements * (shape->half ? 2 : 4);
 }
 
 // Bytes of one kv head; a multiple of 256 when head_dim is a multiple of 2.
 static inline uint64_t vkh_kv_head_bytes(const struct vkh_kv_shape *shape)
 {
-    return (uint64_t)2 * shape->capacity * shape->head_dim * vkh_kv_element_bytes(shape);
+    return 2 * (uint64_t)(shape->capacity / VKH_KEY_TILE) * vkh_kv_tile_bytes(shape);
 }
 
 static inline uint64_t vkh_kv_bytes(const struct vkh_kv_shape *shape)

@@ -61,7 +61,7 @@ static void test_rope(struct gpu_test *test, struct setting s)
         frequencies[i] = test_random(&state);
     const struct vkh_kv_shape kv_shape = {shape->n_kv_heads, shape->head_dim, s.capacity,
                                           shape->half_kv};
-    const uint64_t elements = vkh_kv_bytes(&kv_shape) / vkh_kv_element_bytes(&kv_shape);
+    const uint64_t elements = vkh_kv_bytes(&kv_shape) / (shape->half_kv ? 2 : 4);
     struct vkh_buffer *qkv_buffer = gpu_test_buffer(test, qkv, n * 4);
     struct vkh_buffer *positions_buffer = gpu_test_buffer(test, positions, s.n_tokens * 8);
     struct vkh_buffer *frequencies_buffer =

@@ -93,7 +93,7 @@ static enum vkh_status open_job(struct job *job)
         return status;
     bench->layout = chosen->layout;
     bench->chunk = chosen->chunk;
-    bench->kv_type = chosen->kv.half ? "F16" : "F32";
+    bench->kv_type = vkh_kv_type_name(&chosen->kv);
     snprintf(bench->variants, sizeof(bench->variants), "%s", vkh_graph_variants(job->graph));
     return VKH_OK;
 }

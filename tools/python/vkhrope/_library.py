@@ -140,7 +140,7 @@ STRUCTURES = {
     'vkh_session_options': SessionOptions, 'vkh_lane_options': LaneOptions, 'vkh_feed': Feed,
 }
 
-KV_TYPES = {'auto': 0, 'f32': 1, 'f16': 2}
+KV_TYPES = {'auto': 0, 'f32': 1, 'f16': 2, 'q8_0': 3}
 CANCELLED = 9
 
 
