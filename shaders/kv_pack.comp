@@ -14,8 +14,8 @@ layout(binding = 1) readonly buffer Halves { uvec2 halves[]; };
 
 const uint OWN = KEYS * BLOCK / QUAD / 128; // quads of an invocation
 
-shared uint greatest[KEYS]; // the magnitudes' bits
-shared uint scales[KEYS];   // halves
+shared uint magnitudes[KEYS][BLOCK + 1]; // their bits, which are in the same order
+shared uint scales[KEYS];                // halves
 
 vec4 elements_at(uint quad)
 {
@@ -50,9 +50,6 @@ void main()
     const uint tile = plane * capacity_tiles + first_tile + gl_WorkGroupID.x;
     const bool is_value = plane % 2u != 0u;
     vec4 values[OWN];
-    if (lane < KEYS)
-        greatest[lane] = 0u;
-    barrier();
     [[unroll]] for (uint i = 0; i < OWN; i++) {
         const uint index = i * 128 + lane, element = quad_of_block(block, index);
         values[i] = vec4(0);
@@ -60,15 +57,19 @@ void main()
             continue;
         values[i] = elements_at(tile * QUADS + element / QUAD);
         [[unroll]] for (uint e = 0; e < QUAD; e++) {
-            const uint token = place_of(element + e, is_value).x;
-            if (gl_WorkGroupID.x * KEYS + token >= n_tokens)
+            const uvec2 place = place_of(element + e, is_value);
+            if (gl_WorkGroupID.x * KEYS + place.x >= n_tokens)
                 values[i][e] = 0.0;
-            atomicMax(greatest[token], floatBitsToUint(values[i][e]) & 0x7fffffffu);
+            magnitudes[place.x][place.y % BLOCK] = floatBitsToUint(values[i][e]) & 0x7fffffffu;
         }
     }
     barrier();
-    if (lane < KEYS)
-        scales[lane] = scale_of(greatest[lane]);
+    if (lane < KEYS) {
+        uint greatest = 0u;
+        for (uint i = 0; i < min(BLOCK, HEAD_DIM - block * BLOCK); i++)
+            greatest = max(greatest, magnitudes[lane][i]);
+        scales[lane] = scale_of(greatest);
+    }
     barrier();
     if (lane < KEYS / 2)
         packed_words[tile * WORDS + QUADS + block * KEYS / 2 + lane] =

@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#include "base/half.h"
+#include "kernels/kv_pack.h"
 #include "model/model.h"
 #include "weight_test.h"
 
@@ -73,10 +75,12 @@ static inline void random_model(const struct vkh_config *config, enum vkh_dtype 
                          : random_tensor(model, &seed, "output", type, c->vocab, c->hidden, 2 * in);
 }
 
-// Positions beyond `known` advance by 1/cf; frequencies are divided by factor.
+// Positions beyond `known` advance by 1/cf; frequencies are divided by factor. With `packed` keys
+// and values are rounded to 8 bits.
 struct reference_method {
     const char *spec;
     double cf, factor, known;
+    bool packed;
 };
 
 static inline double reference_position(const struct reference_method *method, double p)
@@ -136,26 +140,48 @@ static inline void reference_rope(const struct vkh_config *c, const struct refer
     }
 }
 
+// Every head of x[n][n_kv_heads][head_dim] to 8 bits and back.
+static inline void reference_pack(const struct vkh_config *c, double *x, uint32_t n)
+{
+    const uint32_t dim = c->head_dim;
+    float *head = malloc(dim * sizeof(*head));
+    int8_t *bytes = malloc(dim);
+    uint16_t *scales = malloc(vkh_kv_blocks(dim) * sizeof(*scales));
+    for (uint64_t row = 0; row < (uint64_t)n * c->n_kv_heads; row++) {
+        for (uint32_t i = 0; i < dim; i++)
+            head[i] = (float)x[row * dim + i];
+        vkh_kv_pack_ref(head, dim, bytes, scales);
+        vkh_kv_unpack_ref(bytes, scales, dim, head);
+        for (uint32_t i = 0; i < dim; i++)
+            x[row * dim + i] = (double)head[i];
+    }
+    free(head);
+    free(bytes);
+    free(scales);
+}
+
+// window 0: all keys.
 static inline void reference_attention(const struct vkh_config *c, const double *q, const double *k,
-                                       const double *v, uint32_t n, double *out)
+                                       const double *v, uint32_t n, uint32_t window, double *out)
 {
     const uint32_t dim = c->head_dim, group = c->n_heads / c->n_kv_heads;
     double *weights = malloc(n * sizeof(*weights));
     for (uint64_t row = 0; row < (uint64_t)n * c->n_heads; row++) {
         const uint64_t t = row / c->n_heads, kv_head = row % c->n_heads / group;
+        const uint64_t first = window && window <= t ? t + 1 - window : 0;
         double most = -INFINITY, sum = 0.0;
-        for (uint64_t j = 0; j <= t; j++) {
+        for (uint64_t j = first; j <= t; j++) {
             weights[j] = 0.0;
             for (uint32_t i = 0; i < dim; i++)
                 weights[j] += q[row * dim + i] * k[(j * c->n_kv_heads + kv_head) * dim + i];
             weights[j] /= sqrt((double)dim);
             most = fmax(most, weights[j]);
         }
-        for (uint64_t j = 0; j <= t; j++)
+        for (uint64_t j = first; j <= t; j++)
             sum += weights[j] = exp(weights[j] - most);
         for (uint32_t i = 0; i < dim; i++) {
             out[row * dim + i] = 0.0;
-            for (uint64_t j = 0; j <= t; j++)
+            for (uint64_t j = first; j <= t; j++)
                 out[row * dim + i] += weights[j] / sum * v[(j * c->n_kv_heads + kv_head) * dim + i];
         }
     }
@@ -163,7 +189,8 @@ static inline void reference_attention(const struct vkh_config *c, const double 
 }
 
 static inline void reference_layer(const struct vkh_config *c, const struct vkh_layer *layer,
-                                   const struct reference_method *method, uint32_t n, double *x)
+                                   uint32_t window, const struct reference_method *method,
+                                   uint32_t n, double *x)
 {
     const uint64_t query = (uint64_t)n * c->n_heads * c->head_dim;
     const uint64_t kv = (uint64_t)n * c->n_kv_heads * c->head_dim, ffn = (uint64_t)n * c->ffn;
@@ -176,7 +203,11 @@ static inline void reference_layer(const struct vkh_config *c, const struct vkh_
     reference_matmul(layer->v, normed, n, v, false);
     reference_rope(c, method, q, c->n_heads, n);
     reference_rope(c, method, k, c->n_kv_heads, n);
-    reference_attention(c, q, k, v, n, attended);
+    if (method->packed) {
+        reference_pack(c, k, n);
+        reference_pack(c, v, n);
+    }
+    reference_attention(c, q, k, v, n, window, attended);
     reference_matmul(layer->o, attended, n, x, true);
     reference_norm(c, layer->ffn_norm, x, n, normed);
     reference_matmul(layer->gate, normed, n, gate, false);
@@ -200,7 +231,8 @@ static inline void reference_nll(const struct vkh_model *model, const int32_t *i
     for (uint64_t i = 0; i < (uint64_t)n * c->hidden; i++)
         x[i] = (double)table[(uint64_t)ids[i / c->hidden] * c->hidden + i % c->hidden];
     for (uint32_t i = 0; i < c->n_layers; i++)
-        reference_layer(c, &model->layers[i], method, n, x);
+        reference_layer(c, &model->layers[i], vkh_config_is_windowed(c, i) ? c->window : 0, method,
+                        n, x);
     reference_norm(c, model->output_norm, x, n, x);
     reference_matmul(model->output, x, n, logits, false);
     for (uint64_t t = 1; t < n; t++) {

@@ -72,6 +72,8 @@ static void test_all_stops(struct vkh_device *device, const struct vkh_model *mo
     test_stops(device, model, "one pass", options);
     options.kv_type = VKH_KV_F16;
     test_stops(device, model, "halves", options);
+    options.kv_type = VKH_KV_Q8_0;
+    test_stops(device, model, "8 bits", options);
     options = usual();
     options.separate = true;
     test_stops(device, model, "nothing shared", options);
@@ -186,6 +188,8 @@ static void test_others(struct vkh_device *device, const struct vkh_model *model
     check_other(device, model, &other, "chunk");
     other = options;
     other.kv_type = VKH_KV_F16;
+    check_other(device, model, &other, "kv-type");
+    other.kv_type = VKH_KV_Q8_0;
     check_other(device, model, &other, "kv-type");
     other = options;
     other.separate = true;

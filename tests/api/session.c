@@ -269,6 +269,23 @@ static void test_threads(struct vkh_device *device, const struct vkh_model *mode
     vkh_session_destroy(&workers[2].session);
 }
 
+// A session whose keys and values are in 8 bits gives such a table's bits, beside another.
+static void test_packed(struct vkh_device *device, const struct vkh_model *model,
+                        const struct vkh_session *lender, struct vkh_ppl_options options)
+{
+    struct vkh_ppl_results *table;
+    struct vkh_session *session;
+    const struct vkh_session_options packed = {.kv_type = VKH_KV_Q8_0, .weights_of = lender};
+    options.kv_type = VKH_KV_Q8_0;
+    if (vkh_ppl_run(device, model, &options, &log_lines, &table) != VKH_OK ||
+        vkh_session_create(device, model, &packed, &log_lines, &session) != VKH_OK)
+        exit(1);
+    test_pieces(session, table->nll);
+    test_forks(session, table->nll);
+    vkh_session_destroy(&session);
+    vkh_ppl_results_destroy(&table);
+}
+
 int main(int argc, char **argv)
 {
     static const char *const methods[] = {"baseline", "hybrid:cf=2"};
@@ -295,6 +312,7 @@ int main(int argc, char **argv)
     test_forks(session, table->nll);
     test_rows(session, vkh_model_get_info(model).hidden, table->nll[0]);
     test_rows_tier(device, model, session, strstr(table->variants, "tier=matrix") != NULL);
+    test_packed(device, model, session, options);
     test_refusals(session, table->nll[0]);
     test_threads(device, model, session, table->nll);
     vkh_session_destroy(&session);

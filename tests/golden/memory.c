@@ -212,6 +212,8 @@ static void check_model(struct gpu_test *test, const struct vkh_config *config, 
     random_model(config, type, tied, 5, &model);
     random_model(&wide, VKH_F16, false, 6, &other);
     check_kinds(test, &model, kv_type, type == VKH_F32);
+    if (type == VKH_F16)
+        check_kinds(test, &model, VKH_KV_Q8_0, false);
     if (type == VKH_F32)
         check_references(test, &model, &other);
     else
