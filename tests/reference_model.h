@@ -5,7 +5,6 @@
 
 #include <math.h>
 
-#include "base/half.h"
 #include "kernels/kv_pack.h"
 #include "model/model.h"
 #include "weight_test.h"
@@ -145,19 +144,14 @@ static inline void reference_pack(const struct vkh_config *c, double *x, uint32_
 {
     const uint32_t dim = c->head_dim;
     float *head = malloc(dim * sizeof(*head));
-    int8_t *bytes = malloc(dim);
-    uint16_t *scales = malloc(vkh_kv_blocks(dim) * sizeof(*scales));
     for (uint64_t row = 0; row < (uint64_t)n * c->n_kv_heads; row++) {
         for (uint32_t i = 0; i < dim; i++)
             head[i] = (float)x[row * dim + i];
-        vkh_kv_pack_ref(head, dim, bytes, scales);
-        vkh_kv_unpack_ref(bytes, scales, dim, head);
+        vkh_kv_round_ref(head, dim);
         for (uint32_t i = 0; i < dim; i++)
             x[row * dim + i] = (double)head[i];
     }
     free(head);
-    free(bytes);
-    free(scales);
 }
 
 // window 0: all keys.

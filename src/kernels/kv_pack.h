@@ -44,5 +44,7 @@ void vkh_kv_unpack_record(const struct vkh_kv_pack *pack, struct vkh_cmd *cmd,
 // One head of one token: bytes [head_dim], scales [vkh_kv_blocks(head_dim)].
 void vkh_kv_pack_ref(const float *head, uint32_t head_dim, int8_t *bytes, uint16_t *scales);
 void vkh_kv_unpack_ref(const int8_t *bytes, const uint16_t *scales, uint32_t head_dim, float *head);
+// To 8 bits and back, in place.
+void vkh_kv_round_ref(float *head, uint32_t head_dim);
 
 #endif

@@ -151,7 +151,7 @@ def test_matrix(t):
 
 
 def test_attention(t):
-    for kv_type in ('f16', 'f32'):
+    for kv_type in ('f16', 'f32', 'q8_0'):
         root = bench(t, 'attention', *SHORT, '--lengths', '2,300', '--kv-type', kv_type, '--chunk',
                      100)
         t.check(root['chunk'] == 128 and root['kv_type'] == kv_type.upper(), f'{root}')

@@ -84,7 +84,7 @@ def main(program, completion, *rest):
         check('merge' in complete(program, completion, name, 'me'), 'merge')
         for words in (('--format', 'j'), ('--format', '=', 'j')):
             check(complete(program, completion, name, *words) == ['json'], words)
-        check('f16' in complete(program, completion, name, '--kv-type', ''), '--kv-type')
+        check(complete(program, completion, name, '--kv-type', 'q') == ['q8_0'], '--kv-type')
     if page:
         test_page(pathlib.Path(page), options)
     return 1 if failures else 0

@@ -64,6 +64,8 @@ def test_device_memory(t):
     kv, device = (int(re.search(rf'^{name} +(\d+)', plan, re.M)[1]) for name in
                   ('KV cache', 'device'))
     t.check(re.search('^KV type +F32$', plan, re.M), plan)
+    plan = t.run('--model', wide, '--lengths', '1024', '--memory-plan', '--kv-type', 'q8_0').stdout
+    t.check(re.search('^KV type +Q8_0$', plan, re.M), plan)
     length = device * 1024 // kv + 1024
     common = ('--model', wide, '--lengths', length)
     for options, kind, fits in ((('--kv-type', 'f32'), 'F32', 'no'),

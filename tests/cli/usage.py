@@ -62,7 +62,8 @@ def test_names(t):
     t.fails(1, *common, '--output', 'results.xml', says=('--output', 'results.xml', '.html'))
     t.fails(1, *common, '--plot', 'plot.pdf', says=('--plot', '.svg', '.png'))
     t.fails(1, *common, '--caps-mask', 'float16,flaot16', says=('flaot16', 'float16'))
-    t.fails(1, *common, '--kv-type', 'f64', says=('--kv-type', 'f64', 'f16'))
+    t.fails(1, *common, '--kv-type', 'f64', says=('--kv-type', 'f64', 'f16', 'q8_0'))
+    t.fails(1, *common, '--kv-type', 'q8', says=('--kv-type', '"q8"', 'q8_0'))
     t.fails(1, *common, '--caps-mask', '', says='--caps-mask')
     for variant in ('matmul', 'matmul=', '=floor', 'matmul=floor,embed=floor', ''):
         t.fails(1, *common, '--variant', variant, says='--variant')

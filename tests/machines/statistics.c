@@ -12,6 +12,7 @@
 #include "kernels/embed.h"
 #include "kernels/head_nll.h"
 #include "kernels/kl.h"
+#include "kernels/kv_pack.h"
 #include "kernels/matmul.h"
 #include "kernels/matmul_matrix.h"
 #include "kernels/rmsnorm.h"
@@ -46,6 +47,13 @@ static void must(enum vkh_status status)
         exit(1);
 }
 
+static void make_kv_pack(struct vkh_device *device, const struct vkh_matrix_layout *layout)
+{
+    struct vkh_kv_pack pack;
+    for (uint32_t i = 0; i < VKH_COUNTOF(head_sizes); i++)
+        must(vkh_kv_pack_create(device, layout, head_sizes[i], &pack));
+}
+
 // Operations with one variant.
 static void make_single(struct vkh_device *device)
 {
@@ -62,6 +70,7 @@ static void make_single(struct vkh_device *device)
     must(vkh_swiglu_create(device, VKH_GATE_GELU_TANH, &swiglu));
     must(vkh_nll_reduce_create(device, &reduce));
     must(vkh_kl_create(device, &kl));
+    make_kv_pack(device, &(struct vkh_matrix_layout){0});
     for (uint32_t i = 0; i < VKH_COUNTOF(head_sizes) * 4; i++) {
         const uint32_t head_dim = head_sizes[i / 4];
         const struct vkh_rope_shape shape = {32, 8, head_dim, head_dim, i & 1, i & 2};
@@ -180,6 +189,7 @@ static void make_matrices(struct vkh_device *device, bool chosen)
     give_layout(device);
     make_layouts(device);
     must(vkh_rmsnorm_matrix_create(device, &device->matrix, &norm));
+    make_kv_pack(device, &device->matrix);
     for (uint32_t i = 0; i < ATTENTION_SHAPES; i++) {
         const struct vkh_attention_shape shape = attention_shape(i);
         const struct vkh_rope_shape turn = {32, 8, shape.head_dim, shape.head_dim, i & 1, true};

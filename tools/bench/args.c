@@ -32,7 +32,7 @@ static const struct argp_option options[] = {
     {"type", OPT_TYPE, "TYPE", 0, "of random weights: f16 (default), q4_k, ...", 4},
     {"lengths", OPT_LENGTHS, "N,N,...", 0, "tokens (default: as the command has it)", 5},
     {"original-max-len", OPT_ORIGINAL, "N", 0, "of the table's methods (default: 8192)", 6},
-    {"kv-type", OPT_KV_TYPE, "TYPE", 0, "keys and values as f32, f16 or auto (default)", 7},
+    {"kv-type", OPT_KV_TYPE, "TYPE", 0, "keys and values as f32, f16, q8_0 or auto", 7},
     {"chunk", OPT_CHUNK, "N", 0, "tokens at once", 8},
     {"memory", OPT_MEMORY, "SIZE", 0, "of forward and table: as vkhrope-ppl", 9},
     {"repeat", OPT_REPEAT, "N", 0, "timed repetitions, the median counts (default: 5)", 10},

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Causal attention over a whole length in chunks, as the forward pass does it, on random data; a
 // sample of the last chunk is held against the reference. Keys and values come of the forward
-// pass's own rope, at position 0, where it turns nothing.
+// pass's own rope, at position 0, where it turns nothing; those in 8 bits are unpacked for each
+// chunk, and that is part of what is measured.
 #include "kernels/attention.h"
 
 #include <math.h>
@@ -14,6 +15,7 @@
 #include "base/random.h"
 #include "bench.h"
 #include "kernels/attention_matrix.h"
+#include "kernels/kv_pack.h"
 #include "kernels/rope_matrix.h"
 
 // A chunk's rows repeat after this many: a prime, so that tiles do not.
@@ -24,11 +26,14 @@ enum { CHUNK = 2048, CHUNK_MATRIX = 8192, CHUNK_CPU = 512 }; // as vkh_graph_pla
 struct causal {
     struct bench *bench;
     struct vkh_attention_shape shape;
-    struct vkh_kv_shape kv_shape;
+    struct vkh_kv_shape kv_shape; // as it is kept
     uint32_t n_tokens, chunk;
     float *rows; // [DISTINCT_ROWS][row_elements]: queries, keys, values; halves in value
-    struct vkh_buffer *qkv, *zeros, *kv, *out;
+    struct vkh_buffer *qkv, *zeros, *out;
+    struct vkh_buffer *kv;      // as attention reads it
+    struct vkh_buffer *packed;  // where that is not how it is kept
     struct vkh_buffer *queries; // as operands of cooperative matrices
+    struct vkh_kv_pack pack;
     struct vkh_attention attention;
     struct vkh_attention_matrix tiles;
 };
@@ -49,6 +54,17 @@ static uint32_t chunk_tokens(const struct causal *c, uint32_t from)
     return (uint32_t)vkh_min_size(c->chunk, c->n_tokens - from);
 }
 
+static struct vkh_kv_segment unpacked(const struct causal *c)
+{
+    return (struct vkh_kv_segment){c->kv, vkh_kv_unpacked(&c->kv_shape)};
+}
+
+// The first n tokens' keys and values.
+static struct vkh_kv_pack_args pack_args(const struct causal *c, uint32_t n)
+{
+    return (struct vkh_kv_pack_args){{c->packed, c->kv_shape}, unpacked(c), 0, n};
+}
+
 static void attend(const struct causal *c, const struct vkh_attention_args *args)
 {
     struct vkh_cmd *cmd = vkh_stream_cmd(c->bench->stream);
@@ -64,11 +80,14 @@ static enum vkh_status run(void *user)
     const bool matrices = on_matrices(c);
     for (uint32_t from = 0; from < c->n_tokens; from += c->chunk) {
         const uint32_t n = chunk_tokens(c, from);
+        const struct vkh_kv_pack_args seen = pack_args(c, from + n);
+        if (c->kv_shape.packed)
+            vkh_kv_unpack_record(&c->pack, vkh_stream_cmd(c->bench->stream), &seen);
         attend(c,
                &(struct vkh_attention_args){
                    .q = matrices ? vkh_range_all(c->queries)
                                  : vkh_range(c->qkv, 0, (uint64_t)n * c->shape.row_elements * 4),
-                   .own = {c->kv, c->kv_shape},
+                   .own = unpacked(c),
                    .first_token = from,
                    .n_tokens = n,
                    .out = matrices ? vkh_range_all(c->out) : vkh_range(c->out, 0, n * width(c) * 4),
@@ -97,6 +116,7 @@ static enum vkh_status make_buffers(struct causal *c)
 {
     struct bench *bench = c->bench;
     const uint64_t left = on_matrices(c) ? vkh_left_bytes(&bench->layout, c->chunk, width(c)) : 0;
+    const struct vkh_kv_shape read = vkh_kv_unpacked(&c->kv_shape);
     const uint64_t zeros = vkh_max_size(c->chunk, c->shape.head_dim / 2) * 8;
     const struct {
         struct vkh_buffer **buffer;
@@ -104,7 +124,8 @@ static enum vkh_status make_buffers(struct causal *c)
         uint64_t bytes;
     } buffers[] = {
         {&c->zeros, "positions", zeros},
-        {&c->kv, "keys and values", vkh_kv_bytes(&c->kv_shape)},
+        {&c->kv, "keys and values", vkh_kv_bytes(&read)},
+        {&c->packed, "packed keys and values", c->kv_shape.packed ? vkh_kv_bytes(&c->kv_shape) : 0},
         {&c->out, "attention output", on_matrices(c) ? left : c->chunk * width(c) * 4},
         {&c->queries, "queries", left},
     };
@@ -141,7 +162,7 @@ static enum vkh_status rotate(struct causal *c)
             .qkv = vkh_range(c->qkv, 0, (uint64_t)n * a->row_elements * 4),
             .positions = vkh_range(c->zeros, 0, (uint64_t)n * 8),
             .frequencies = vkh_range(c->zeros, 0, (uint64_t)a->head_dim / 2 * 8),
-            .kv = {c->kv, c->kv_shape},
+            .kv = unpacked(c),
             .first_slot = from,
             .n_tokens = n,
             .attention_scale = 1.0f,
@@ -158,23 +179,35 @@ static enum vkh_status rotate(struct causal *c)
     return status;
 }
 
+static enum vkh_status pack(struct causal *c)
+{
+    const struct vkh_kv_pack_args all = pack_args(c, c->n_tokens);
+    const enum vkh_status status =
+        vkh_kv_pack_create(c->bench->device, &c->bench->layout, c->shape.head_dim, &c->pack);
+    if (status == VKH_OK)
+        vkh_kv_pack_record(&c->pack, vkh_stream_cmd(c->bench->stream), &all);
+    return status;
+}
+
 static enum vkh_status prepare(struct causal *c)
 {
     struct bench *bench = c->bench;
     const uint64_t range = vkh_device_caps(bench->device)->max_storage_range;
     const uint32_t heads = on_matrices(c) ? c->shape.n_kv_heads : 1; // bound at once
-    if (vkh_kv_heads_per_binding(&c->kv_shape, range) < heads)
+    const struct vkh_kv_shape read = vkh_kv_unpacked(&c->kv_shape);
+    if (vkh_kv_heads_per_binding(&read, range) < heads)
         return vkh_fail(&bench->log, VKH_ERR_ARGUMENT,
                         "length %u: the keys and values of %u heads (%llu bytes) exceed what %s "
                         "binds at once",
-                        c->n_tokens, heads,
-                        (unsigned long long)(heads * vkh_kv_head_bytes(&c->kv_shape)),
+                        c->n_tokens, heads, (unsigned long long)(heads * vkh_kv_head_bytes(&read)),
                         vkh_device_caps(bench->device)->device_name);
     enum vkh_status status = make_rows(c);
     if (status == VKH_OK)
         status = make_buffers(c);
     if (status == VKH_OK)
         status = rotate(c);
+    if (status == VKH_OK && c->kv_shape.packed)
+        status = pack(c);
     if (status != VKH_OK)
         return status;
     return on_matrices(c)
@@ -184,7 +217,7 @@ static enum vkh_status prepare(struct causal *c)
 
 static void release(struct causal *c)
 {
-    struct vkh_buffer **buffers[] = {&c->qkv, &c->zeros, &c->kv, &c->out, &c->queries};
+    struct vkh_buffer **buffers[] = {&c->qkv, &c->zeros, &c->kv, &c->packed, &c->out, &c->queries};
     for (size_t i = 0; i < VKH_COUNTOF(buffers); i++)
         vkh_buffer_destroy(buffers[i]);
     free(c->rows);
@@ -196,6 +229,14 @@ static const float *row_head(const struct causal *c, uint32_t slot, uint32_t hea
 {
     return c->rows + (uint64_t)(slot % c->chunk % DISTINCT_ROWS) * c->shape.row_elements +
            (uint64_t)head * c->shape.head_dim;
+}
+
+// One head of one token as it is kept.
+static void keep(const struct causal *c, const float *head, float *kept)
+{
+    memcpy(kept, head, c->shape.head_dim * sizeof(*kept));
+    if (c->kv_shape.packed)
+        vkh_kv_round_ref(kept, c->shape.head_dim);
 }
 
 // Token `slot` of the last chunk, which starts at `first`, and one head by the reference.
@@ -210,8 +251,8 @@ static enum vkh_status reference(const struct causal *c, uint32_t first, uint32_
         return vkh_fail(&c->bench->log, VKH_ERR_MEMORY, "attention: out of memory");
     for (uint32_t j = 0; j < n_keys; j++) {
         const float *key = row_head(c, j, c->shape.n_heads + kv_head);
-        memcpy(k + (uint64_t)j * dim, key, dim * sizeof(*k));
-        memcpy(k + plane + (uint64_t)j * dim, key + c->shape.n_kv_heads * dim, dim * sizeof(*k));
+        keep(c, key, k + (uint64_t)j * dim);
+        keep(c, key + c->shape.n_kv_heads * dim, k + plane + (uint64_t)j * dim);
     }
     struct vkh_attention_shape one = c->shape;
     one.n_heads = one.n_kv_heads = 1;
@@ -295,9 +336,11 @@ enum vkh_status bench_attention(struct bench *bench)
 {
     const struct vkh_config *c = bench->config;
     const uint32_t row_elements = (c->n_heads + 2 * c->n_kv_heads) * c->head_dim;
-    const bool half = bench->args->kv_type != VKH_KV_F32;
+    const bool packed = bench->args->kv_type == VKH_KV_Q8_0;
+    const bool half = bench->layout.side || (bench->args->kv_type != VKH_KV_F32 && !packed);
     bench->chunk = fitting_chunk(bench, row_elements);
-    bench->kv_type = half ? "F16" : "F32";
+    const struct vkh_kv_shape kv = {c->n_kv_heads, c->head_dim, 0, half, packed};
+    bench->kv_type = vkh_kv_type_name(&kv);
     enum vkh_status status = VKH_OK;
     for (uint32_t i = 0; i < bench->args->n_lengths && status == VKH_OK; i++) {
         const uint32_t n = bench->args->lengths[i];
@@ -312,16 +355,11 @@ enum vkh_status bench_attention(struct bench *bench)
                     .half_kv = half,
                     .scale = 1.0f / sqrtf((float)c->head_dim),
                 },
-            .kv_shape =
-                {
-                    .n_kv_heads = c->n_kv_heads,
-                    .head_dim = c->head_dim,
-                    .capacity = (uint32_t)vkh_round_up(n, VKH_KEY_TILE),
-                    .half = half,
-                },
+            .kv_shape = kv,
             .n_tokens = n,
             .chunk = bench->chunk,
         };
+        causal.kv_shape.capacity = (uint32_t)vkh_round_up(n, VKH_KEY_TILE);
         status = prepare(&causal);
         if (status == VKH_OK)
             status = measure(&causal);
