@@ -25,9 +25,9 @@ struct vkh_ppl_progress {
 };
 
 // How keys and values are kept. Halves take half the memory and round each element by up to 2^-11.
-// GGML's Q8_0 takes 8.5 bits an element and rounds by up to 1/254 of the greatest magnitude of the 32
-// that share a scale; one layer's are unpacked at a time, to halves on cooperative matrices, else to
-// fp32.
+// GGML's Q8_0 takes 8.5 bits an element and rounds by up to 1/254 of the greatest magnitude of the
+// 32 that share a scale; one layer's are unpacked at a time, to halves on cooperative matrices,
+// else to fp32.
 enum vkh_kv_type {
     VKH_KV_AUTO, // F32 where a run with it fits the memory, layer by layer if need be, else F16
     VKH_KV_F32,

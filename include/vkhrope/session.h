@@ -23,7 +23,8 @@ struct vkh_session_options {
     uint32_t chunk; // tokens at once, rounded to what the kernels take; 0: for the device
     // VKH_KV_AUTO is VKH_KV_F16 where the device is found to be faster on cooperative matrices,
     // which then multiply halves with fp32 sums: NLL within 0.01 of VKH_KV_F32 by root mean square.
-    // Else it is VKH_KV_F32, which keeps everything in fp32.
+    // Else it is VKH_KV_F32, which keeps everything in fp32. VKH_KV_Q8_0 is on either, with room to
+    // unpack one layer's in each lane.
     enum vkh_kv_type kv_type;
     // A session of the same device and model whose weights this one uses; it must outlive this one.
     // NULL: uploads them.

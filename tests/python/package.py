@@ -88,6 +88,10 @@ def test_table():
         check(table.token_nll.shape == (3, 300) and table.token_nll.dtype == np.float32, 'nll')
         mean = table.token_nll[2, 1:].astype(float).mean()
         check(math.isclose(math.exp(mean), table.ppl[2, 1], rel_tol=1e-6), 'the NLL of tokens')
+        packed = model.perplexity(ids, lengths=[64, 300], methods=METHODS, kv_type='q8_0')
+        compare(packed, tool('--model', TINY, '--tokens', IDS, '--lengths', '64,300', '--kv-type',
+                             'q8_0'), 'in 8 bits')
+        check((packed.ppl != table.ppl).all(), 'q8_0 changes nothing')
         return model, ids, table
 
 

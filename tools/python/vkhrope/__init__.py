@@ -178,7 +178,8 @@ class Model(_Owner):
         progress(done, total, method) is called between chunks; False from it, or an exception in
         it, ends the run. The path `checkpoint`, not with kl, keeps what is finished: the same call
         goes on from there. Remove the file once the table is safe. `memory` is how many bytes of
-        the device's the run may take, 0 all: with little of it, slower and the same numbers."""
+        the device's the run may take, 0 all: with little of it, slower and the same numbers.
+        `kv_type` is auto, f32, f16 or q8_0."""
         ids = self.encode(text) if isinstance(text, (str, bytes)) else _ids(text)
         lengths = np.array([len(ids)] if lengths is None else lengths, dtype=np.uint32)
         spelled = (ctypes.c_char_p * len(methods))(*(method.encode() for method in methods))
