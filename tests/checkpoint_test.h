@@ -15,8 +15,8 @@ static const struct {
     uint64_t kv_at;
     bool has_kv;
 } made_chunks[MADE_CHUNKS] = {
-    {0, 0, MADE_ROWS, 0, true},    {0, 1, MADE_ROWS, 80, true}, {0, 2, 2, 160, true},
-    {1, 0, MADE_ROWS, 240, true},  {1, 1, 1, 0, false},         {2, 0, 3, 0, false},
+    {0, 0, MADE_ROWS, 0, true},   {0, 1, MADE_ROWS, 80, true}, {0, 2, 2, 160, true},
+    {1, 0, MADE_ROWS, 240, true}, {1, 1, 1, 0, false},         {2, 0, 3, 0, false},
 };
 
 static inline struct vkh_checkpoint_plan made_plan(const char *path)

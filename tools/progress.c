@@ -31,8 +31,7 @@ static void clear_line(void *user)
 
 void progress_start(struct progress *progress, struct tool *tool)
 {
-    *progress =
-        (struct progress){.visible = !tool->quiet && isatty(STDERR_FILENO), .tool = tool};
+    *progress = (struct progress){.visible = !tool->quiet && isatty(STDERR_FILENO), .tool = tool};
     tool->before = clear_line;
     tool->user = progress;
     const struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};

@@ -8,9 +8,9 @@
 #include "tool.h"
 
 struct progress {
-    bool visible;       // standard error is a terminal, and nobody asked for quiet
-    bool shown;         // the line stands there now
-    bool told;          // that the run goes on from a checkpoint
+    bool visible; // standard error is a terminal, and nobody asked for quiet
+    bool shown;   // the line stands there now
+    bool told;    // that the run goes on from a checkpoint
     const struct tool *tool;
     double start, last; // seconds; 0 before the first call
 };

@@ -11,7 +11,8 @@
 extern "C" {
 #endif
 
-// BPE over bytes, or over characters as in SentencePiece. Read-only once open, so threads may share it.
+// BPE over bytes, or over characters as in SentencePiece. Read-only once open, so threads may share
+// it.
 struct vkh_tokenizer;
 
 // `path` is a GGUF file (its vocabulary: tensors are not needed, and any file of a split model will

@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-// TYPE(NAME, name) for every one of GGUF's block formats, and for every element type; the lower name
-// is the one of its shaders.
+// TYPE(NAME, name) for every one of GGUF's block formats, and for every element type; the lower
+// name is the one of its shaders.
 #define VKH_BLOCK_DTYPES(TYPE)                                                                     \
     TYPE(Q4_0, q4_0)                                                                               \
     TYPE(Q4_1, q4_1)                                                                               \

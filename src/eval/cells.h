@@ -6,8 +6,8 @@
 #include "eval/eval.h"
 
 // Fills cells[n_lanes][n_lengths], texts[n_texts][n_lanes][n_lengths] and the sweeps' best. Their
-// method is the lane's name. Sums in double in the order of tokens; texts are joined in their order.
-// VKH_ERR_INTERNAL, naming method and token, when an NLL or a PPL is not finite.
+// method is the lane's name. Sums in double in the order of tokens; texts are joined in their
+// order. VKH_ERR_INTERNAL, naming method and token, when an NLL or a PPL is not finite.
 enum vkh_status vkh_eval_cells(const struct vkh_eval *eval, const struct vkh_log *log,
                                struct vkh_ppl_cell *cells, struct vkh_ppl_text_cell *texts);
 

@@ -39,7 +39,7 @@ struct layers {
     const struct vkh_walk_target *target;
     struct vkh_eval_resident models[VKH_N_MODELS];
     struct vkh_layer_kv kv[VKH_N_MODELS][N_KINDS];
-    int model;                                    // of the batch at work, and its graph
+    int model; // of the batch at work, and its graph
     struct vkh_graph *graph;
     struct item *items; // [n], of the batch at work
     uint32_t n;

@@ -94,8 +94,8 @@ static VkResult add_block(struct vkh_device *device, uint32_t type, uint64_t gra
         return VK_ERROR_OUT_OF_HOST_MEMORY;
     }
     *whole = (struct vkh_piece){.block = block, .size = size};
-    *block = (struct vkh_block){
-        .next = device->blocks, .type = type, .grain = grain, .first = whole};
+    *block =
+        (struct vkh_block){.next = device->blocks, .type = type, .grain = grain, .first = whole};
     const VkMemoryAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
                                        .allocationSize = size,
                                        .memoryTypeIndex = type};
@@ -128,7 +128,8 @@ static bool trim(struct vkh_device *device)
     return any;
 }
 
-// A new block; where the driver has no more, without those that nobody uses, then of the least size.
+// A new block; where the driver has no more, without those that nobody uses, then of the least
+// size.
 static VkResult make_room(struct vkh_device *device, uint32_t type, uint64_t grain, uint64_t size)
 {
     const uint64_t usual = block_size(device, type, size);

@@ -27,8 +27,8 @@ void vkh_cmd_copy(struct vkh_cmd *cmd, struct vkh_range from, struct vkh_range t
 // Fills with a repeated 32-bit word; offset and size multiples of 4.
 void vkh_cmd_fill(struct vkh_cmd *cmd, struct vkh_range range, uint32_t word);
 
-// The cost that the device gets through in about a tenth of a second, by what was measured so far: a
-// dispatch that can be split costs no more, and runs into no watchdog.
+// The cost that the device gets through in about a tenth of a second, by what was measured so far:
+// a dispatch that can be split costs no more, and runs into no watchdog.
 double vkh_cmd_budget(const struct vkh_cmd *cmd);
 
 #endif

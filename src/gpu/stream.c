@@ -31,7 +31,7 @@ struct vkh_stream {
     VkSemaphore semaphore; // a timeline of tickets
     VkQueryPool timestamps;
     uint64_t last_ticket, completed; // submitted; known to have finished
-    uint64_t last_tick; // when the latest collected submit ended
+    uint64_t last_tick;              // when the latest collected submit ended
     struct vkh_stream_times times;
 };
 
@@ -237,8 +237,7 @@ static void submit(struct vkh_stream *stream)
 static void submit_when_enough(struct vkh_cmd *cmd, double cost, void *user)
 {
     struct vkh_stream *stream = user;
-    if (cmd->n_commands >= MAX_COMMANDS ||
-        (cmd->n_commands > 0 && cmd->cost + cost > cmd->budget))
+    if (cmd->n_commands >= MAX_COMMANDS || (cmd->n_commands > 0 && cmd->cost + cost > cmd->budget))
         submit(stream);
 }
 

@@ -42,7 +42,7 @@ struct vkh_rope_args {
 };
 
 void vkh_rope_kv_record(const struct vkh_rope *rope, struct vkh_cmd *cmd,
-                     const struct vkh_rope_args *args);
+                        const struct vkh_rope_args *args);
 
 // The scalar truth, on the host. `kv` has the device layout as fp32, whatever shape.half says
 // (rounded to fp16 when it is set).

@@ -42,8 +42,12 @@ static const struct neutral {
 
 // Read elsewhere in this file, or about the file rather than the numbers.
 static const char *const handled[] = {
-    "attention.value_length", "attention.sliding_window", "attention.sliding_window_pattern",
-    "rope.scaling.finetuned", "rope.scaling.original_context_length", "tensor_data_layout",
+    "attention.value_length",
+    "attention.sliding_window",
+    "attention.sliding_window_pattern",
+    "rope.scaling.finetuned",
+    "rope.scaling.original_context_length",
+    "tensor_data_layout",
 };
 
 static enum vkh_status check_neutral(const struct reader *reader, const char *name, double wanted)

@@ -10,8 +10,9 @@
 
 #include "base/arena.h"
 
-// A shallow copy of `results`, and of all that follow, whose strings are safe to print (text.h). VKH_ERR_INTERNAL when a
-// number that must be finite is not, or a size does not fit what JSON readers take (2^63 - 1).
+// A shallow copy of `results`, and of all that follow, whose strings are safe to print (text.h).
+// VKH_ERR_INTERNAL when a number that must be finite is not, or a size does not fit what JSON
+// readers take (2^63 - 1).
 enum vkh_status vkh_results_prepare(const struct vkh_ppl_results *results, struct vkh_arena *arena,
                                     const struct vkh_log *log, struct vkh_ppl_results *clean);
 

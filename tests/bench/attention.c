@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // GFLOP/s of every attention variant on the shape of the demo's model, the masked half not counted.
+#include "kernels/attention.h"
 #include "base/clock.h"
 #include "gpu_test.h"
-#include "kernels/attention.h"
 
 static double best_seconds(struct gpu_test *test, const struct vkh_attention *attention,
                            const struct vkh_attention_args *args)

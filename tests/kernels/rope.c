@@ -71,15 +71,15 @@ static void test_rope(struct gpu_test *test, struct setting s)
     struct vkh_rope rope;
     CHECK(vkh_rope_create(test->device, shape, &rope) == VKH_OK);
     vkh_rope_kv_record(&rope, vkh_stream_cmd(test->stream),
-                    &(struct vkh_rope_args){
-                        .qkv = vkh_range_all(qkv_buffer),
-                        .positions = vkh_range_all(positions_buffer),
-                        .frequencies = vkh_range_all(frequencies_buffer),
-                        .kv = {kv, kv_shape},
-                        .first_slot = s.first_slot,
-                        .n_tokens = s.n_tokens,
-                        .attention_scale = s.scale,
-                    });
+                       &(struct vkh_rope_args){
+                           .qkv = vkh_range_all(qkv_buffer),
+                           .positions = vkh_range_all(positions_buffer),
+                           .frequencies = vkh_range_all(frequencies_buffer),
+                           .kv = {kv, kv_shape},
+                           .first_slot = s.first_slot,
+                           .n_tokens = s.n_tokens,
+                           .attention_scale = s.scale,
+                       });
     float *got = gpu_test_read(test, qkv_buffer);
     float *got_kv = read_kv(test, kv, elements, shape->half_kv);
     float *want_kv = calloc(elements, sizeof(*want_kv));
@@ -128,14 +128,14 @@ static void test_angles(struct gpu_test *test)
     struct vkh_rope rope;
     CHECK(vkh_rope_create(test->device, &shape, &rope) == VKH_OK);
     vkh_rope_kv_record(&rope, vkh_stream_cmd(test->stream),
-                    &(struct vkh_rope_args){
-                        .qkv = vkh_range_all(qkv_buffer),
-                        .positions = vkh_range_all(positions_buffer),
-                        .frequencies = vkh_range_all(frequencies_buffer),
-                        .kv = {kv, kv_shape},
-                        .n_tokens = TOKENS,
-                        .attention_scale = 1.0f,
-                    });
+                       &(struct vkh_rope_args){
+                           .qkv = vkh_range_all(qkv_buffer),
+                           .positions = vkh_range_all(positions_buffer),
+                           .frequencies = vkh_range_all(frequencies_buffer),
+                           .kv = {kv, kv_shape},
+                           .n_tokens = TOKENS,
+                           .attention_scale = 1.0f,
+                       });
     float(*got)[3][PAIRS][2] = gpu_test_read(test, qkv_buffer);
     long double worst = 0.0L;
     for (int t = 0; t < TOKENS; t++) {

@@ -18,12 +18,8 @@ static void test_parameters(void)
         const char *name;
         uint64_t parameters;
     } known[] = {
-        {"llama3-8b", 8030261248},
-        {"qwen2.5-7b", 7615616512},
-        {"gemma2-9b", 9241705984},
-        {"mistral-7b", 7248023552},
-        {"smollm2-135m", 134515008},
-        {"demo", 5475584},
+        {"llama3-8b", 8030261248},  {"qwen2.5-7b", 7615616512},  {"gemma2-9b", 9241705984},
+        {"mistral-7b", 7248023552}, {"smollm2-135m", 134515008}, {"demo", 5475584},
     };
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         const struct vkh_config *shape = vkh_shape_find(known[i].name);
