@@ -11,6 +11,15 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 DATA = SOURCE / 'tests/golden/data'
 
 
+def full_disk(module, room, kill=False):
+    """The environment of a tool in whose folder no file has room for more bytes than that: it gets
+    an error, or is killed there."""
+    # The sanitizers' library sees at the start whether it is the first, but does not need to be.
+    options = os.environ.get('ASAN_OPTIONS', '') + ':verify_asan_link_order=0'
+    return {'LD_PRELOAD': str(pathlib.Path(module).resolve()), 'VKHROPE_TEST_ROOM': str(room),
+            'ASAN_OPTIONS': options, **({'VKHROPE_TEST_KILL': '1'} if kill else {})}
+
+
 class Tests:
     """`program` with the arguments of each run; counts what holds and what does not.
 

@@ -108,6 +108,13 @@ def test_variants(t):
     page = Page(done.stdout)
     t.check(page.nested and not page.all('img'), 'without gnuplot')
     t.check(sum('gnuplot' in e['text'] for e in page.all('p')) == 3, 'what is missing is not said')
+    (t.folder / 'bin').mkdir()
+    t.write('bin/gnuplot', '#!/bin/sh\necho the disk is full >&2\nexit 1\n').chmod(0o755)
+    done = t.run(*COMMON, '--format', 'html', '-q', env={'PATH': str(t.folder / 'bin')})
+    page = Page(done.stdout)
+    t.check(page.nested and not page.all('img'), 'where gnuplot fails')
+    t.check(sum('could not draw' in e['text'] for e in page.all('p')) == 3 and
+            done.stderr.count('gnuplot failed: the disk is full\n') == 3, done.stderr)
     folder = made_model.make(t.folder / '<i>&"name')
     page = Page(t.run('--model', folder, '--tokens', IDS, '--lengths', '64', '-m', 'baseline',
                       '--format', 'html').stdout)

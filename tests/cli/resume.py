@@ -3,7 +3,7 @@
 """vkhrope-ppl --resume: kills at random times, after random chunks, and in the middle of random
 writes; and what its user is told.
 
-resume.py PROGRAM LOSING_LOADER LOADER KILLS
+resume.py PROGRAM FULL_DISK LOSING_LOADER LOADER KILLS
 """
 import fcntl
 import json
@@ -11,16 +11,16 @@ import os
 import pathlib
 import random
 import re
-import resource
 import signal
 import subprocess
 import sys
 import time
 
-from cli_test import DATA, SKIPPED, Tests
+from cli_test import DATA, SKIPPED, Tests, full_disk
 
 N = 1200
 FILE, OUT = 'run.ckpt', 'out.nll'
+KINDS = ['in a write', 'after a write', 'at a time']
 # Bytes at the checkpoint's end: 64 for each chunk (4 of the prefix, 15 of each method), 4 a token.
 RECORDS = 64 * (4 + 3 * 15) + 4 * (256 + 3 * (N - 256))
 
@@ -30,15 +30,9 @@ def arguments(*more):
             '--original-max-len', '256', '--chunk', '64', '--nll', OUT, '--format', 'csv', *more]
 
 
-def start(t, *more, limit=None, quiet_limit=False):
-    """The tool; no file of it grows beyond `limit` bytes: a signal kills it, or it gets an error."""
-    def prepare():
-        if limit is not None:
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN if quiet_limit else signal.SIG_DFL)
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+def start(t, *more, env=None):
     command = [*t.command, *map(str, arguments('--resume', FILE, *more))]
-    return subprocess.Popen(command, cwd=t.folder, preexec_fn=prepare,
+    return subprocess.Popen(command, cwd=t.folder, env=dict(os.environ, **(env or {})),
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -93,13 +87,15 @@ def went_on(err):
     return int(found.group(1)) if found else 0
 
 
-def kill_once(t, reference, chance):
+def kill_once(t, reference, disk, kind, chance):
     """One run that is killed, unless it ends before. Its exit code, output and messages."""
-    kind = chance.randrange(3)
-    if kind == 0:
-        return finish(start(t, limit=chance.randint(*reference.sizes(size_of(reference.file)))))
+    if kind == 'in a write':
+        room = chance.randint(*reference.sizes(size_of(reference.file)))
+        code, out, err = finish(start(t, env=full_disk(disk, room, kill=True)))
+        t.check(code == 0 or size_of(reference.file) == room, f'killed beside byte {room}')
+        return code, out, err
     process = start(t)
-    if kind == 1:
+    if kind == 'at a time':
         time.sleep(chance.uniform(0, reference.seconds))
     else:
         size = chance.randint(*reference.sizes(size_of(reference.file)))
@@ -109,35 +105,36 @@ def kill_once(t, reference, chance):
     return finish(process)
 
 
-def test_kills(t, reference, kills):
+def test_kills(t, reference, disk, kills):
     chance = random.Random(5)
-    killed = {signal.SIGKILL: 0, signal.SIGXFSZ: 0}
+    left = (KINDS * kills)[:kills]
+    chance.shuffle(left)
     resumed = finished = furthest = 0
-    while sum(killed.values()) < kills:
-        code, out, err = kill_once(t, reference, chance)
+    while left:
+        code, out, err = kill_once(t, reference, disk, left[-1], chance)
         now = went_on(err)
         t.check(now == 0 or now >= furthest, f'went on after {now} tokens, before after {furthest}')
         furthest = max(furthest, now)
         resumed += now > 0
-        if code < 0:
-            killed[-code] += 1
+        if code == -signal.SIGKILL:
+            left.pop()
             if furthest and not reference.file.exists():  # killed after its work
                 t.check((t.folder / OUT).read_bytes() == reference.nll, 'no checkpoint, no results')
                 furthest = 0
             continue
-        reference.check(t, code, out, err, f'after {killed}')
+        reference.check(t, code, out, err, f'{len(left)} kills from the end')
         finished, furthest = finished + 1, 0
-    reference.check(t, *finish(start(t)), f'after {killed}')
-    print(f'{killed}, {resumed} runs went on, {finished + 1} finished', file=sys.stderr)
-    t.check(min(killed.values()) >= kills // 4 and resumed >= kills // 3, 'too few of a kind')
+    reference.check(t, *finish(start(t)), 'after the kills')
+    print(f'{kills} kills, {resumed} runs went on, {finished + 1} finished', file=sys.stderr)
+    t.check(resumed >= kills // 3, 'too few went on')
 
 
-def test_full_disk(t, reference):
-    for limit, says in ((reference.size // 4, 'File too large'),
-                        (reference.size - 3000, f'{FILE}: cannot write: File too large')):
-        code, out, err = finish(start(t, '--quiet', limit=limit, quiet_limit=True))
-        t.check(code == 2 and says in err and out == '' and len(err.splitlines()) == 1,
-                f'full disk: {code}, {err!r}')
+def test_full_disk(t, reference, disk):
+    for room, cannot in ((reference.size // 4, 'reserve its size'),
+                         (reference.size - 3000, 'write')):
+        code, out, err = finish(start(t, '--quiet', env=full_disk(disk, room)))
+        t.check(code == 2 and f'{FILE}: cannot {cannot}: No space left on device' in err and
+                out == '' and len(err.splitlines()) == 1, f'full disk: {code}, {err!r}')
     code, out, err = finish(start(t))
     t.check(went_on(err) > 2000, f'a full disk lost what was: {err!r}')
     reference.check(t, code, out, err, 'after a full disk')
@@ -175,7 +172,7 @@ def test_lost(t, reference, loader, real_loader):
     reference.check(t, code, out, err, 'after a loss')
 
 
-def test_refusals(t, reference):
+def test_refusals(t, reference, disk):
     t.fails(1, *arguments('--resume', 'x', '-o', 'x'), says='--resume: x is also the file of')
     t.fails(1, *arguments('--resume', 'long.ids'), says='--resume: long.ids is also the file of')
     t.fails(1, *arguments('--resume', 'x', '--resume', 'y'), says='--resume is given twice')
@@ -183,7 +180,7 @@ def test_refusals(t, reference):
     t.write('table.csv', 'something else\n' * 20)
     t.fails(2, *arguments('--resume', 'table.csv'), says='table.csv: not a checkpoint of vkhrope')
     t.check((t.folder / 'table.csv').read_text() == 'something else\n' * 20, 'it was overwritten')
-    finish(start(t, limit=reference.size - 1000))
+    finish(start(t, env=full_disk(disk, reference.size - 1000, kill=True)))
     t.fails(1, *arguments('--resume', FILE, '-m', 'hybrid:cf=3'),
             says=(f"{FILE}: the checkpoint is another run's: methods is", 'hybrid:cf=3'))
     with open(reference.file, 'rb') as file:
@@ -200,20 +197,19 @@ def test_refusals(t, reference):
 
 
 def main():
-    t = Tests(sys.argv[1])
+    program, disk, *loaders, kills = sys.argv[1:]
+    t = Tests(program)
     if not t.has_device():
         print('no Vulkan device', file=sys.stderr)
         return SKIPPED
-    # A limit on what is written holds for the driver's cache too, which the first run fills.
-    os.environ['MESA_SHADER_CACHE_DIR'] = str(t.folder)
     ids = (DATA / 'tiny-tied.ids').read_text().split()
     t.write('long.ids', ' '.join((ids * (N // len(ids) + 1))[:N]))
     reference = Reference(t)
-    test_kills(t, reference, int(sys.argv[4]))
-    test_full_disk(t, reference)
+    test_kills(t, reference, disk, int(kills))
+    test_full_disk(t, reference, disk)
     test_interrupt(t, reference)
-    test_lost(t, reference, *sys.argv[2:4])
-    test_refusals(t, reference)
+    test_lost(t, reference, *loaders)
+    test_refusals(t, reference, disk)
     return t.result()
 
 
