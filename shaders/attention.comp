@@ -116,7 +116,7 @@ void soften_tile()
     float sum = 0.0;
     for (uint i = 0; i < KEYS / 8; i++) {
         const float score = scores[row][part + 8 * i];
-        const float p = score > LOWEST ? exp(score - now) : 0.0;
+        const float p = score == LOWEST ? 0.0 : exp(score - now);
         scores[row][part + 8 * i] = p;
         sum += p;
     }

@@ -99,7 +99,7 @@ void soften(Tile tile, uint query0)
         most = subgroupMax(most);
         float sum = 0.0;
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
-            scores[t][r] = scores[t][r] > LOWEST ? exp(scores[t][r] - most) : 0.0;
+            scores[t][r] = scores[t][r] == LOWEST ? 0.0 : exp(scores[t][r] - most);
             sum += scores[t][r];
         }
         const float factor = most > highest[t] ? exp(highest[t] - most) : 1.0;

@@ -135,7 +135,7 @@ float soften(vec4 scores, uint key0, uint position, uint row, inout float highes
     highest = max(before, row_max(max(max(scores.x, scores.y), max(scores.z, scores.w))));
     vec4 chance;
     for (uint j = 0; j < 4; j++) {
-        chance[j] = scores[j] > LOWEST ? exp(scores[j] - highest) : 0.0;
+        chance[j] = scores[j] == LOWEST ? 0.0 : exp(scores[j] - highest);
         chances[row][4 * lane_x() + j] = chance[j];
     }
     const float factor = highest > before ? exp(before - highest) : 1.0;

@@ -140,7 +140,7 @@ void write_nll()
         [[unroll]] for (uint j = 0; j < TILES; j++)
             [[unroll]] for (uint e = 0; e < 8; e++)
                 total[slot_of(e)] +=
-                    sums[i][j][e] > LOWEST ? exp(sums[i][j][e] - highest[slot_of(e)]) : 0.0;
+                    sums[i][j][e] == LOWEST ? 0.0 : exp(sums[i][j][e] - highest[slot_of(e)]);
         [[unroll]] for (uint e = 0; e < 8; e++) {
             if (slot_of(e) == e) {
                 const float sum = row_sum(total[e]);

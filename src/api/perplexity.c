@@ -265,12 +265,17 @@ static enum vkh_status keep_nll(const struct evaluation *e, struct vkh_owned_res
     return VKH_OK;
 }
 
-// What leaves the range of fp16 is infinite on cooperative matrices.
+// What leaves the range of fp16 is infinite on cooperative matrices, and no number in 8 bits.
 static const char *remedy(const struct evaluation *e)
 {
-    const struct vkh_matrix_layout *layout = &e->fit.models[VKH_OWN].plan.layout;
-    return !layout->side || layout->bf16 ? NULL
-           : layout->has_bf16
+    const struct vkh_graph_plan *plan = &e->fit.models[VKH_OWN].plan;
+    if (!plan->layout.side)
+        return plan->kv.packed
+                   ? "keys and values in 8 bits end at 8.3 million, those of --kv-type f32 do not"
+                   : NULL;
+    if (plan->layout.bf16)
+        return NULL;
+    return plan->layout.has_bf16
                ? "fp16 operands end at 65504, those of --variant operands=bf16 do not"
                : "fp16 operands end at 65504, the fp32 of --variant tier=rows does not";
 }

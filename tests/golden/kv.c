@@ -144,11 +144,15 @@ static void test_model(struct gpu_test *test, const struct vkh_config *config, e
 }
 
 // Values beyond what a scale takes are an error, never a cell. fp32 keeps them.
-static void test_too_large(struct gpu_test *test, const struct vkh_config *config)
+static void test_too_large(struct gpu_test *test, const struct vkh_config *config, bool key)
 {
     struct vkh_model model;
     random_model(config, VKH_F32, false, 1, &model);
-    ((float *)model.layers[0].v->data)[5] = 1e10f;
+    // Of all values, of the keys of some tokens.
+    if (key)
+        ((float *)model.layers[0].k->data)[5] = 8e6f;
+    else
+        ((float *)model.layers[0].v->data)[5] = 1e10f;
     struct vkh_ppl_options options = options_of(VKH_KV_F32);
     struct vkh_ppl_results *results = ppl_run(test, &model, &options);
     vkh_ppl_results_destroy(&results);
@@ -193,6 +197,7 @@ int main(void)
     struct gpu_test test = gpu_test_open();
     test_model(&test, &aligned, VKH_F16, 21);
     test_model(&test, &odd, VKH_F32, 22);
-    test_too_large(&test, &aligned);
+    test_too_large(&test, &aligned, false);
+    test_too_large(&test, &aligned, true);
     return gpu_test_close(&test);
 }
