@@ -35,7 +35,7 @@ uint scale_of(uint magnitude)
 // beside it is exact.
 uint byte_of(float x, uint half_scale)
 {
-    const float scale = unpackHalf2x16(half_scale).x, magnitude = abs(x);
+    const float scale = half_value(half_scale), magnitude = abs(x);
     if (half_scale == 0u || half_scale >= 0x7c00u)
         return 0u;
     const float below = floor(magnitude / scale);

@@ -14,7 +14,7 @@ layout(binding = 1) writeonly buffer Halves { uvec2 halves[]; };
 float scale_at(uint tile, uvec2 place)
 {
     const uint at = place.y / BLOCK * KEYS + place.x;
-    return unpackHalf2x16(packed_words[tile * WORDS + QUADS + at / 2])[at & 1u];
+    return half_value(packed_words[tile * WORDS + QUADS + at / 2] >> 16 * (at & 1u) & 0xffffu);
 }
 
 void main()
@@ -29,8 +29,11 @@ void main()
     [[unroll]] for (int e = 0; e < 4; e++)
         values[e] = float(bitfieldExtract(word, 8 * e, 8)) *
                     scale_at(tile, place_of(quad * QUAD + e, plane % 2u != 0u));
-    if (SIDE == 0)
+    if (SIDE == 0) {
         rows[tile * QUADS + quad] = values;
-    else
-        halves[tile * QUADS + quad] = uvec2(half2_bits(values.xy), half2_bits(values.zw));
+        return;
+    }
+    // The largest half would come back larger. What is no number stays so.
+    values = mix(values, sign(values) * 65504.0, greaterThan(abs(values), vec4(65504.0)));
+    halves[tile * QUADS + quad] = uvec2(half2_bits(values.xy), half2_bits(values.zw));
 }

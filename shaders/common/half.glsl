@@ -22,6 +22,12 @@ uint half_bits(float value)
     return sign | (magnitude + 0xfffu + (magnitude >> 13 & 1u) - 0x38000000u) >> 13;
 }
 
+// A half that is not negative; unpackHalf2x16 may take a subnormal for zero.
+float half_value(uint bits)
+{
+    return bits < 0x400u ? float(bits) * 5.9604644775390625e-8 : unpackHalf2x16(bits).x;
+}
+
 uint half2_bits(vec2 value)
 {
     return half_bits(value.x) | half_bits(value.y) << 16;

@@ -139,7 +139,8 @@ static void unpack_by_ref(const struct setting *s, const uint8_t *packed, void *
             for (uint32_t i = 0; i < dim; i++) {
                 const uint64_t at = element_of(s, plane, slot, i);
                 if (s->layout.side)
-                    ((uint16_t *)unpacked)[at] = vkh_to_half(head[i]);
+                    ((uint16_t *)unpacked)[at] =
+                        vkh_to_half(fabsf(head[i]) > 65504 ? copysignf(65504, head[i]) : head[i]);
                 else
                     ((float *)unpacked)[at] = head[i];
             }
