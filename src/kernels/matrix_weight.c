@@ -112,7 +112,8 @@ static enum vkh_status create_slices(struct packing *p, const char *name, uint64
 {
     const struct vkh_caps *caps = vkh_device_caps(p->device);
     uint64_t limit =
-        vkh_min_size(vkh_min_size(caps->max_storage_range, caps->max_allocation), MAX_SLICE_BYTES);
+        vkh_min_size(vkh_min_size(caps->max_storage_range, caps->max_allocation), MAX_SLICE_BYTES) -
+        vkh_panel_spare_bytes(&p->layout);
     if (slice_limit)
         limit = vkh_min_size(limit, slice_limit);
     const uint64_t panel = vkh_panel_rows(&p->layout), panel_bytes = panel * weight->cols * 2;
