@@ -87,10 +87,13 @@ enum vkh_status vkh_references_begin(struct vkh_references *references, const st
             item->made |= track == item->track;
             compared |= is_compared(references, track, item, pass);
         }
-        if (compared)
-            status = vkh_buffer_create(references->target->device, "divergences",
-                                       pass->n_tokens * sizeof(struct vkh_ppl_token_kl),
-                                       VKH_MEMORY_DEVICE, &item->kl);
+        if (!compared)
+            continue;
+        // Of a pass for several lengths, what the reference reaches.
+        const uint64_t n = vkh_min_size(pass->n_tokens, item->track->n_tokens - pass->first_token);
+        status =
+            vkh_buffer_create(references->target->device, "divergences",
+                              n * sizeof(struct vkh_ppl_token_kl), VKH_MEMORY_DEVICE, &item->kl);
     }
     return status;
 }

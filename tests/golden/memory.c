@@ -180,6 +180,15 @@ static void check_references(struct gpu_test *test, const struct vkh_model *mode
     options.n_methods = 2;
     options.kl = "dynamic-ntk:factor=1";
     check_plans(test, model, &options, "kl dynamic-ntk");
+    // One pass for both lengths, of which the first one's reference has less than half.
+    static const uint32_t beyond[] = {100, 205};
+    options.lengths = beyond;
+    options.n_methods = 1;
+    check_plans(test, model, &options, "kl dynamic-ntk, one method");
+    options = usual();
+    options.kv_type = VKH_KV_F32;
+    options.chunk = 64;
+    options.n_methods = 2;
     options.texts = texts;
     options.n_texts = 2;
     options.kl = "linear:factor=2";
