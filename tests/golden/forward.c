@@ -185,31 +185,48 @@ static void check_progress(struct gpu_test *test, const struct vkh_model *model)
     CHECK_MSG(strcmp(last_line, "cancelled after 320 of 1076 tokens") == 0, "%s", last_line);
 }
 
+static struct vkh_ppl_memory plan_within(struct gpu_test *test, const struct vkh_model *model,
+                                         struct vkh_ppl_options options, enum vkh_kv_type kv_type,
+                                         uint64_t bytes)
+{
+    struct vkh_caps *caps = (struct vkh_caps *)vkh_device_caps(test->device);
+    const uint64_t heap = caps->heap_bytes;
+    struct vkh_ppl_memory memory = {0};
+    options.kv_type = kv_type;
+    caps->heap_bytes = bytes;
+    CHECK(vkh_ppl_plan(test->device, model, &options, &log_to_line, &memory) == VKH_OK);
+    caps->heap_bytes = heap;
+    return memory;
+}
+
+// What is chosen as a device gets smaller, and that what is too small is an error beforehand.
 static void check_memory(struct gpu_test *test, const struct vkh_model *model)
 {
     struct vkh_caps *caps = (struct vkh_caps *)vkh_device_caps(test->device);
     const uint64_t heap = caps->heap_bytes;
-    struct vkh_ppl_options options = options_of();
+    const struct vkh_ppl_options options = options_of();
+    const struct vkh_ppl_memory all = plan_within(test, model, options, VKH_KV_AUTO, heap);
+    CHECK(all.fits && all.device == heap && all.walk == VKH_WALK_CHUNKS);
+    CHECK(strcmp(all.kv_type, "F32") == 0);
+    CHECK(vkh_device_memory_use(test->device).device_peak <= all.peak);
+    CHECK(vkh_device_memory_use(test->device).device_peak * 1.5 > all.peak);
+    const struct vkh_ppl_memory less = plan_within(test, model, options, VKH_KV_AUTO, all.peak - 1);
+    CHECK(less.fits && less.walk != VKH_WALK_CHUNKS && strcmp(less.kv_type, "F32") == 0);
+    const struct vkh_ppl_memory least = plan_within(test, model, options, VKH_KV_F32, 1);
+    CHECK(!least.fits && least.peak < less.peak);
+    const struct vkh_ppl_memory halves =
+        plan_within(test, model, options, VKH_KV_AUTO, least.peak - 1);
+    CHECK(halves.fits && strcmp(halves.kv_type, "F16") == 0);
+
+    struct vkh_ppl_options fp32 = options;
     struct vkh_ppl_results *results;
-    struct vkh_ppl_memory memory, smaller;
-    CHECK(vkh_ppl_plan(test->device, model, &options, &log_to_line, &memory) == VKH_OK);
-    CHECK(memory.fits && memory.device == heap);
-    CHECK(vkh_device_memory_use(test->device).device_peak <= memory.peak);
-    CHECK(vkh_device_memory_use(test->device).device_peak * 1.5 > memory.peak);
-    CHECK(strcmp(memory.kv_type, "F32") == 0);
-    options.kl = "baseline"; // a walk by chunks, whatever there is
-    CHECK(vkh_ppl_plan(test->device, model, &options, &log_to_line, &memory) == VKH_OK);
-    caps->heap_bytes = memory.peak - 1;
-    CHECK(vkh_ppl_plan(test->device, model, &options, &log_to_line, &smaller) == VKH_OK);
-    CHECK(smaller.fits && strcmp(smaller.kv_type, "F16") == 0 && 2 * smaller.kv == memory.kv);
-    options.kv_type = VKH_KV_F32;
-    options.chunk = memory.chunk;
+    fp32.kv_type = VKH_KV_F32;
+    caps->heap_bytes = least.peak - 1;
     const struct vkh_memory_use before = vkh_device_memory_use(test->device);
-    CHECK(vkh_ppl_run(test->device, model, &options, &log_to_line, &results) ==
-          VKH_ERR_DEVICE_MEMORY);
+    CHECK(vkh_ppl_run(test->device, model, &fp32, &log_to_line, &results) == VKH_ERR_DEVICE_MEMORY);
     CHECK(vkh_device_memory_use(test->device).device_peak == before.device_peak);
     char part[64];
-    snprintf(part, sizeof(part), "needs %llu bytes", (unsigned long long)memory.peak);
+    snprintf(part, sizeof(part), "needs %llu bytes", (unsigned long long)least.peak);
     CHECK_MSG(strstr(last_line, part), "%s", last_line);
     caps->heap_bytes = heap;
 }
