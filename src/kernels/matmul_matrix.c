@@ -133,7 +133,7 @@ vkh_matmul_matrix_create(struct vkh_device *device, const struct vkh_matrix_layo
     desc.constants[6] = epilogue == VKH_EPILOGUE_GLU_GELU;
     desc.constants[7] =
         (layout->c & 15) == 0; // neighbours of a row are neighbours of an invocation
-    desc.constants[8] = layout->transposed ? layout->operand_words : ends_odd;
+    desc.constants[8] = layout->transposed ? layout->operand_words : ends_odd && shape->x == 4;
     status = vkh_matrix_unpack_create(device, layout, type, is_glu, &matmul->unpack);
     return status == VKH_OK ? vkh_pipeline_get(device, &desc, &matmul->pipeline) : status;
 }
