@@ -56,7 +56,7 @@ static const struct argp_option options[] = {
     {"memory", OPT_MEMORY, "SIZE", 0, "device memory to stay within, such as 6GiB", 24},
     {"memory-plan", OPT_MEMORY_PLAN, NULL, 0, "print what the run would take and stop", 25},
     {"kv-type", OPT_KV_TYPE, "TYPE", 0, "keys and values as f32, f16, q8_0 or auto", 26},
-    {"chunk", OPT_CHUNK, "N", 0, "tokens at once; changes speed, not the numbers", 27},
+    {"chunk", OPT_CHUNK, "N", 0, "tokens at once; memory and speed, not numbers", 27},
     {"variant", OPT_VARIANT, "OP=NAME", 0, "kernel by hand (see vkhrope-info); repeatable", 28},
     {"caps-mask", OPT_CAPS_MASK, "LIST", 0, "device capabilities to leave unused", 29},
     {"shard", OPT_SHARD, "I/N", 0, "the I-th of N parts, to be joined by merge", 30},

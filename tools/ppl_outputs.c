@@ -226,7 +226,7 @@ void ppl_outputs_check(const struct tool *tool, const struct ppl_args *args)
         check_against_inputs(tool, args, &files[i]);
     }
     free(files);
-    if (args->plot)
+    if (args->plot && !args->memory_plan)
         check_plot(tool, args->plot);
 }
 

@@ -122,14 +122,15 @@ struct vkh_ppl_options {
     enum vkh_kv_type kv_type;
     // Bytes of device memory that the run's buffers may take; 0: all that the device has. Where
     // that is too little for VKH_WALK_CHUNKS, the run takes another walk, and then, unless `chunk`
-    // is given, fewer tokens at once. Only VKH_WALK_CHUNKS does comparisons.
+    // is given, fewer tokens at once.
     uint64_t memory;
     bool separate; // no shared prefix, one pass a length: slower, for checking
     bool keep_nll; // fill vkh_ppl_results.nll
     // A file that the run makes and adds each finished chunk to; where it is there, the run goes on
     // from its last one, to the same bits. A failure, a kill or a power cut leaves it. It also
-    // stays after the last chunk, for the caller to remove once the results are safe. Takes as many
-    // bytes as the keys and values (vkh_ppl_memory.kv), and twice those of a chunk in host memory.
+    // stays after the last chunk, for the caller to remove once the results are safe. Takes at
+    // most the bytes of the keys and values (vkh_ppl_memory.kv), and twice those of a chunk in host
+    // memory.
     // It does not hold divergences: not with kl. NULL: none.
     const char *checkpoint;
     // Called between chunks; false ends the run with VKH_ERR_CANCELLED. May be NULL.

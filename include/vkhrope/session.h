@@ -34,8 +34,7 @@ struct vkh_session_options {
 // The device and the model must outlive the session. `options` and `log` may be NULL; the log is
 // copied.
 //   VKH_ERR_ARGUMENT       weights_of is a session of another device or model, or one on
-//   cooperative
-//                          matrices beside VKH_KV_F32
+//                          cooperative matrices beside VKH_KV_F32
 //   VKH_ERR_DEVICE_MEMORY  the weights or one chunk's activations do not fit
 VKH_API enum vkh_status vkh_session_create(struct vkh_device *device, const struct vkh_model *model,
                                            const struct vkh_session_options *options,
