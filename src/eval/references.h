@@ -41,8 +41,9 @@ void vkh_references_fini(struct vkh_references *references);
 enum vkh_status vkh_references_move(struct vkh_references *references,
                                     const struct vkh_group *group);
 
-// Around a pass. No work that uses its divergences may be under way at begin and end; read finishes the stream, and gives the
-// tracks their divergences. Where a track shares the pass with its reference they are 0 already.
+// Around a pass. No work that uses its divergences may be under way at begin and end; read finishes
+// the stream, and gives the tracks their divergences. Where a track shares the pass with its
+// reference they are 0 already.
 enum vkh_status vkh_references_begin(struct vkh_references *references, const struct vkh_pass *pass,
                                      const struct vkh_tracks *tracks);
 enum vkh_status vkh_references_read(const struct vkh_references *references,
