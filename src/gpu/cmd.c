@@ -58,10 +58,11 @@ static struct vkh_access access_of(struct vkh_range range, bool write)
 }
 
 // Whether to record the next command: tells the stream first, which may submit.
-static bool begin_command(struct vkh_cmd *cmd, double cost)
+static bool begin_command(struct vkh_cmd *cmd, double cost, bool is_first_run)
 {
     if (cmd->status == VKH_OK && cmd->before_command)
-        cmd->before_command(cmd, cost, cmd->user);
+        cmd->before_command(cmd, cost, is_first_run, cmd->user);
+    cmd->is_first_run = is_first_run;
     cmd->cost += cost;
     cmd->n_commands++;
     return cmd->status == VKH_OK;
@@ -176,9 +177,14 @@ static void write_set(struct vkh_device *device, VkDescriptorSet set, const stru
     device->vk.vkUpdateDescriptorSets(device->handle, n, writes, 0, NULL);
 }
 
+static bool is_first_run(const struct vkh_pipeline *pipeline)
+{
+    return !atomic_exchange(&((struct vkh_pipeline *)pipeline)->has_run, true);
+}
+
 void vkh_cmd_dispatch(struct vkh_cmd *cmd, const struct vkh_dispatch *d)
 {
-    if (!begin_command(cmd, d->cost) || !check_dispatch(cmd, d))
+    if (!begin_command(cmd, d->cost, is_first_run(d->pipeline)) || !check_dispatch(cmd, d))
         return;
     struct vkh_device *device = cmd->device;
     const struct vkh_pipeline *pipeline = d->pipeline;
@@ -211,7 +217,7 @@ double vkh_cmd_budget(const struct vkh_cmd *cmd)
 
 void vkh_cmd_copy(struct vkh_cmd *cmd, struct vkh_range from, struct vkh_range to)
 {
-    if (!begin_command(cmd, 0.0))
+    if (!begin_command(cmd, 0.0, false))
         return;
     const struct vkh_access accesses[] = {access_of(from, false), access_of(to, true)};
     order(cmd, accesses, VKH_COUNTOF(accesses));
@@ -222,7 +228,7 @@ void vkh_cmd_copy(struct vkh_cmd *cmd, struct vkh_range from, struct vkh_range t
 
 void vkh_cmd_fill(struct vkh_cmd *cmd, struct vkh_range range, uint32_t word)
 {
-    if (!begin_command(cmd, 0.0))
+    if (!begin_command(cmd, 0.0, false))
         return;
     const struct vkh_access access = access_of(range, true);
     order(cmd, &access, 1);

@@ -70,6 +70,7 @@ struct vkh_pipeline {
     VkDescriptorSetLayout set_layout;
     VkPipelineLayout layout;
     VkPipeline handle;
+    atomic_bool has_run; // was recorded once; the one thing that its users change
 };
 
 // The status of a Vulkan call, logged with what was attempted when it is a failure.

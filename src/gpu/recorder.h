@@ -35,8 +35,11 @@ struct vkh_cmd {
     double cost;   // of what this command buffer holds
     double budget; // of one command buffer
     uint32_t n_commands;
+    // Drivers may compile a pipeline only when it first runs (lavapipe takes up to a second). That
+    // dispatch has a command buffer of its own, whose time says nothing of the device's speed.
+    bool is_first_run;
     // Called before each command; a stream submits here when enough is recorded. NULL: never.
-    void (*before_command)(struct vkh_cmd *cmd, double cost, void *user);
+    void (*before_command)(struct vkh_cmd *cmd, double cost, bool is_first_run, void *user);
     void *user;
 };
 

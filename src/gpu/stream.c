@@ -169,6 +169,7 @@ static void begin_recording(struct vkh_stream *stream)
     stream->cmd.pools = &slot->pools;
     stream->cmd.cost = 0.0;
     stream->cmd.n_commands = 0;
+    stream->cmd.is_first_run = false;
     if (stream->timestamps) {
         device->vk.vkCmdResetQueryPool(slot->commands, stream->timestamps, 2 * stream->current, 2);
         device->vk.vkCmdWriteTimestamp(slot->commands, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT,
@@ -229,16 +230,17 @@ static void submit(struct vkh_stream *stream)
         return;
     }
     slot->ticket = ++stream->last_ticket;
-    slot->cost = stream->cmd.cost;
+    slot->cost = stream->cmd.is_first_run ? 0.0 : stream->cmd.cost;
     stream->current = (stream->current + 1) % SLOTS;
     begin_recording(stream);
 }
 
-static void submit_when_enough(struct vkh_cmd *cmd, double cost, void *user)
+static void submit_when_enough(struct vkh_cmd *cmd, double cost, bool is_first_run, void *user)
 {
-    struct vkh_stream *stream = user;
-    if (cmd->n_commands >= MAX_COMMANDS || (cmd->n_commands > 0 && cmd->cost + cost > cmd->budget))
-        submit(stream);
+    const bool is_enough = cmd->n_commands >= MAX_COMMANDS || cmd->cost + cost > cmd->budget ||
+                           cmd->is_first_run || is_first_run;
+    if (cmd->n_commands > 0 && is_enough)
+        submit(user);
 }
 
 enum vkh_status vkh_stream_create(struct vkh_device *device, struct vkh_stream **out)

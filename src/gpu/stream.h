@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // An ordered stream of submits. Recording runs ahead of the device by a few command buffers; one
-// is submitted on its own once its cost is about a tenth of a second of device time.
+// is submitted on its own once its cost is about a tenth of a second of device time, and with a
+// pipeline's first run in it.
 #ifndef VKH_GPU_STREAM_H
 #define VKH_GPU_STREAM_H
 
