@@ -14,6 +14,19 @@ static inline uint64_t test_weight_row_bytes(enum vkh_dtype type, uint64_t cols)
     return cols / info->block_elements * info->block_bytes;
 }
 
+// Whether to test a type: all of them, or those that VKHROPE_TEST_TYPES names, as in F16,Q4_K.
+static inline bool test_takes_type(enum vkh_dtype type)
+{
+    const char *list = getenv("VKHROPE_TEST_TYPES"), *name = vkh_dtype_info(type)->name;
+    const size_t length = strlen(name);
+    while (list && (strncmp(list, name, length) != 0 || (list[length] && list[length] != ','))) {
+        list = strchr(list, ',');
+        if (!list++)
+            return false;
+    }
+    return true;
+}
+
 // Elements of about scale * uniform, every quant among them; the caller frees them.
 static inline void *test_weight_data(uint64_t *state, enum vkh_dtype type, uint64_t rows,
                                      uint64_t cols, float scale)

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """vkhrope-ppl's HTML page: its structure, its plots, the published table, and what Chromium makes of
-it where there is one."""
+it where there is one.
+
+page.py PROGRAM [--no-browser]
+"""
 import html.parser
 import json
 import re
@@ -200,7 +203,8 @@ def main():
         return SKIPPED
     text = test_page(t)
     test_variants(t)
-    test_browser(t, text)
+    if '--no-browser' not in sys.argv:
+        test_browser(t, text)
     return t.result()
 
 

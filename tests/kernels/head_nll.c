@@ -59,7 +59,7 @@ int main(void)
         uint32_t n;
         const struct vkh_variant *variants = vkh_head_nll_variants(type, &n);
         for (uint32_t j = 0; j < n; j++) {
-            if (!vkh_variant_supported(test.device, &variants[j]))
+            if (!test_takes_type(type) || !vkh_variant_supported(test.device, &variants[j]))
                 continue;
             const uint32_t block = vkh_dtype_info(type)->block_elements;
             const uint32_t few = block < 32 ? 32 : block;

@@ -160,7 +160,8 @@ int main(void)
         uint32_t n;
         const struct vkh_variant *variants = vkh_matmul_variants((enum vkh_dtype)type, &n);
         for (uint32_t i = 0; i < n; i++) {
-            if (vkh_variant_supported(test.device, &variants[i]))
+            if (test_takes_type((enum vkh_dtype)type) &&
+                vkh_variant_supported(test.device, &variants[i]))
                 test_variant(&test, (enum vkh_dtype)type, &variants[i]);
         }
     }
