@@ -3,6 +3,7 @@
 // known, which the kernels need none of.
 #include "kernels/kv_pack.h"
 
+#include "gpu/internal.h"
 #include "gpu_test.h"
 #include "kernels/panel.h"
 #include "matrix_machines.h"
@@ -205,6 +206,23 @@ static struct setting setting_of(const struct vkh_matrix_layout *layout, uint32_
     return s;
 }
 
+// On a device that binds no more than some heads at once, and takes no more than as many workgroups
+// in a row: the last binding and the last dispatch are smaller than the others, or as large.
+static void test_parts(struct gpu_test *test, const struct vkh_matrix_layout *layout,
+                       const char *name)
+{
+    const struct setting s = setting_of(layout, 5, 64, 448, 64, 300);
+    const struct vkh_kv_shape unpacked = vkh_kv_unpacked(&s.shape);
+    struct vkh_caps *caps = &test->device->caps;
+    const struct vkh_caps whole = *caps;
+    for (uint32_t at_once = 1; at_once <= 3; at_once++) {
+        caps->max_storage_range = (at_once + 1) * vkh_kv_head_bytes(&unpacked) - 1;
+        caps->max_group_count[0] = at_once;
+        test_setting(test, &s, name);
+    }
+    *caps = whole;
+}
+
 static void test_layout(struct gpu_test *test, const struct vkh_matrix_layout *layout,
                         const char *name)
 {
@@ -213,6 +231,7 @@ static void test_layout(struct gpu_test *test, const struct vkh_matrix_layout *l
         const struct setting s = setting_of(layout, i == 0 ? 3 : 1, dims[i], 256, 64, 65);
         test_setting(test, &s, name);
     }
+    test_parts(test, layout, name);
 }
 
 // The quantiser's own properties, by the definition: the error is half a scale at the most, and the
@@ -254,6 +273,7 @@ int main(void)
         const struct setting s = setting_of(&rows, n[0], n[1], n[2], n[3], n[4]);
         test_setting(&test, &s, "rows");
     }
+    test_parts(&test, &rows, "rows");
     for (size_t i = 0; i < VKH_COUNTOF(matrix_machines); i++) {
         uint32_t seen[VKH_MATRIX_SEEN];
         matrix_machine_see(&matrix_machines[i], seen);
