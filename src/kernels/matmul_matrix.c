@@ -189,7 +189,7 @@ static void record_blocks(const struct vkh_matmul_matrix *matmul, struct vkh_cmd
 {
     const struct vkh_matrix_layout *layout = &matmul->layout;
     const uint64_t end = slice->first + vkh_round_up(slice->n, vkh_panel_rows(layout));
-    const uint64_t at_once = vkh_matrix_unpack_rows(layout, args->weight->cols, args->panels.size);
+    const uint64_t at_once = vkh_right_rows(layout, args->weight->cols, args->panels.size);
     for (uint64_t first = slice->first; first < end; first += at_once) {
         const struct vkh_matrix_piece piece = {slice, first, vkh_min_size(at_once, end - first)};
         vkh_matrix_unpack_record(&matmul->unpack, cmd, args->weight, &piece, args->panels);

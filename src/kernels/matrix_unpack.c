@@ -73,10 +73,3 @@ uint64_t vkh_matrix_unpack_bytes(const struct vkh_device *device,
         vkh_min_size(ROOM, vkh_min_size(caps->max_storage_range, caps->max_allocation));
     return vkh_max_size(one, vkh_min_size(most, vkh_right_bytes(layout, rows, cols)));
 }
-
-uint64_t vkh_matrix_unpack_rows(const struct vkh_matrix_layout *layout, uint64_t cols,
-                                uint64_t bytes)
-{
-    const uint64_t panel = vkh_panel_rows(layout);
-    return (bytes - vkh_panel_spare_bytes(layout)) / (panel * cols * 2) * panel;
-}

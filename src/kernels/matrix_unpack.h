@@ -35,8 +35,5 @@ void vkh_matrix_unpack_record(const struct vkh_matrix_unpack *unpack, struct vkh
 uint64_t vkh_matrix_unpack_bytes(const struct vkh_device *device,
                                  const struct vkh_matrix_layout *layout, enum vkh_dtype type,
                                  uint64_t rows, uint64_t cols);
-// Rows of panels that such room holds.
-uint64_t vkh_matrix_unpack_rows(const struct vkh_matrix_layout *layout, uint64_t cols,
-                                uint64_t bytes);
 
 #endif

@@ -112,17 +112,15 @@ static enum vkh_status create_slices(struct packing *p, const char *name, uint64
 {
     const struct vkh_caps *caps = vkh_device_caps(p->device);
     uint64_t limit =
-        vkh_min_size(vkh_min_size(caps->max_storage_range, caps->max_allocation), MAX_SLICE_BYTES) -
-        vkh_panel_spare_bytes(&p->layout);
+        vkh_min_size(vkh_min_size(caps->max_storage_range, caps->max_allocation), MAX_SLICE_BYTES);
     if (slice_limit)
         limit = vkh_min_size(limit, slice_limit);
-    const uint64_t panel = vkh_panel_rows(&p->layout), panel_bytes = panel * weight->cols * 2;
-    const uint64_t padded = vkh_round_up(weight->rows, panel),
-                   fitting = limit / panel_bytes * panel;
+    const uint64_t padded = vkh_round_up(weight->rows, vkh_panel_rows(&p->layout));
+    const uint64_t fitting = vkh_right_rows(&p->layout, weight->cols, limit);
     if (fitting == 0)
         return vkh_fail(vkh_device_log(p->device), VKH_ERR_UNSUPPORTED,
                         "%s: panels of %llu bytes are too long for the device", name,
-                        (unsigned long long)panel_bytes);
+                        (unsigned long long)vkh_right_bytes(&p->layout, 1, weight->cols));
     weight->slices = calloc(vkh_div_up(padded, fitting), sizeof(*weight->slices));
     if (!weight->slices)
         return vkh_fail(vkh_device_log(p->device), VKH_ERR_MEMORY, "%s: out of host memory", name);

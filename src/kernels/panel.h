@@ -49,6 +49,14 @@ static inline uint64_t vkh_right_bytes(const struct vkh_matrix_layout *layout, u
     return vkh_round_up(rows, vkh_panel_rows(layout)) * cols * 2 + vkh_panel_spare_bytes(layout);
 }
 
+// Rows, whole panels, of the largest right operand within so many bytes.
+static inline uint64_t vkh_right_rows(const struct vkh_matrix_layout *layout, uint64_t cols,
+                                      uint64_t bytes)
+{
+    const uint64_t panel = vkh_panel_rows(layout), spare = vkh_panel_spare_bytes(layout);
+    return bytes < spare ? 0 : (bytes - spare) / (panel * cols * 2) * panel;
+}
+
 // row * side + column of what lies at `place` of a tile, by one of the layout's orders.
 static inline uint32_t vkh_tile_element(uint32_t order, uint32_t place)
 {

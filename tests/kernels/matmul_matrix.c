@@ -39,9 +39,10 @@ static struct operands make_operands(struct gpu_test *test, const struct vkh_mat
         {o.w, head},
         {(const char *)o.w + head * test_weight_row_bytes(type, s.cols), s.rows - head},
     };
-    const uint64_t limit = type == VKH_F16 || type == VKH_BF16
-                               ? s.slice_panels * (uint64_t)vkh_panel_rows(layout) * s.cols * 2
-                               : 0;
+    const uint64_t limit =
+        s.slice_panels && (type == VKH_F16 || type == VKH_BF16)
+            ? vkh_right_bytes(layout, s.slice_panels * vkh_panel_rows(layout), s.cols)
+            : 0;
     struct vkh_upload *upload;
     if (vkh_upload_create(test->device, test->stream, 0, &upload) != VKH_OK ||
         vkh_matrix_weight_create(test->device, upload, layout, "test", type, s.cols,
