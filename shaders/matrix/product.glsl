@@ -8,7 +8,13 @@
 // in mid-turn costs registers (NVIDIA: 346 instead of 357 TFLOP/s).
 layout(constant_id = 8) const uint ENDS_ODD = 0;
 const uint STEP = X_SUBGROUPS; // an invocation brings TILES words of w then
-const uint X_AHEAD = 2;        // tiles of k
+#define W_AHEAD 2              // steps
+#define X_AHEAD 2              // tiles of k
+
+#include "matrix/ahead.h"
+#if W_AHEAD * X_SUBGROUPS > VKH_PANEL_AHEAD_TILES || X_AHEAD > VKH_PANEL_AHEAD_TILES
+#error operands end with fewer tiles than are read ahead
+#endif
 
 shared uvec4 w_shared[2][STEP * PANEL * LANES]; // a block is as wide as a panel
 shared uvec2 parked_block;
@@ -19,7 +25,7 @@ uvec4 w_next[TILES];          // of the next tile of k
 uvec4 w_fetched[TILES];       // of the step after next
 
 // Word i of x, so many tiles of k after the step's first. What lies past the last is fetched like the
-// rest, and never multiplied: operands end with as many spare words (kernels/panel.h).
+// rest, and never multiplied (matrix/ahead.h).
 void fetch_x(uint i, uint ahead)
 {
     x_ring[ahead % X_AHEAD][i] = x_words[x_at + (ahead * PANEL + i) * LANES];
@@ -68,7 +74,7 @@ void multiply_step(uint turn)
         else
             [[unroll]] for (uint i = k; i < TILES; i += STEP - 1) {
                 store_w(1 - turn, i);
-                fetch_w(i, (turn + 2) * STEP);
+                fetch_w(i, (turn + W_AHEAD) * STEP);
             }
         multiply(turn * STEP + k + X_AHEAD, is_last ? 1 - turn : turn, is_last ? 0 : k + 1);
     }

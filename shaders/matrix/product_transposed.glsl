@@ -6,6 +6,13 @@
 #ifndef MATRIX_STEP
 #define MATRIX_STEP 2
 #endif
+#define AHEAD 2 // steps
+
+#include "matrix/ahead.h"
+#if AHEAD * MATRIX_STEP > VKH_PANEL_AHEAD_TILES
+#error operands end with fewer tiles than are read ahead
+#endif
+
 const uint STEP = MATRIX_STEP;
 const uint X_WORDS = TILES * STEP / W_SUBGROUPS; // of an invocation, of a step
 const uint W_WORDS = TILES * STEP / X_SUBGROUPS;
@@ -31,7 +38,7 @@ uint distance_of(uint i)
 }
 
 // The step `ahead` tiles of k after the present one. What lies past the last is fetched like the rest,
-// and never multiplied: operands end with as many spare words (kernels/panel.h).
+// and never multiplied (matrix/ahead.h).
 void fetch(uint ahead)
 {
     [[unroll]] for (uint i = 0; i < X_WORDS; i++)
@@ -82,7 +89,7 @@ void multiply_block()
         [[unroll]] for (uint turn = 0; turn < 2; turn++) {
             multiply(turn, 0);
             store(1 - turn);
-            fetch((turn + 2) * STEP);
+            fetch((turn + AHEAD) * STEP);
             if (STEP == 2)
                 multiply(turn, 1);
             barrier();

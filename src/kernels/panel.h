@@ -10,12 +10,13 @@
 #include "base/half.h"
 #include "base/size.h"
 #include "gpu/matrix.h"
+#include "shaders/matrix/ahead.h"
 
 // Tokens are padded to whole blocks of panels; what the padding holds is nobody's result.
 enum { VKH_PANEL_TILES = 8, VKH_BLOCK_PANELS = 2 };
 
-// Columns come in multiples of so many tiles; a product reads ahead by two steps of as many.
-enum { VKH_PANEL_K_TILES = 4, VKH_PANEL_AHEAD_TILES = 8 };
+// Columns come in multiples of so many tiles.
+enum { VKH_PANEL_K_TILES = 4 };
 
 static inline uint32_t vkh_panel_rows(const struct vkh_matrix_layout *layout)
 {
