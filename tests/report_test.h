@@ -145,6 +145,17 @@ static inline char *report_test_write(const struct report_test *test, enum vkh_r
     return text;
 }
 
+// Counts a difference as a failure.
+static inline void report_test_same(const char *got, const char *want)
+{
+    size_t same = 0;
+    while (got[same] && got[same] == want[same])
+        same++;
+    CHECK_MSG(strcmp(got, want) == 0,
+              "differs at byte %zu: got \"%.40s\", want \"%.40s\"; all:\n%s", same, got + same,
+              want + same, got);
+}
+
 // The whole of a file; the caller frees it. NULL when it cannot be read.
 static inline char *report_test_read(const char *path)
 {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The formats on results made by hand.
-#include <errno.h>
 #include <jansson.h>
-#include <unistd.h>
 
 #include "report_test.h"
 
@@ -157,22 +155,12 @@ static void check_csv(const struct report_test *test)
     free(text);
 }
 
-static void check_text(const char *got, const char *want)
-{
-    size_t same = 0;
-    while (got[same] && got[same] == want[same])
-        same++;
-    CHECK_MSG(strcmp(got, want) == 0,
-              "differs at byte %zu: got \"%.40s\", want \"%.40s\"; all:\n%s", same, got + same,
-              want + same, got);
-}
-
 static void test_table(void)
 {
     struct report_test test;
     report_test_example(&test);
     char *text = report_test_write(&test, VKH_REPORT_TABLE);
-    check_text(
+    report_test_same(
         text,
         "model           small (llama), F16 weights, F32 keys and values\n"
         "device          Some GPU\n"
@@ -303,103 +291,6 @@ static void test_odd_names(void)
     free(text);
 }
 
-static void test_not_a_number(void)
-{
-    struct report_test test;
-    for (int what = 0; what < 5; what++) {
-        report_test_example(&test);
-        double *const fields[] = {&test.cells[5].ppl, &test.cells[5].nll,
-                                  &test.cells[5].standard_error, &test.cells[5].seconds,
-                                  &test.cells[5].vs_baseline_percent};
-        *fields[what] = what == 0 ? NAN : INFINITY;
-        for (int format = VKH_REPORT_TABLE; format <= VKH_REPORT_JSON; format++) {
-            char *text = NULL;
-            size_t size;
-            FILE *stream = open_memstream(&text, &size);
-            CHECK(vkh_report_write(&test.results, (enum vkh_report_format)format, &report_test_log,
-                                   stream) == VKH_ERR_INTERNAL);
-            fclose(stream);
-            CHECK(size == 0 && strstr(report_test_line, "hybrid:cf=1.5 at length 1024"));
-            free(text);
-        }
-    }
-}
-
-static void test_full_disk(void)
-{
-    struct report_test test;
-    report_test_example(&test);
-    if (access("/dev/full", W_OK) != 0)
-        return;
-    for (int format = VKH_REPORT_TABLE; format <= VKH_REPORT_JSON; format++) {
-        FILE *full = fopen("/dev/full", "wb");
-        report_test_line[0] = '\0';
-        CHECK(vkh_report_write(&test.results, (enum vkh_report_format)format, &report_test_log,
-                               full) == VKH_ERR_IO);
-        CHECK_MSG(strstr(report_test_line, strerror(ENOSPC)), "said: %s", report_test_line);
-        fclose(full);
-    }
-}
-
-static void test_files(void)
-{
-    char folder[] = "/tmp/vkhrope-report-XXXXXX", path[64];
-    CHECK(mkdtemp(folder) != NULL);
-    snprintf(path, sizeof(path), "%s/results.json", folder);
-    struct report_test test;
-    report_test_example(&test);
-    CHECK(vkh_report_save(&test.results, VKH_REPORT_JSON, path, &report_test_log) == VKH_OK);
-    char *saved = report_test_read(path), *written = report_test_write(&test, VKH_REPORT_JSON);
-    CHECK(saved && strcmp(saved, written) == 0);
-    free(saved);
-    // a failure leaves the old file
-    test.cells[0].ppl = NAN;
-    CHECK(vkh_report_save(&test.results, VKH_REPORT_CSV, path, &report_test_log) ==
-          VKH_ERR_INTERNAL);
-    saved = report_test_read(path);
-    CHECK(saved && strcmp(saved, written) == 0);
-    free(saved);
-    free(written);
-    unlink(path);
-    CHECK(rmdir(folder) == 0);
-    report_test_example(&test);
-    CHECK(vkh_report_save(&test.results, VKH_REPORT_CSV, "/nonexistent/a.csv", &report_test_log) ==
-          VKH_ERR_IO);
-    CHECK(strstr(report_test_line, "/nonexistent/a.csv"));
-}
-
-static void test_nll(void)
-{
-    char path[] = "/tmp/vkhrope-nll-XXXXXX";
-    close(mkstemp(path));
-    static const char *const methods[] = {"baseline", "hybrid:cf=2"};
-    static const uint32_t lengths[] = {2, 4};
-    static const double ppl[] = {2, 3, 4, 5};
-    static const int32_t ids[] = {7, 128000, 0, 42, 99};
-    static const struct vkh_ppl_text text = {NULL, ids, 5};
-    float first[] = {0, 0.1f, 1e-30f, 17}, second[] = {0, 1.0f / 3, 2, 3};
-    float *nll[] = {first, second};
-    struct report_test test;
-    report_test_fill(&test, 2, 2, methods, 2, lengths, ppl);
-    CHECK(vkh_report_nll(&test.results, &text, path, &report_test_log) == VKH_ERR_ARGUMENT);
-    test.results.nll = nll;
-    CHECK(vkh_report_nll(&test.results, &text, path, &report_test_log) == VKH_OK);
-    static const char want[] = "method\tposition\tid\tnll\n"
-                               "baseline\t1\t128000\t0.100000001\n"
-                               "baseline\t2\t0\t1e-30\n"
-                               "baseline\t3\t42\t17\n"
-                               "hybrid:cf=2\t1\t128000\t0.333333343\n"
-                               "hybrid:cf=2\t2\t0\t2\n"
-                               "hybrid:cf=2\t3\t42\t3\n";
-    char *got = report_test_read(path);
-    check_text(got ? got : "", want);
-    free(got);
-    second[3] = NAN;
-    CHECK(vkh_report_nll(&test.results, &text, path, &report_test_log) == VKH_ERR_INTERNAL);
-    CHECK(strstr(report_test_line, "hybrid:cf=2 at position 3"));
-    unlink(path);
-}
-
 static void test_formats(void)
 {
     enum vkh_report_format format;
@@ -423,9 +314,5 @@ int main(void)
     test_nothing_compressed();
     test_shapes();
     test_odd_names();
-    test_not_a_number();
-    test_full_disk();
-    test_files();
-    test_nll();
     return check_result();
 }
