@@ -222,7 +222,22 @@ static void test_nll(struct gpu_test *test, const struct vkh_matrix_layout *layo
     free_operands(&o);
 }
 
-enum { CASES = 9 };
+enum { LENGTHS = 3, OF_LENGTHS = 4, CASES = 9 + LENGTHS * OF_LENGTHS };
+
+// Products of one step, of two and of three, in the larger tile; in the smaller one of twice as
+// many. A turn of their loop is two steps (shaders/matrix/product.glsl).
+static void test_lengths(struct gpu_test *test, const struct vkh_matrix_layout *layout,
+                         enum vkh_dtype type, const struct vkh_variant *variant,
+                         float *bits[LENGTHS * OF_LENGTHS])
+{
+    for (uint32_t i = 0; i < LENGTHS; i++, bits += OF_LENGTHS) {
+        const struct shape shape = {21, 8, (i + 1) * VKH_PANEL_K_TILES, 0, 0};
+        test_rows(test, layout, type, variant, shape, 1.0f, &bits[0]);
+        test_glu(test, layout, type, variant, shape, false, 1.0f, &bits[1]);
+        test_glu(test, layout, type, variant, shape, true, 1.0f, &bits[2]);
+        test_nll(test, layout, type, variant, shape, 0.0f, &bits[3]);
+    }
+}
 
 // Everything for the types in panels and Q8_0; the others differ from it in how an element is
 // decoded alone, which tests/golden/blocks.c looks at.
@@ -245,6 +260,7 @@ static void test_variant(struct gpu_test *test, const struct vkh_matrix_layout *
     test_rows(test, layout, type, variant, (struct shape){33, 8, 8, 1, 0}, extreme, &bits[7]);
     test_glu(test, layout, type, variant, (struct shape){17, 8, 8, 0, 0}, false,
              layout->bf16 ? extreme : 8.0f, &bits[8]);
+    test_lengths(test, layout, type, variant, &bits[9]);
 }
 
 static void test_layout(struct gpu_test *test, const struct vkh_matrix_layout *layout)
