@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// AMD's cooperative matrices on any device, slowly: RDNA 3's, or RDNA 4's with EMULATED_HALVES, as
-// tests/matrix_machines.h has them. Thirty-two invocations of a workgroup stand for a subgroup and
+// GPUs' cooperative matrices on any device, slowly: RDNA 3's, RDNA 4's with EMULATED_HALVES, or NVIDIA's
+// without MATRIX_TRANSPOSED, as tests/matrix_machines.h has them. Thirty-two invocations of a workgroup stand for a subgroup and
 // exchange through shared memory, so all of a workgroup must get here together. In place of what
 // shaders/common/matrix.glsl declares for a device.
 
@@ -10,23 +10,45 @@
 #define MATRIX_B float16_t[16]
 #define MATRIX_C float[8]
 #define MATRIX_ZERO float[8](0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+#ifdef MATRIX_TRANSPOSED
 #define MULTIPLY(a, b, sum) emulated_multiply(b, a, sum)
+#else
+#define MULTIPLY(a, b, sum) emulated_multiply(a, b, sum)
+#endif
 #define SHUFFLE_XOR(value, mask) emulated_shuffle(value, mask)
 #define ANY(value) true
 
-#ifdef EMULATED_HALVES
-const uint EMULATED_HELD = 8;
-#else
+#if defined(MATRIX_TRANSPOSED) && !defined(EMULATED_HALVES)
 const uint EMULATED_HELD = 16;
+#else
+const uint EMULATED_HELD = 8;
 #endif
 
 shared float16_t emulated_left[EMULATED_INVOCATIONS][EMULATED_HELD];
 shared float16_t emulated_right[EMULATED_INVOCATIONS][EMULATED_HELD];
 
-// Element k of row or column `line`.
-uint emulated_lane(uint line, uint k)
+// Which invocation of the subgroup has element k of row or column `line`, and as its which.
+uvec2 emulated_place(uint line, uint k)
 {
-    return gl_LocalInvocationIndex / 32u * 32u + line + (EMULATED_HELD == 8 ? k / 8u * 16u : 0u);
+#ifndef MATRIX_TRANSPOSED
+    return uvec2(line % 8u * 4u + k % 8u / 2u, line / 8u * 4u + k / 8u * 2u + k % 2u);
+#elif defined(EMULATED_HALVES)
+    return uvec2(line + k / 8u * 16u, k % 8u);
+#else
+    return uvec2(line, k);
+#endif
+}
+
+// Row and column of element e of a sum.
+uvec2 emulated_sum(uint e)
+{
+#ifndef MATRIX_TRANSPOSED
+    return uvec2(LANE / 4u + e / 4u * 8u, LANE % 4u * 2u + e % 2u + e / 2u % 2u * 8u);
+#elif defined(EMULATED_HALVES)
+    return uvec2(LANE / 16u * 8u + e, LANE % 16u);
+#else
+    return uvec2(2u * e + LANE / 16u, LANE % 16u);
+#endif
 }
 
 float[8] emulated_multiply(float16_t[16] left, float16_t[16] right, float[8] sum)
@@ -36,14 +58,15 @@ float[8] emulated_multiply(float16_t[16] left, float16_t[16] right, float[8] sum
         emulated_right[gl_LocalInvocationIndex][i] = right[i];
     }
     barrier();
-    const uint half_ = LANE / 16u, column = LANE % 16u;
+    const uint first = gl_LocalInvocationIndex - LANE;
     float result[8];
     for (uint e = 0; e < 8; e++) {
-        const uint row = EMULATED_HELD == 8 ? half_ * 8u + e : 2u * e + half_;
+        const uvec2 at = emulated_sum(e);
         float total = sum[e];
-        for (uint k = 0; k < 16; k++)
-            total += float(emulated_left[emulated_lane(row, k)][k % EMULATED_HELD]) *
-                     float(emulated_right[emulated_lane(column, k)][k % EMULATED_HELD]);
+        for (uint k = 0; k < 16; k++) {
+            const uvec2 l = emulated_place(at.x, k), r = emulated_place(at.y, k);
+            total += float(emulated_left[first + l.x][l.y]) * float(emulated_right[first + r.x][r.y]);
+        }
         result[e] = total;
     }
     barrier();
