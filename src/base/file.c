@@ -143,3 +143,12 @@ void vkh_output_discard(struct vkh_output *output)
         unlink(output->temporary);
     forget(output);
 }
+
+enum vkh_status vkh_output_end(struct vkh_output *output, enum vkh_status written,
+                               const struct vkh_log *log)
+{
+    if (written == VKH_OK)
+        return vkh_output_commit(output, log);
+    vkh_output_discard(output);
+    return written;
+}

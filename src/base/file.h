@@ -33,5 +33,8 @@ enum vkh_status vkh_output_open(const char *path, const struct vkh_log *log,
 enum vkh_status vkh_output_commit(struct vkh_output *output, const struct vkh_log *log);
 // Gives up: removes the temporary. Does nothing after commit.
 void vkh_output_discard(struct vkh_output *output);
+// Commits what was written with VKH_OK; with another status gives up, and returns it.
+enum vkh_status vkh_output_end(struct vkh_output *output, enum vkh_status written,
+                               const struct vkh_log *log);
 
 #endif

@@ -58,12 +58,8 @@ enum vkh_status vkh_report_curve(const struct vkh_ppl_results *results, const ch
                                  const struct vkh_log *log)
 {
     struct vkh_output output;
-    enum vkh_status status = vkh_output_open(path, log, &output);
+    const enum vkh_status status = vkh_output_open(path, log, &output);
     if (status != VKH_OK)
         return status;
-    status = write_all(results, log, output.stream);
-    if (status == VKH_OK)
-        return vkh_output_commit(&output, log);
-    vkh_output_discard(&output);
-    return status;
+    return vkh_output_end(&output, write_all(results, log, output.stream), log);
 }

@@ -69,12 +69,8 @@ enum vkh_status vkh_report_nll(const struct vkh_ppl_results *results,
         return vkh_fail(log, VKH_ERR_ARGUMENT, "%s: the run did not keep the NLL of its tokens",
                         path);
     struct vkh_output output;
-    enum vkh_status status = vkh_output_open(path, log, &output);
+    const enum vkh_status status = vkh_output_open(path, log, &output);
     if (status != VKH_OK)
         return status;
-    status = write_all(results, texts, log, output.stream);
-    if (status == VKH_OK)
-        return vkh_output_commit(&output, log);
-    vkh_output_discard(&output);
-    return status;
+    return vkh_output_end(&output, write_all(results, texts, log, output.stream), log);
 }

@@ -341,9 +341,5 @@ enum vkh_status vkh_report_plot(const struct vkh_ppl_results *results, const cha
     status = vkh_output_open(path, log, &output);
     if (status != VKH_OK)
         return status;
-    status = vkh_plot_draw(results, svg, path, log, output.stream);
-    if (status == VKH_OK)
-        return vkh_output_commit(&output, log);
-    vkh_output_discard(&output);
-    return status;
+    return vkh_output_end(&output, vkh_plot_draw(results, svg, path, log, output.stream), log);
 }
