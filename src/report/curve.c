@@ -33,24 +33,21 @@ static void write_curve(FILE *stream, const struct vkh_ppl_results *results, int
 static enum vkh_status write_all(const struct vkh_ppl_results *results, const struct vkh_log *log,
                                  FILE *stream)
 {
-    struct vkh_c_locale locale;
-    enum vkh_status status = vkh_c_locale_enter(&locale, log);
+    struct vkh_writing writing;
+    enum vkh_status status = vkh_writing_begin(results, log, &writing);
     if (status != VKH_OK)
         return status;
-    struct vkh_arena arena = {0};
-    struct vkh_ppl_results clean;
-    status = vkh_results_prepare(results, &arena, log, &clean);
+    const struct vkh_ppl_results *clean = &writing.results;
     fputs("method\tscale\tfirst\tend\ttokens\tnll\tstderr\tregime\ttable\n", stream);
-    for (const struct vkh_ppl_results *r = &clean; r && status == VKH_OK; r = r->next) {
-        const char *regime = vkh_regime_name(&r->regime, &arena);
-        const char *label = vkh_label_make(&clean, r, &arena);
+    for (const struct vkh_ppl_results *r = clean; r && status == VKH_OK; r = r->next) {
+        const char *regime = vkh_regime_name(&r->regime, &writing.arena);
+        const char *label = vkh_label_make(clean, r, &writing.arena);
         if (!regime || !label)
             status = vkh_fail(log, VKH_ERR_MEMORY, "report: out of memory");
         for (int scale = 0; scale < VKH_CURVES && status == VKH_OK; scale++)
             write_curve(stream, r, scale, regime, label);
     }
-    vkh_arena_fini(&arena);
-    vkh_c_locale_leave(&locale);
+    vkh_writing_end(&writing);
     return status;
 }
 

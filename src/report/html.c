@@ -299,28 +299,24 @@ static enum vkh_status write_all(const struct vkh_ppl_results *results,
                                  const struct vkh_report_html_options *options,
                                  const struct vkh_log *log, FILE *stream)
 {
-    struct vkh_arena arena = {0};
-    struct vkh_ppl_results clean;
+    struct vkh_writing writing;
+    enum vkh_status status = vkh_writing_begin(results, log, &writing);
+    if (status != VKH_OK)
+        return status;
     struct page page = {.stream = stream,
-                        .first = &clean,
+                        .first = &writing.results,
                         .given = results,
                         .options = options,
                         .log = log,
-                        .arena = &arena};
-    struct vkh_c_locale locale;
-    enum vkh_status status = vkh_c_locale_enter(&locale, log);
-    if (status != VKH_OK)
-        return status;
-    status = vkh_results_prepare(results, &arena, log, &clean);
-    if (status == VKH_OK && options->reference)
-        status = vkh_reference_read(options->reference, log, &arena, &page.reference);
+                        .arena = &writing.arena};
+    if (options->reference)
+        status = vkh_reference_read(options->reference, log, page.arena, &page.reference);
     if (status == VKH_OK) {
         status = write_page(&page);
         if (status != VKH_OK)
             vkh_fail(log, status, "report: out of memory");
     }
-    vkh_arena_fini(&arena);
-    vkh_c_locale_leave(&locale);
+    vkh_writing_end(&writing);
     return status;
 }
 

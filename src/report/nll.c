@@ -44,20 +44,17 @@ static enum vkh_status write_all(const struct vkh_ppl_results *results,
                                  const struct vkh_ppl_text *texts, const struct vkh_log *log,
                                  FILE *stream)
 {
-    struct vkh_c_locale locale;
-    enum vkh_status status = vkh_c_locale_enter(&locale, log);
+    struct vkh_writing writing;
+    enum vkh_status status = vkh_writing_begin(results, log, &writing);
     if (status != VKH_OK)
         return status;
-    struct vkh_arena arena = {0};
-    struct vkh_ppl_results clean;
-    status = vkh_results_prepare(results, &arena, log, &clean);
+    const struct vkh_ppl_results *clean = &writing.results;
     fprintf(stream, "method\tposition\tid\tnll%s%s\n", is_simple(results) ? "" : "\ttext\tcontext",
             results->token_kl ? "\tkl\tsame_top" : "");
-    for (uint32_t m = 0; status == VKH_OK && m < clean.n_methods; m++)
-        for (uint32_t i = 0; status == VKH_OK && i < clean.n_texts; i++)
-            status = write_text(&clean, m, i, texts[clean.block.first_text + i].ids, log, stream);
-    vkh_arena_fini(&arena);
-    vkh_c_locale_leave(&locale);
+    for (uint32_t m = 0; status == VKH_OK && m < clean->n_methods; m++)
+        for (uint32_t i = 0; status == VKH_OK && i < clean->n_texts; i++)
+            status = write_text(clean, m, i, texts[clean->block.first_text + i].ids, log, stream);
+    vkh_writing_end(&writing);
     return status;
 }
 

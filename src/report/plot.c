@@ -255,20 +255,14 @@ static enum vkh_status write_pictures(FILE *script, const struct vkh_ppl_results
 static enum vkh_status write_script(FILE *script, const struct vkh_ppl_results *results, bool svg,
                                     vkh_plot_write_fn *write, const struct vkh_log *log)
 {
-    struct vkh_c_locale locale;
-    enum vkh_status status = vkh_c_locale_enter(&locale, log);
+    struct vkh_writing writing;
+    enum vkh_status status = vkh_writing_begin(results, log, &writing);
     if (status != VKH_OK)
         return status;
-    struct vkh_arena arena = {0};
-    struct vkh_ppl_results clean;
-    status = vkh_results_prepare(results, &arena, log, &clean);
-    if (status == VKH_OK) {
-        status = write_pictures(script, &clean, svg, write, &arena);
-        if (status != VKH_OK)
-            vkh_fail(log, status, "report: out of memory");
-    }
-    vkh_arena_fini(&arena);
-    vkh_c_locale_leave(&locale);
+    status = write_pictures(script, &writing.results, svg, write, &writing.arena);
+    if (status != VKH_OK)
+        vkh_fail(log, status, "report: out of memory");
+    vkh_writing_end(&writing);
     return status;
 }
 

@@ -169,8 +169,8 @@ static enum vkh_status prepare_one(const struct vkh_ppl_results *results, struct
     return good ? VKH_OK : vkh_fail(log, VKH_ERR_MEMORY, "report: out of memory");
 }
 
-enum vkh_status vkh_results_prepare(const struct vkh_ppl_results *results, struct vkh_arena *arena,
-                                    const struct vkh_log *log, struct vkh_ppl_results *clean)
+static enum vkh_status prepare(const struct vkh_ppl_results *results, struct vkh_arena *arena,
+                               const struct vkh_log *log, struct vkh_ppl_results *clean)
 {
     enum vkh_status status = prepare_one(results, arena, log, clean);
     while (status == VKH_OK && clean->next) {
@@ -184,6 +184,25 @@ enum vkh_status vkh_results_prepare(const struct vkh_ppl_results *results, struc
     return status;
 }
 
+enum vkh_status vkh_writing_begin(const struct vkh_ppl_results *results, const struct vkh_log *log,
+                                  struct vkh_writing *writing)
+{
+    *writing = (struct vkh_writing){0};
+    enum vkh_status status = vkh_c_locale_enter(&writing->locale, log);
+    if (status != VKH_OK)
+        return status;
+    status = prepare(results, &writing->arena, log, &writing->results);
+    if (status != VKH_OK)
+        vkh_writing_end(writing);
+    return status;
+}
+
+void vkh_writing_end(struct vkh_writing *writing)
+{
+    vkh_arena_fini(&writing->arena);
+    vkh_c_locale_leave(&writing->locale);
+}
+
 // Leaves the check of the stream to the caller, who knows its name.
 static enum vkh_status write_unchecked(const struct vkh_ppl_results *results,
                                        enum vkh_report_format format, const struct vkh_log *log,
@@ -191,20 +210,14 @@ static enum vkh_status write_unchecked(const struct vkh_ppl_results *results,
 {
     if ((size_t)format >= VKH_COUNTOF(formats))
         return vkh_fail(log, VKH_ERR_ARGUMENT, "report: no format has number %d", (int)format);
-    struct vkh_c_locale locale;
-    enum vkh_status status = vkh_c_locale_enter(&locale, log);
+    struct vkh_writing writing;
+    enum vkh_status status = vkh_writing_begin(results, log, &writing);
     if (status != VKH_OK)
         return status;
-    struct vkh_arena arena = {0};
-    struct vkh_ppl_results clean;
-    status = vkh_results_prepare(results, &arena, log, &clean);
-    if (status == VKH_OK) {
-        status = formats[format].write(&clean, &arena, stream);
-        if (status != VKH_OK)
-            vkh_fail(log, status, "report: out of memory");
-    }
-    vkh_arena_fini(&arena);
-    vkh_c_locale_leave(&locale);
+    status = formats[format].write(&writing.results, &writing.arena, stream);
+    if (status != VKH_OK)
+        vkh_fail(log, status, "report: out of memory");
+    vkh_writing_end(&writing);
     return status;
 }
 
