@@ -120,7 +120,7 @@ static error_t parse_input(int key, const char *text, const struct tool *tool,
 {
     switch (key) {
     case OPT_MODEL:
-        ppl_set_once(tool, "--model", text, &args->model);
+        tool_option_name(tool, "--model", text, &args->model);
         return 0;
     case OPT_TEXT:
         add_source(tool, "--text", text, &args->texts);
@@ -138,10 +138,10 @@ static error_t parse_input(int key, const char *text, const struct tool *tool,
         ppl_add_string(tool, text, &args->sweeps);
         return 0;
     case OPT_KL:
-        ppl_set_once(tool, "--kl", text, &args->kl);
+        tool_option_name(tool, "--kl", text, &args->kl);
         return 0;
     case OPT_KL_MODEL:
-        ppl_set_once(tool, "--kl-model", text, &args->kl_model);
+        tool_option_name(tool, "--kl-model", text, &args->kl_model);
         return 0;
     case OPT_LIST_METHODS:
         args->list_methods = true;
@@ -180,7 +180,7 @@ static error_t parse_device(int key, char *text, const struct tool *tool, struct
 {
     switch (key) {
     case OPT_DEVICE:
-        ppl_set_once(tool, "--device", text, &args->device.select);
+        tool_option_name(tool, "--device", text, &args->device.select);
         return 0;
     case OPT_DEVICES:
         add_devices(tool, text, args);
@@ -207,7 +207,7 @@ static error_t parse_device(int key, char *text, const struct tool *tool, struct
         args->memory_plan = true;
         return 0;
     case OPT_RESUME:
-        ppl_set_once(tool, "--resume", text, &args->resume);
+        tool_option_name(tool, "--resume", text, &args->resume);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -224,7 +224,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         state->child_inputs[0] = parse;
         return 0;
     case OPT_NLL:
-        ppl_set_once(tool, "--nll", text, &args->nll);
+        tool_option_name(tool, "--nll", text, &args->nll);
         return 0;
     case ARGP_KEY_ARG:
         tool_die(tool, TOOL_USAGE, "\"%s\": every argument belongs to an option (see --help)",

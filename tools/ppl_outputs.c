@@ -48,15 +48,6 @@ void ppl_add_string(const struct tool *tool, const char *text, struct ppl_string
     strings->items[strings->n++] = text;
 }
 
-void ppl_set_once(const struct tool *tool, const char *option, const char *text, const char **value)
-{
-    if (*value)
-        tool_die(tool, TOOL_USAGE, "%s is given twice", option);
-    if (*text == '\0')
-        tool_die(tool, TOOL_USAGE, "%s: the name is empty", option);
-    *value = text;
-}
-
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
     struct ppl_parse *parse = state->input;
@@ -71,13 +62,13 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         args->outputs[args->n_outputs++] = (struct ppl_output){.path = text};
         return 0;
     case OPT_PLOT:
-        ppl_set_once(tool, "--plot", text, &args->plot);
+        tool_option_name(tool, "--plot", text, &args->plot);
         return 0;
     case OPT_REFERENCE:
-        ppl_set_once(tool, "--reference", text, &args->reference);
+        tool_option_name(tool, "--reference", text, &args->reference);
         return 0;
     case OPT_CURVE:
-        ppl_set_once(tool, "--curve", text, &args->curve);
+        tool_option_name(tool, "--curve", text, &args->curve);
         return 0;
     case OPT_QUIET:
         tool->quiet = true;

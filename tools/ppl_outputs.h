@@ -27,9 +27,6 @@ void ppl_outputs_settle(const struct tool *tool, const char *format, struct ppl_
 // Every file can be written, none replaces an input or another output, and plots can be drawn.
 void ppl_outputs_check(const struct tool *tool, const struct ppl_args *args);
 
-// For options of a name; not twice, not empty.
-void ppl_set_once(const struct tool *tool, const char *option, const char *text,
-                  const char **value);
 void ppl_add_string(const struct tool *tool, const char *text, struct ppl_strings *strings);
 
 // Writes everything; tries every output, so that one that fails does not cost the others, and

@@ -143,6 +143,16 @@ bool tool_parse_number(const char *text, const char *end, uint64_t most, uint64_
     return true;
 }
 
+void tool_option_name(const struct tool *tool, const char *option, const char *text,
+                      const char **name)
+{
+    if (*name)
+        tool_die(tool, TOOL_USAGE, "%s is given twice", option);
+    if (*text == '\0')
+        tool_die(tool, TOOL_USAGE, "%s: the name is empty", option);
+    *name = text;
+}
+
 uint32_t tool_option_number(const struct tool *tool, const char *option, const char *text,
                             uint32_t least, uint32_t most)
 {

@@ -71,6 +71,11 @@ int tool_finish(const struct tool *tool, enum tool_exit code);
 // when they are not one, or it is beyond `most`.
 bool tool_parse_number(const char *text, const char *end, uint64_t most, uint64_t *number);
 
+// An option's argument as a name; ends the process with TOOL_USAGE when it is empty, or not the
+// first.
+void tool_option_name(const struct tool *tool, const char *option, const char *text,
+                      const char **name);
+
 // An option's argument as a number in [least, most]; ends the process with TOOL_USAGE when not.
 uint32_t tool_option_number(const struct tool *tool, const char *option, const char *text,
                             uint32_t least, uint32_t most);

@@ -35,28 +35,18 @@ struct args {
     bool ids_only;
 };
 
-static void set_once(const struct tool *tool, const char *option, const char *text,
-                     const char **value)
-{
-    if (*value)
-        tool_die(tool, TOOL_USAGE, "%s is given twice", option);
-    if (*text == '\0')
-        tool_die(tool, TOOL_USAGE, "%s: the name is empty", option);
-    *value = text;
-}
-
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
     struct args *args = state->input;
     switch (key) {
     case OPT_MODEL:
-        set_once(args->tool, "--model", text, &args->model);
+        tool_option_name(args->tool, "--model", text, &args->model);
         return 0;
     case OPT_TEXT:
-        set_once(args->tool, "--text", text, &args->text);
+        tool_option_name(args->tool, "--text", text, &args->text);
         return 0;
     case 'o':
-        set_once(args->tool, "--output", text, &args->output);
+        tool_option_name(args->tool, "--output", text, &args->output);
         return 0;
     case OPT_IDS:
         args->ids_only = true;
