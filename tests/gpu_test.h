@@ -64,6 +64,8 @@ static inline int gpu_test_close(struct gpu_test *test)
     return check_result();
 }
 
+enum { GPU_TEST_POISON = 0x7fa5a5a5 }; // a signalling NaN
+
 // A device buffer that holds `bytes` of `data`, or of the poison pattern when data is NULL. Exits
 // when it cannot.
 static inline struct vkh_buffer *gpu_test_buffer(struct gpu_test *test, const void *data,
@@ -74,8 +76,8 @@ static inline struct vkh_buffer *gpu_test_buffer(struct gpu_test *test, const vo
         exit(1);
     if (data && vkh_stream_write(test->stream, vkh_range_all(buffer), data) != VKH_OK)
         exit(1);
-    if (!data) // a signalling NaN
-        vkh_cmd_fill(vkh_stream_cmd(test->stream), vkh_range_all(buffer), 0x7fa5a5a5u);
+    if (!data)
+        vkh_cmd_fill(vkh_stream_cmd(test->stream), vkh_range_all(buffer), GPU_TEST_POISON);
     return buffer;
 }
 
@@ -86,6 +88,25 @@ static inline void *gpu_test_read(struct gpu_test *test, const struct vkh_buffer
     if (!data || vkh_stream_read(test->stream, data, vkh_range_all(buffer)) != VKH_OK)
         exit(1);
     return data;
+}
+
+// Columns [first, first + n) of a buffer of rows of `stride` floats, as rows of n into `columns`.
+// What lies beside them must be poison still.
+static inline void gpu_test_read_columns(struct gpu_test *test, const struct vkh_buffer *buffer,
+                                         uint32_t stride, uint32_t first, uint32_t n,
+                                         float *columns)
+{
+    uint32_t *words = gpu_test_read(test, buffer);
+    uint64_t spoiled = 0;
+    for (uint64_t i = 0; i < vkh_buffer_size(buffer) / sizeof(*words); i++) {
+        const uint64_t column = i % stride - first; // wraps for those before
+        if (column < n)
+            memcpy(&columns[i / stride * n + column], &words[i], sizeof(*words));
+        else
+            spoiled += words[i] != GPU_TEST_POISON;
+    }
+    CHECK(spoiled == 0);
+    free(words);
 }
 
 // xorshift64*: the same numbers on every machine.

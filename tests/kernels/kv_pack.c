@@ -164,8 +164,8 @@ static void test_setting(struct gpu_test *test, const struct setting *s, const c
     CHECK(vkh_kv_pack_create(test->device, &s->layout, s->shape.head_dim, &pack) == VKH_OK);
     void *unpacked = make_unpacked(s);
     uint8_t *want = malloc(packed_bytes);
-    for (uint64_t i = 0; i < packed_bytes / 4; i++) // the poison
-        memcpy(want + 4 * i, &(uint32_t){0x7fa5a5a5u}, 4);
+    for (uint64_t i = 0; i < packed_bytes / 4; i++)
+        memcpy(want + 4 * i, &(uint32_t){GPU_TEST_POISON}, 4);
     struct vkh_buffer *packed = gpu_test_buffer(test, NULL, packed_bytes);
     struct vkh_buffer *room = gpu_test_buffer(test, unpacked, unpacked_bytes);
     const struct vkh_kv_pack_args args = {
