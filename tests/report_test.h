@@ -172,4 +172,14 @@ static inline char *report_test_read(const char *path)
     return text;
 }
 
+// The negative log-likelihoods at `path` are `want`.
+static inline void report_test_nll(const struct report_test *test, const struct vkh_ppl_text *text,
+                                   const char *path, const char *want)
+{
+    CHECK(vkh_report_nll(&test->results, text, path, &report_test_log) == VKH_OK);
+    char *got = report_test_read(path);
+    report_test_same(got ? got : "", want);
+    free(got);
+}
+
 #endif

@@ -221,12 +221,9 @@ static void test_nll(void)
     test.results.regime = (struct vkh_ppl_regime){.kind = VKH_REGIME_CHUNKED, .window = 4};
     char path[] = "/tmp/vkhrope-nll-XXXXXX";
     close(mkstemp(path));
-    CHECK(vkh_report_nll(&test.results, &text, path, &report_test_log) == VKH_OK);
-    char *got = report_test_read(path);
-    CHECK_MSG(got && strcmp(got, "method\tposition\tid\tnll\ttext\tcontext\n"
-                                 "baseline\t3\t3\t3\ta\t3\nbaseline\t7\t7\t7\ta\t3\n") == 0,
-              "%s", got ? got : "");
-    free(got);
+    report_test_nll(&test, &text, path,
+                    "method\tposition\tid\tnll\ttext\tcontext\n"
+                    "baseline\t3\t3\t3\ta\t3\nbaseline\t7\t7\t7\ta\t3\n");
     unlink(path);
 }
 
