@@ -4,7 +4,7 @@
 import re
 import sys
 
-from cli_test import DATA, SKIPPED, Tests
+from cli_test import DATA, Tests
 
 OF_MATRICES = {'operands', 'tile'}
 OPERATIONS = {'matmul', 'attention', 'head', 'tier', 'operands', 'tile'}
@@ -88,9 +88,7 @@ def test_usage(t):
 def main():
     t = Tests(sys.argv[1])
     test_model(t)
-    if not t.has_device():
-        print('no Vulkan device', file=sys.stderr)
-        return SKIPPED
+    t.needs_device()
     rows = test_devices(t)
     test_masks(t, rows)
     test_usage(t)

@@ -10,7 +10,7 @@ import shutil
 import sys
 
 import made_model
-from cli_test import DATA, SKIPPED, Tests
+from cli_test import DATA, Tests
 
 MODEL, IDS = DATA / 'tiny-tied-f32.gguf', DATA / 'tiny-tied.ids'
 REST = ('--tokens', IDS, '--quiet')
@@ -195,9 +195,7 @@ def test_tokenizers(t):
 
 def main():
     t = Tests(sys.argv[1])
-    if not t.has_device():
-        print('no Vulkan device', file=sys.stderr)
-        return SKIPPED
+    t.needs_device()
     test_formats(t)
     test_table(t)
     test_direction(t)

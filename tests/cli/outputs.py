@@ -7,7 +7,7 @@ outputs.py PROGRAM FULL_DISK
 import shutil
 import sys
 
-from cli_test import DATA, SKIPPED, Tests, full_disk
+from cli_test import DATA, Tests, full_disk
 
 COMMON = ('--model', DATA / 'tiny-tied-f32.gguf', '--tokens', DATA / 'tiny-tied.ids', '--lengths',
           '64,300', '--quiet')
@@ -34,9 +34,7 @@ def test_full(t, full, name, *options):
 
 def main():
     t = Tests(sys.argv[1])
-    if not t.has_device():
-        print('no Vulkan device', file=sys.stderr)
-        return SKIPPED
+    t.needs_device()
     full = full_disk(sys.argv[2], 64)
     for name in ('r.json', 'r.csv', 'r.md', 'r.txt', 'r.html'):
         test_full(t, full, name, '-o', name)

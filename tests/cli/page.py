@@ -16,7 +16,7 @@ import urllib.parse
 import xml.etree.ElementTree
 import zlib
 
-from cli_test import DATA, SKIPPED, SOURCE, Tests
+from cli_test import DATA, SOURCE, Tests
 import made_model
 
 MODEL, IDS = DATA / 'tiny-tied-f32.gguf', DATA / 'tiny-tied.ids'
@@ -198,9 +198,7 @@ def test_browser(t, text):
 
 def main():
     t = Tests(sys.argv[1])
-    if not t.has_device():
-        print('no Vulkan device', file=sys.stderr)
-        return SKIPPED
+    t.needs_device()
     text = test_page(t)
     test_variants(t)
     if '--no-browser' not in sys.argv:

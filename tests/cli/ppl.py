@@ -15,7 +15,7 @@ import sys
 import time
 import xml.etree.ElementTree
 
-from cli_test import DATA, SKIPPED, Tests
+from cli_test import DATA, Tests
 
 MODEL, IDS = DATA / 'tiny-tied-f32.gguf', DATA / 'tiny-tied.ids'
 EXPECTED = json.loads((DATA / 'tiny-tied-f32.gguf.expected.json').read_text())
@@ -356,9 +356,7 @@ def test_interrupt(t):
 
 def main():
     t = Tests(sys.argv[1])
-    if not t.has_device():
-        print('no Vulkan device', file=sys.stderr)
-        return SKIPPED
+    t.needs_device()
     root = test_numbers(t)
     test_formats(t)
     test_outputs(t)

@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 
-from cli_test import DATA, SKIPPED, SOURCE, Tests
+from cli_test import DATA, SOURCE, Tests
 
 MODEL, IDS = DATA / 'tiny-tied-f32.gguf', DATA / 'tiny-tied.ids'
 COMMON = ('--model', MODEL, '--tokens', IDS, '--quiet')
@@ -261,9 +261,7 @@ def test_own_of_family(t):
 
 def main():
     t = Tests(sys.argv[1])
-    if not t.has_device():
-        print('no Vulkan device', file=sys.stderr)
-        return SKIPPED
+    t.needs_device()
     test_windows(t)
     test_chunked(t)
     test_usage(t)

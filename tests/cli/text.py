@@ -8,7 +8,7 @@ import shutil
 import sys
 
 import made_model
-from cli_test import DATA, SKIPPED, Tests
+from cli_test import DATA, Tests
 
 CASES = json.loads((DATA / 'tokenizer-llama3.ids.json').read_text())
 
@@ -92,9 +92,7 @@ def test_host_memory(t):
 
 def main():
     t = Tests(sys.argv[1])
-    if not t.has_device():
-        print('no Vulkan device', file=sys.stderr)
-        return SKIPPED
+    t.needs_device()
     model = model_with_tokenizer(t)
     test_text(t, model)
     test_bad_text(t, model)
