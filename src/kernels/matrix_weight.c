@@ -82,13 +82,19 @@ static enum vkh_status pack_rows(struct packing *p, const void *from, uint32_t n
     return VKH_OK;
 }
 
+// Tiles of rows that are uploaded in one piece.
+static uint64_t tiles_at_once(const struct vkh_matrix_layout *layout, uint64_t cols)
+{
+    return VKH_UPLOAD_PIECE / (2 * cols * layout->side);
+}
+
 // Tile `tile` of the part becomes tile tile * step + first of the panels; a piece stays in one
 // slice.
 static enum vkh_status pack_part(struct packing *p, const struct vkh_matrix_weight *weight,
                                  const struct vkh_weight_part *part, uint32_t first, uint32_t step)
 {
     const uint32_t side = p->layout.side, cols = (uint32_t)weight->cols;
-    const uint64_t at_once = VKH_UPLOAD_PIECE / (2 * (uint64_t)cols * side);
+    const uint64_t at_once = tiles_at_once(&p->layout, cols);
     const uint64_t tiles = vkh_div_up(part->rows, side);
     uint32_t slice = 0;
     enum vkh_status status = VKH_OK;
@@ -117,7 +123,7 @@ static enum vkh_status create_slices(struct packing *p, const char *name, uint64
         limit = vkh_min_size(limit, slice_limit);
     const uint64_t padded = vkh_round_up(weight->rows, vkh_panel_rows(&p->layout));
     const uint64_t fitting = vkh_right_rows(&p->layout, weight->cols, limit);
-    if (fitting == 0)
+    if (fitting == 0 || tiles_at_once(&p->layout, weight->cols) == 0)
         return vkh_fail(vkh_device_log(p->device), VKH_ERR_UNSUPPORTED,
                         "%s: panels of %llu bytes are too long for the device", name,
                         (unsigned long long)vkh_right_bytes(&p->layout, 1, weight->cols));

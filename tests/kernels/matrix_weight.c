@@ -129,6 +129,21 @@ static void test_setting(struct gpu_test *test, const struct setting *s)
                 test_limit(test, s, fields[i], n, less);
 }
 
+// Rows of which not even those of a tile are uploaded at once, however much the device binds.
+static void test_too_long(struct gpu_test *test, const struct vkh_matrix_layout *layout)
+{
+    const uint64_t side = layout->side, cols = VKH_UPLOAD_PIECE / (2 * side) + 4 * side;
+    struct vkh_caps *caps = &test->device->caps;
+    const uint64_t whole = caps->max_storage_range;
+    caps->max_storage_range = (uint64_t)1 << 30;
+    struct setting s = {*layout, VKH_F16, false, 2 * side, cols, NULL, "too long"};
+    s.w = calloc(s.rows * s.cols, sizeof(*s.w));
+    struct vkh_matrix_weight weight;
+    CHECK(create(test, &s, &weight) == VKH_ERR_UNSUPPORTED);
+    free(s.w);
+    caps->max_storage_range = whole;
+}
+
 static void test_layout(struct gpu_test *test, const struct vkh_matrix_layout *layout,
                         const char *name)
 {
@@ -155,6 +170,7 @@ int main(void)
         vkh_matrix_describe(seen, VKH_MATRIX_MAX_SIDE, &layout);
         test_layout(&test, &layout, matrix_machines[i].name);
     }
+    test_too_long(&test, &layout);
     CHECK(vkh_matrix_layout(test.device, &layout) == VKH_OK);
     if (layout.side)
         test_layout(&test, &layout, "the device's matrices");
