@@ -262,6 +262,7 @@ static void test_layout(struct gpu_test *test, const struct vkh_matrix_layout *l
 #ifdef MATRIX_MACHINE
         if (type != VKH_F16 && type != VKH_Q8_0)
             continue; // the rest are packed alike
+        n = 1;        // the tile that is emulated
 #endif
         float *bits[CASES] = {NULL};
         for (uint32_t i = 0; i < n; i++)
