@@ -200,6 +200,7 @@ def test_refusals(t):
     t.fails(3, 'forward', *demo, '--device', '99', says='99')
     t.fails(1, 'forward', *demo, '--variant', 'matmul=nope', says='matmul=nope')
     t.fails(1, 'matmul', *demo, '--lengths', '4000000000', says=('--lengths', '4000000000'))
+    t.fails(1, 'matmul', '--model', MODEL, '--type', 'q4_k', says=('qkv', '64', 'Q4_K', '--type'))
     few = {'VKHROPE_TEST_MINIMUM_LIMITS': '1'}
     t.fails(1, 'matmul', *demo, '--lengths', '200000', env=few, says=('length 200000', 'bytes'))
     t.fails(1, 'attention', *demo, '--lengths', '600000', env=few, says=('length 600000', 'bytes'))

@@ -69,8 +69,21 @@ enum vkh_status product_verify_rows(struct product *p, bench_run_fn *run, double
                : status;
 }
 
+static enum vkh_status check_blocks(const struct product *p)
+{
+    const struct vkh_dtype_info *info = vkh_dtype_info(p->type);
+    if (p->matrix.cols % info->block_elements == 0)
+        return VKH_OK;
+    return vkh_fail(&p->bench->log, VKH_ERR_ARGUMENT,
+                    "%s: rows of %llu elements do not divide into %s blocks; choose another --type",
+                    p->matrix.name, (unsigned long long)p->matrix.cols, info->name);
+}
+
 static enum vkh_status prepare(struct product *p, const struct product_tier *tier)
 {
+    const enum vkh_status blocks = check_blocks(p);
+    if (blocks != VKH_OK)
+        return blocks;
     struct bench *bench = p->bench;
     const uint64_t n = DISTINCT_ROWS * p->matrix.cols, widest = tier->widest(p);
     const uint64_t range = vkh_device_caps(bench->device)->max_storage_range;
