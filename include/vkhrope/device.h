@@ -66,7 +66,7 @@ struct vkh_device_options {
     // A folder for what the device keeps between runs, made when there is something: pipelines as
     // the driver compiled them, and which kernel variants were measured as the fastest. Those of a
     // forward pass are measured at a model's first use of a GPU, without `variants`. What cannot be
-    // read or written is done without. NULL: nothing is kept or measured.
+    // read or written is done without. NULL or "": nothing is kept or measured.
     const char *cache;
     bool minimum_limits;       // behave as if the device offered only what Vulkan 1.2 requires
     bool validation;           // Khronos validation with synchronisation checks; for tests

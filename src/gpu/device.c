@@ -155,7 +155,7 @@ enum vkh_status vkh_device_settle(struct vkh_device *device,
     if (options->minimum_limits)
         vkh_caps_to_minimum(&device->caps);
     if ((options->variants && !(device->variants = strdup(options->variants))) ||
-        (options->cache && !(device->cache_folder = strdup(options->cache))))
+        (options->cache && *options->cache && !(device->cache_folder = strdup(options->cache))))
         return vkh_fail(&device->log, VKH_ERR_MEMORY, "creating the device: out of memory");
     return VKH_OK;
 }

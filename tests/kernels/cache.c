@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A device's cache folder: pipelines and choices come back in the next device, files that are
 // damaged or another's count for nothing, and a folder that cannot be written is no failure.
+#include "gpu/cache.h"
 #include "base/size.h"
 #include "cache_test.h"
 #include "kernels/matmul.h"
@@ -202,6 +203,17 @@ static void test_nowhere(void)
     CHECK(heard.errors == 0);
 }
 
+// An empty name is none, and not the root folder's.
+static void test_no_name(void)
+{
+    struct cache_log heard;
+    struct vkh_device *device = cache_test_device("", NULL, &heard);
+    CHECK(!device->cache_folder && !vkh_cache_is_writable(device));
+    make_pipeline(device);
+    vkh_device_destroy(&device);
+    CHECK(heard.errors == 0);
+}
+
 int main(void)
 {
     char top[] = "/tmp/vkhrope-cache-XXXXXX";
@@ -212,6 +224,7 @@ int main(void)
     test_choices();
     test_hostile_choices();
     test_nowhere();
+    test_no_name();
     cache_test_remove(top);
     return check_result();
 }
