@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The rope.scaling keys of a GGUF file.
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -83,6 +84,37 @@ static enum vkh_status want_usual(const struct reader *reader, int first, int la
     return VKH_OK;
 }
 
+// What the file's kind of scaling divides or multiplies by.
+static enum vkh_status want_positive(const struct reader *reader, int first, int last)
+{
+    for (int i = first; i <= last; i++)
+        if (reader->values[i] <= 0)
+            return vkh_fail(reader->gguf->log, VKH_ERR_FORMAT, "%s: %s: %g is not above 0",
+                            reader->gguf->path, key_of(reader, numbers[i].name).text,
+                            reader->values[i]);
+    return VKH_OK;
+}
+
+static enum vkh_status check_yarn(const struct reader *reader)
+{
+    const double *v = reader->values, attention = v[ATTN] * v[YARN_ATTN];
+    const struct vkh_gguf *gguf = reader->gguf;
+    enum vkh_status status = want_positive(reader, ATTN, YARN_ATTN);
+    if (status == VKH_OK)
+        status = want_positive(reader, BETA_FAST, BETA_SLOW);
+    if (status != VKH_OK)
+        return status;
+    if (v[BETA_FAST] < v[BETA_SLOW])
+        return vkh_fail(gguf->log, VKH_ERR_FORMAT, "%s: %s: %g is below yarn_beta_slow, %g",
+                        gguf->path, key_of(reader, numbers[BETA_FAST].name).text, v[BETA_FAST],
+                        v[BETA_SLOW]);
+    if (!(attention > 0 && attention < FLT_MAX))
+        return vkh_fail(gguf->log, VKH_ERR_FORMAT,
+                        "%s: %s: %g times attn_factor, %g, is out of range", gguf->path,
+                        key_of(reader, numbers[YARN_ATTN].name).text, v[YARN_ATTN], v[ATTN]);
+    return VKH_OK;
+}
+
 static enum vkh_status write_linear(const struct reader *reader, double factor,
                                     struct vkh_config *config)
 {
@@ -97,6 +129,9 @@ static enum vkh_status write_yarn(const struct reader *reader, double factor,
                                   struct vkh_config *config)
 {
     const double *v = reader->values;
+    const enum vkh_status status = check_yarn(reader);
+    if (status != VKH_OK)
+        return status;
     vkh_rope_scaling_begin(config, "yarn");
     vkh_rope_scaling_add(config, "factor", factor);
     vkh_rope_scaling_add(config, "beta_fast", v[BETA_FAST]);
@@ -111,6 +146,9 @@ static enum vkh_status write_yarn(const struct reader *reader, double factor,
 
 static enum vkh_status write_longrope(const struct reader *reader, struct vkh_config *config)
 {
+    const enum vkh_status status = want_positive(reader, ATTN, ATTN);
+    if (status != VKH_OK)
+        return status;
     vkh_rope_scaling_begin(config, "longrope");
     vkh_rope_scaling_add(config, "attention_factor", reader->values[ATTN]);
     vkh_rope_scaling_add(config, "original", config->context_length);

@@ -212,6 +212,38 @@ static enum vkh_status check_llama3(const struct reader *r)
     return wrong(r, "high_freq_factor", "above low_freq_factor");
 }
 
+static double number_or(const struct reader *r, const char *field, double usual)
+{
+    const json_t *value = find(r->rope, field);
+    return value ? json_number_value(value) : usual;
+}
+
+static enum vkh_status check_yarn(const struct reader *r)
+{
+    const double fast = number_or(r, "beta_fast", 32), slow = number_or(r, "beta_slow", 1);
+    if (strcmp(r->kind->type, "yarn") != 0 || fast >= slow)
+        return VKH_OK;
+    return vkh_fail(r->log, VKH_ERR_FORMAT, "%s: %s.beta_fast: %g is below beta_slow, %g", r->path,
+                    r->name, fast, slow);
+}
+
+static enum vkh_status check_proportional(const struct reader *r)
+{
+    static const char field[] = "partial_rotary_factor";
+    if (strcmp(r->kind->type, "proportional") != 0 || number_or(r, field, 1) <= 1)
+        return VKH_OK;
+    return wrong(r, field, "a number of at most 1");
+}
+
+// What the kind's method wants of its numbers beyond their being positive (src/rope/kinds.c).
+static enum vkh_status check_kind(const struct reader *r)
+{
+    enum vkh_status status = check_llama3(r);
+    if (status == VKH_OK)
+        status = check_yarn(r);
+    return status == VKH_OK ? check_proportional(r) : status;
+}
+
 enum vkh_status vkh_rope_scaling_from_json(const json_t *root, const json_t *rope, const char *name,
                                            const char *path, const struct vkh_log *log,
                                            struct vkh_arena *arena, struct vkh_config *config)
@@ -229,7 +261,7 @@ enum vkh_status vkh_rope_scaling_from_json(const json_t *root, const json_t *rop
     for (int i = 0; i < MOST_FIELDS && reader.kind->fields[i].name && status == VKH_OK; i++)
         status = add_field(&reader, &reader.kind->fields[i], most);
     if (status == VKH_OK)
-        status = check_llama3(&reader);
+        status = check_kind(&reader);
     if (reader.kind->has_original)
         vkh_rope_scaling_add(config, "original", config->context_length);
     if (status == VKH_OK && reader.kind->has_lists)

@@ -3,6 +3,7 @@
 #include "model/config.h"
 #include "base/arena.h"
 #include "fuzz.h"
+#include "rope/method.h"
 
 bool fuzz_one(const uint8_t *data, size_t size)
 {
@@ -17,6 +18,9 @@ bool fuzz_one(const uint8_t *data, size_t size)
     if (status == VKH_OK) {
         PROMISE(family && config.n_layers > 0 && config.vocab > 0 && config.hidden > 0);
         PROMISE(config.n_kv_heads > 0 && config.n_heads % config.n_kv_heads == 0);
+        struct vkh_method own;
+        PROMISE(!*config.rope_scaling ||
+                vkh_method_parse(config.rope_scaling, &fuzz_log, &own) == VKH_OK);
         PROMISE(config.rotary_dim % 2 == 0 && config.rotary_dim <= config.head_dim);
     }
     vkh_arena_fini(&arena);
