@@ -120,6 +120,32 @@ static const json_t *rope_of(const struct reader *r)
     return full ? full : rope;
 }
 
+// The part of a head that turns.
+static enum vkh_status read_rotary(const struct reader *r, const struct vkh_family *family,
+                                   struct vkh_config *config)
+{
+    static const char field[] = "partial_rotary_factor";
+    double part = 1;
+    enum vkh_status status = read_real(r, r->root, field, &part);
+    if (status == VKH_OK && !vkh_rope_scaling_is_proportional(rope_of(r)))
+        status = read_real(r, rope_of(r), field, &part);
+    if (status != VKH_OK || part == 1.0)
+        return status;
+    if (!(part > 0 && part < 1 && vkh_json_fields_has(family, field)))
+        return vkh_fail(r->log, VKH_ERR_UNSUPPORTED, "%s: %s: %g is not supported in a %s model",
+                        r->path, field, part, family->names[VKH_NAMING_HF]);
+    const uint32_t head_dim = config->head_dim  ? config->head_dim
+                              : config->n_heads ? config->hidden / config->n_heads
+                                                : 0;
+    config->rotary_dim = (uint32_t)(head_dim * part);
+    // 0 would stand for the whole head.
+    if (head_dim != 0 && config->rotary_dim == 0)
+        return vkh_fail(r->log, VKH_ERR_FORMAT,
+                        "%s: %s: %g of a head's %" PRIu32 " is no dimension", r->path, field, part,
+                        head_dim);
+    return VKH_OK;
+}
+
 // What the numbers above do not say as they stand.
 static enum vkh_status read_others(const struct reader *r, const struct vkh_family *family,
                                    struct vkh_config *config)
@@ -136,22 +162,7 @@ static enum vkh_status read_others(const struct reader *r, const struct vkh_fami
         status = wrong(r, "query_pre_attn_scalar", "a positive number");
     if (status == VKH_OK && scaled)
         config->attention_scale = 1.0 / sqrt(queries);
-    double part = 1;
-    if (status == VKH_OK)
-        status = read_real(r, r->root, "partial_rotary_factor", &part);
-    if (status == VKH_OK && !vkh_rope_scaling_is_proportional(rope_of(r)))
-        status = read_real(r, rope_of(r), "partial_rotary_factor", &part);
-    if (status != VKH_OK || part == 1.0)
-        return status;
-    if (!(part > 0 && part < 1 && vkh_json_fields_has(family, "partial_rotary_factor")))
-        return vkh_fail(r->log, VKH_ERR_UNSUPPORTED,
-                        "%s: partial_rotary_factor: %g is not supported in a %s model", r->path,
-                        part, family->names[VKH_NAMING_HF]);
-    const uint32_t head_dim = config->head_dim  ? config->head_dim
-                              : config->n_heads ? config->hidden / config->n_heads
-                                                : 0;
-    config->rotary_dim = (uint32_t)(head_dim * part);
-    return VKH_OK;
+    return status == VKH_OK ? read_rotary(r, family, config) : status;
 }
 
 static enum vkh_status read_local_rope(const struct reader *r, struct vkh_config *config)

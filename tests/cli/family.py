@@ -66,7 +66,7 @@ def test_numbers(t):
         gemma.refused(name, **{name: value})
     gemma.accepted(sliding_window=None, attn_logit_softcapping=None)
     phi = Folder(t, 'family-phi3')
-    for part in (1.5, 0, 'x'):
+    for part in (1.5, 0, 1e-9, 'x'): # of the third, no dimension would turn
         phi.refused('partial_rotary_factor',
                     rope_parameters=phi.config['rope_parameters'] | {'partial_rotary_factor': part})
 
