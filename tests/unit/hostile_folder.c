@@ -109,6 +109,8 @@ static void test_indices(void)
         write_text("model.safetensors.index.json", text);
         check_refused(folder, cases[i].status, cases[i].message);
     }
+    write_text("model.safetensors.index.json", "");
+    check_refused(folder, VKH_ERR_FORMAT, "index.json: line 1: '[' or '{' expected");
     CHECK(unlink(in_folder("model.safetensors.index.json")) == 0);
 }
 
@@ -119,7 +121,7 @@ static void test_configs(void)
         enum vkh_status status;
         const char *message;
     } cases[] = {
-        {"", VKH_ERR_FORMAT, "config.json: line"},
+        {"", VKH_ERR_FORMAT, "config.json: line 1: '[' or '{' expected"},
         {"[]", VKH_ERR_FORMAT, "config.json: not a JSON object"},
         {"{\"model_type\": \"llama\", \"model_type\": \"llama\"}", VKH_ERR_FORMAT, "line 1"},
         {"{\"model_type\": \"llama\", \"hidden_size\": 1e400}", VKH_ERR_FORMAT, "line 1"},

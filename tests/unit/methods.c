@@ -208,6 +208,7 @@ static void test_lists(void)
     check_list_file("{\"short_factor\": [1, 2]}", VKH_ERR_FORMAT, "long_factor");
     check_list_file("[1, 2]", VKH_ERR_FORMAT, "long_factor");
     check_list_file("{", VKH_ERR_FORMAT, "line 1");
+    check_list_file("", VKH_ERR_FORMAT, "line 1: '[' or '{' expected");
 }
 
 static void check_sweep(const char *spec, uint32_t n, const char *first, const char *last)
