@@ -3,14 +3,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
+
+enum { TEMPORARY_DIGITS = 8 };
 
 enum vkh_status vkh_file_open(const char *path, const struct vkh_log *log, struct vkh_file *file)
 {
@@ -49,26 +53,35 @@ static void forget(struct vkh_output *output)
     *output = (struct vkh_output){0};
 }
 
-// mkstemp makes the file private; give it the mode that creating it plainly would have given.
-static void widen_mode(int fd)
+// A new file whose name ends in a random number, written over the last digits of `name`. Not by
+// mkstemp: it makes files private, and the mode of others cannot be told without changing the
+// process's mask for a moment. -1 with errno on failure.
+static int create_unused(char *name)
 {
-    const mode_t mask = umask(0);
-    umask(mask);
-    (void)!fchmod(fd, 0666 & ~mask);
+    enum { ATTEMPTS = 100 };
+    char *digits = name + strlen(name) - TEMPORARY_DIGITS;
+    for (int i = 0; i < ATTEMPTS; i++) {
+        uint32_t number;
+        if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+            return -1;
+        snprintf(digits, TEMPORARY_DIGITS + 1, "%0*" PRIx32, TEMPORARY_DIGITS, number);
+        const int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EEXIST)
+            return fd;
+    }
+    return -1;
 }
 
 static enum vkh_status open_temporary(const char *path, const struct vkh_log *log,
                                       struct vkh_output *output)
 {
-    if (asprintf(&output->temporary, "%s.XXXXXX", output->path) < 0) {
+    if (asprintf(&output->temporary, "%s.%0*d", output->path, TEMPORARY_DIGITS, 0) < 0) {
         output->temporary = NULL;
         return vkh_fail(log, VKH_ERR_MEMORY, "%s: out of memory", path);
     }
-    const int fd = mkstemp(output->temporary);
-    if (fd >= 0) {
-        widen_mode(fd);
+    const int fd = create_unused(output->temporary);
+    if (fd >= 0)
         output->stream = fdopen(fd, "wb");
-    }
     if (output->stream)
         return VKH_OK;
     const int error = errno;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -14,6 +15,15 @@
 #include "base/size.h"
 #include "check.h"
 #include "last_line.h"
+
+// In place of the system's: what the library does to the whole process's mask is counted.
+static int masks_set;
+
+mode_t umask(mode_t mask)
+{
+    masks_set++;
+    return (mode_t)syscall(SYS_umask, mask);
+}
 
 static const struct vkh_log log_to_memory = {keep_line, NULL, VKH_LOG_INFO};
 
@@ -64,6 +74,21 @@ static void test_arena(void)
     CHECK(vkh_arena_alloc(&arena, SIZE_MAX / 2, 4) == NULL);
     vkh_arena_fini(&arena);
     CHECK(arena.head == NULL);
+}
+
+// A file has the mode that creating it plainly gives, and other threads keep their mask.
+static void test_mode(const char *path)
+{
+    struct vkh_output output;
+    struct stat info;
+    const mode_t before = umask(027);
+    const int set = masks_set;
+    CHECK(vkh_output_open(path, &log_to_memory, &output) == VKH_OK);
+    CHECK(vkh_output_commit(&output, &log_to_memory) == VKH_OK);
+    CHECK(masks_set == set);
+    CHECK(stat(path, &info) == 0 && (info.st_mode & 0777) == 0640);
+    umask(before);
+    unlink(path);
 }
 
 // Devices stay devices, links stay links, and a full disk is seen.
@@ -121,6 +146,7 @@ static void test_files(void)
     vkh_file_close(&file);
 
     unlink(path);
+    test_mode(path);
     CHECK(rmdir(folder) == 0);
     CHECK(vkh_output_open("/nonexistent/out", &log_to_memory, &output) == VKH_ERR_IO);
     test_special_files();
