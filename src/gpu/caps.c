@@ -292,8 +292,7 @@ enum vkh_status vkh_caps_query(const struct vkh_instance *instance, VkPhysicalDe
     if (bf16 && (caps->bits & VKH_CAP_MATRIX16))
         caps->bits |= VKH_CAP_MATRIX_BF16 & ~caps_mask;
     uint32_t timestamp_bits = 0;
-    if (vkh_compute_family(instance, physical, &timestamp_bits) != UINT32_MAX &&
-        timestamp_bits == 64)
+    if (vkh_compute_family(instance, physical, &timestamp_bits) != UINT32_MAX && timestamp_bits > 0)
         caps->timestamp_ns = (double)properties.properties.limits.timestampPeriod;
     keep_features(features, caps->bits, statistics && features->statistics.pipelineExecutableInfo);
     return VKH_OK;

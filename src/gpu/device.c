@@ -96,8 +96,8 @@ static enum vkh_status pick_device(struct vkh_device *device, const char *select
 
 static enum vkh_status open_device(struct vkh_device *device, const struct vkh_features *features)
 {
-    uint32_t timestamp_bits;
-    device->queue_family = vkh_compute_family(&device->instance, device->physical, &timestamp_bits);
+    device->queue_family =
+        vkh_compute_family(&device->instance, device->physical, &device->timestamp_bits);
     const float priority = 1.0f;
     const VkDeviceQueueCreateInfo queue = {
         .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,

@@ -194,7 +194,8 @@ static enum vkh_status check_family(struct vkh_device *device)
         return vkh_fail(&device->log, VKH_ERR_ARGUMENT,
                         "importing a Vulkan device: queue_family %u of %s does not compute",
                         device->queue_family, device->caps.device_name);
-    if (families[device->queue_family].timestampValidBits != 64)
+    device->timestamp_bits = families[device->queue_family].timestampValidBits;
+    if (device->timestamp_bits == 0)
         device->caps.timestamp_ns = 0.0;
     return VKH_OK;
 }

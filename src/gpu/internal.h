@@ -31,6 +31,7 @@ struct vkh_device {
     const VkAllocationCallbacks *allocator;
     struct vkh_device_table vk;
     uint32_t queue_family;
+    uint32_t timestamp_bits; // valid ones of the family's timestamps; 0: it has none
     VkQueue queue;
     struct vkh_queue_lock queue_lock; // around what touches the queue
     pthread_mutex_t queue_mutex;      // of queue_lock, unless that is the caller's
@@ -107,7 +108,8 @@ enum vkh_status vkh_caps_query(const struct vkh_instance *instance, VkPhysicalDe
                                struct vkh_caps *caps, struct vkh_features *features);
 // Lowers caps to what Vulkan 1.2 requires of every implementation.
 void vkh_caps_to_minimum(struct vkh_caps *caps);
-// A queue family that computes; UINT32_MAX when there is none.
+// A queue family that computes, and the valid bits of its timestamps; UINT32_MAX when there is
+// none.
 uint32_t vkh_compute_family(const struct vkh_instance *instance, VkPhysicalDevice physical,
                             uint32_t *timestamp_bits);
 

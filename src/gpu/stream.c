@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/size.h"
 #include "gpu/recorder.h"
+#include "gpu/ticks.h"
 
 enum { SLOTS = 4, MAX_COMMANDS = 1024 };
 
@@ -119,8 +120,7 @@ static void follow(struct vkh_cmd *cmd, double fitting, bool too_long)
         cmd->budget = fitting < ceiling ? fitting : ceiling;
 }
 
-// Accounts for the slot's finished submit.
-// A submit may begin while the one before it still runs: that time is counted once.
+// Accounts for the slot's finished submit, which may have begun while the one before still ran.
 static void collect(struct vkh_stream *stream, struct slot *slot)
 {
     struct vkh_device *device = stream->device;
@@ -132,10 +132,11 @@ static void collect(struct vkh_stream *stream, struct slot *slot)
     const VkResult result = device->vk.vkGetQueryPoolResults(
         device->handle, stream->timestamps, first, 2, sizeof(ticks), ticks, sizeof(ticks[0]),
         VK_QUERY_RESULT_64_BIT);
-    const uint64_t begin = vkh_max_size(ticks[0], stream->last_tick);
-    if (result != VK_SUCCESS || ticks[1] < begin)
+    if (result != VK_SUCCESS)
         return;
-    const double seconds = 1e-9 * device->caps.timestamp_ns * (double)(ticks[1] - begin);
+    const uint64_t spent =
+        vkh_ticks_spent(ticks[0], ticks[1], stream->last_tick, device->timestamp_bits);
+    const double seconds = 1e-9 * device->caps.timestamp_ns * (double)spent;
     stream->last_tick = ticks[1];
     stream->times.busy += seconds;
     if (seconds > stream->times.longest)

@@ -22,6 +22,7 @@ static double ppl_on(struct vkh_device *device, const struct vkh_model *model)
     struct vkh_ppl_results *results;
     if (vkh_ppl_run(device, model, &options, &log_lines, &results) != VKH_OK)
         return NAN;
+    CHECK((results->device_seconds > 0) == (vkh_device_caps(device)->timestamp_ns > 0));
     const double ppl = results->cells[0].ppl;
     vkh_ppl_results_destroy(&results);
     return ppl;
