@@ -158,22 +158,31 @@ static const char *memory_line(const struct vkh_ppl_memory *memory, struct vkh_a
                            weights, kv, activations, peak, limit, walk);
 }
 
-static const char *rate_line(const struct vkh_ppl_results *results, struct vkh_arena *arena)
+// What the device's clock says, where it has one.
+static const char *work_clause(const struct vkh_ppl_results *results, struct vkh_arena *arena)
 {
-    const char *several = NULL;
-    if (!(results->seconds > 0))
-        return "-";
-    if (results->n_devices > 1 &&
-        !(several = vkh_text_printf(arena, "%u devices side by side", results->n_devices)))
+    const char *devices = "the device";
+    if (results->n_devices > 1)
+        devices = vkh_text_printf(arena, "%u devices side by side", results->n_devices);
+    if (!devices)
         return NULL;
-    return vkh_text_printf(arena,
-                           "%.0f tokens/s: %llu tokens through the layers in %.2f s, %s "
-                           "at work %.0f %% of it, longest submit %.3f s",
-                           (double)results->device_tokens / results->seconds,
-                           (unsigned long long)results->device_tokens, results->seconds,
-                           several ? several : "the device",
+    if (!(results->device_seconds > 0))
+        return results->n_devices > 1 ? vkh_text_printf(arena, ", %s", devices) : "";
+    return vkh_text_printf(arena, ", %s at work %.0f %% of it, longest submit %.3f s", devices,
                            results->device_seconds / results->seconds / results->n_devices * 100,
                            results->longest_submit);
+}
+
+static const char *rate_line(const struct vkh_ppl_results *results, struct vkh_arena *arena)
+{
+    if (!(results->seconds > 0))
+        return "-";
+    const char *work = work_clause(results, arena);
+    if (!work)
+        return NULL;
+    return vkh_text_printf(arena, "%.0f tokens/s: %llu tokens through the layers in %.2f s%s",
+                           (double)results->device_tokens / results->seconds,
+                           (unsigned long long)results->device_tokens, results->seconds, work);
 }
 
 static bool make_tail(const struct vkh_ppl_results *results, struct vkh_arena *arena,

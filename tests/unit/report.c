@@ -189,6 +189,14 @@ static void test_table(void)
     text = report_test_write(&test, VKH_REPORT_TABLE);
     CHECK(strstr(text, "512, given by the user\n"));
     free(text);
+    test.results.device_seconds = test.results.longest_submit = 0; // a device without a clock
+    text = report_test_write(&test, VKH_REPORT_TABLE);
+    CHECK(strstr(text, "7680 tokens through the layers in 10.25 s\n"));
+    free(text);
+    test.results.n_devices = 2;
+    text = report_test_write(&test, VKH_REPORT_TABLE);
+    CHECK(strstr(text, "through the layers in 10.25 s, 2 devices side by side\n"));
+    free(text);
 }
 
 static void test_markdown(void)
