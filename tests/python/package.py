@@ -175,6 +175,14 @@ def test_errors(ids):
     lane = model.session().lane(max_tokens=10)
     raises(vkhrope.Error, lambda: lane.feed(ids[:11]), 'max_tokens')
     raises(IndexError, lambda: lane.feed(ids[:5], rows=[5]))
+    for wrong, says in (([[1, 2, 3]], 'shape (1, 3)'), (7, 'shape ()'), ([1.5, 2], 'float64'),
+                        (np.array([1, 2**32 + 1]), '4294967297'), ([-2**31 - 1], '-2147483649'),
+                        (['1'], 'not integers')):
+        raises(ValueError, lambda: lane.feed(wrong), says)
+        raises(ValueError, lambda: model.perplexity(wrong), says)
+    raises(ValueError, lambda: model.perplexity(ids, lengths=np.array([2**32 + 64])), '4294967360')
+    raises(ValueError, lambda: lane.feed(ids[:5], rows=[[0, 1]]), 'rows')
+    raises(vkhrope.Error, lambda: model.perplexity([1, -1]), '-1')
     model.close()
     check(len(lane.feed(ids[:10]).nll) == 10, 'a lane does not outlive its closed model')
     raises(ValueError, lambda: model.info, 'closed')

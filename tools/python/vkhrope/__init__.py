@@ -131,8 +131,22 @@ def _table(results):
         kl=kl, token_kl=token_kl)
 
 
+def _integers(values, kind, name):
+    """An array of one dimension; ValueError where the values are not integers that `kind` holds."""
+    given = np.asarray(values)
+    if given.ndim != 1:
+        raise ValueError(f'{name}: of shape {given.shape}, not of one dimension')
+    if given.size and given.dtype.kind not in 'iu':
+        raise ValueError(f'{name}: {given.dtype}, not integers')
+    held = np.iinfo(kind)
+    for value in (int(given.min()), int(given.max())) if given.size else ():
+        if not held.min <= value <= held.max:
+            raise ValueError(f'{name}: {value} is not from {held.min} to {held.max}')
+    return np.ascontiguousarray(given, dtype=kind)
+
+
 def _ids(ids):
-    return np.ascontiguousarray(ids, dtype=np.int32)
+    return _integers(ids, np.int32, 'ids')
 
 
 def _pointer(array, kind):
@@ -181,7 +195,7 @@ class Model(_Owner):
         the device's the run may take, 0 all: with little of it, slower and the same numbers.
         `kv_type` is auto, f32, f16 or q8_0."""
         ids = self.encode(text) if isinstance(text, (str, bytes)) else _ids(text)
-        lengths = np.array([len(ids)] if lengths is None else lengths, dtype=np.uint32)
+        lengths = _integers([len(ids)] if lengths is None else lengths, np.uint32, 'lengths')
         spelled = (ctypes.c_char_p * len(methods))(*(method.encode() for method in methods))
         raised = []
 
@@ -269,7 +283,7 @@ class Lane(_Owner):
         """Feeds ids; `rows` are indices among them, from the end when negative, in any order."""
         ids = _ids(ids)
         info = self.session.info
-        wanted = np.array(rows, dtype=np.int64)
+        wanted = _integers(rows, np.int64, 'rows')
         wanted = np.where(wanted < 0, wanted + len(ids), wanted)
         if np.any((wanted < 0) | (wanted >= len(ids))):
             raise IndexError(f'rows {list(rows)} of {len(ids)} tokens')
