@@ -261,10 +261,6 @@ static void check_inputs(const struct tool *tool, const struct ppl_args *args)
     if (args->resume && args->devices.n > 1)
         tool_die(tool, TOOL_USAGE,
                  "--resume: a checkpoint is of one device's run: leave out --resume, or --devices");
-    if (args->resume && args->kl)
-        tool_die(tool, TOOL_USAGE,
-                 "--resume: a checkpoint holds no KL divergences: leave out --resume, or %s",
-                 args->kl_model ? "--kl and --kl-model" : "--kl");
     ppl_outputs_check(tool, args);
 }
 

@@ -218,7 +218,7 @@ static void advise(const struct tool *tool, const struct ppl_args *args, enum vk
         tool_message(tool,
                      "--resume: %s has what was finished: run the same command again to go on",
                      args->resume);
-    else if (status == VKH_ERR_DEVICE_LOST && !args->kl)
+    else if (status == VKH_ERR_DEVICE_LOST)
         tool_message(tool, "run it with --resume FILE: a run that stops then goes on where it was");
 }
 

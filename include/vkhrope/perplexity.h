@@ -129,9 +129,9 @@ struct vkh_ppl_options {
     // A file that the run makes and adds each finished chunk to; where it is there, the run goes on
     // from its last one, to the same bits. A failure, a kill or a power cut leaves it. It also
     // stays after the last chunk, for the caller to remove once the results are safe. Takes at
-    // most the bytes of the keys and values (vkh_ppl_memory.kv), and twice those of a chunk in host
-    // memory.
-    // It does not hold divergences: not with kl. NULL: none.
+    // most the bytes of the keys and values (vkh_ppl_memory.kv), and with kl 4 bytes for each token
+    // of the longest window and element of the reference's hidden size; and twice those of a chunk
+    // in host memory. NULL: none.
     const char *checkpoint;
     // Called between chunks; false ends the run with VKH_ERR_CANCELLED. May be NULL.
     bool (*progress)(void *user, const struct vkh_ppl_progress *progress);

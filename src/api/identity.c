@@ -84,36 +84,60 @@ static void write_device(struct text *text, const struct vkh_caps *caps)
         caps->api_version >> 22, caps->api_version >> 12 & 0x3ff, caps->api_version & 0xfff);
 }
 
-static void write_all(struct text *text, const struct vkh_device *device,
-                      const struct vkh_model *model, const struct vkh_graph *graph,
-                      const struct vkh_eval *eval)
+// Lines of one model, each beginning with the prefix.
+static void write_model(struct text *text, const char *prefix, const struct vkh_model *model,
+                        const struct vkh_graph *graph, const struct vkh_rope_setting *rope)
 {
     const struct vkh_graph_plan *plan = vkh_graph_get_plan(graph);
+    add(text, "%smodel %016" PRIx64 "\n", prefix, hash_model(model));
+    add(text, "%skv-type %s\n", prefix, vkh_kv_type_name(&plan->kv));
+    add(text, "%schunk %u\n", prefix, plan->chunk);
+    add(text, "%svariants %s\n", prefix, vkh_graph_variants(graph));
+    add(text, "%soriginal-max-len %u\n", prefix, rope->original_max_len);
+}
+
+// What the methods are compared with.
+static void write_reference(struct text *text, const struct vkh_model *model,
+                            const struct vkh_graph *graph, const struct vkh_eval *eval)
+{
+    add(text, "kl %s\n",
+        eval->reference == VKH_NONE ? "none" : eval->lanes[eval->reference].applied);
+    if (model)
+        write_model(text, "kl-", model, graph, &eval->ropes[VKH_OTHER]);
+    else
+        add(text, "kl-model none\n");
+}
+
+static void write_all(struct text *text, const struct vkh_device *device,
+                      const struct vkh_model *const models[VKH_N_MODELS],
+                      struct vkh_graph *const graphs[VKH_N_MODELS], const struct vkh_eval *eval)
+{
     uint64_t n_tokens;
     const uint64_t texts = hash_texts(eval, &n_tokens);
-    add(text, "vkhrope %s\nmodel %016" PRIx64 "\n", VKH_VERSION, hash_model(model));
+    add(text, "vkhrope %s\n", VKH_VERSION);
     write_device(text, vkh_device_caps(device));
-    add(text, "kv-type %s\nchunk %u\n", vkh_kv_type_name(&plan->kv), plan->chunk);
-    add(text, "walk by %s\n", vkh_graph_layered(plan) ? "layers" : "chunks");
-    add(text, "variants %s\n", vkh_graph_variants(graph));
+    write_model(text, "", models[VKH_OWN], graphs[VKH_OWN], &eval->ropes[VKH_OWN]);
+    add(text, "walk by %s\n",
+        vkh_graph_layered(vkh_graph_get_plan(graphs[VKH_OWN])) ? "layers" : "chunks");
     add(text, "texts %u of %" PRIu64 " tokens, %016" PRIx64 "\n", eval->n_texts, n_tokens, texts);
     write_regime(text, &eval->options->regime);
-    add(text, "original-max-len %u\nseparate %d\nmethods", eval->ropes[VKH_OWN].original_max_len,
-        eval->options->separate);
+    add(text, "separate %d\nmethods", eval->options->separate);
     for (uint32_t i = 0; i < eval->n_lanes; i++)
         add(text, " %s", eval->lanes[i].applied);
     add(text, "\nlengths");
     for (uint32_t i = 0; i < eval->n_lengths; i++)
         add(text, " %u", eval->lengths[i]);
     add(text, "\n");
+    write_reference(text, models[VKH_OTHER], graphs[VKH_OTHER], eval);
 }
 
-const char *vkh_identity(const struct vkh_device *device, const struct vkh_model *model,
-                         const struct vkh_graph *graph, const struct vkh_eval *eval,
+const char *vkh_identity(const struct vkh_device *device,
+                         const struct vkh_model *const models[VKH_N_MODELS],
+                         struct vkh_graph *const graphs[VKH_N_MODELS], const struct vkh_eval *eval,
                          const struct vkh_log *log, struct vkh_arena *arena)
 {
     struct text text = {0};
-    write_all(&text, device, model, graph, eval);
+    write_all(&text, device, models, graphs, eval);
     const char *copy = text.failed ? NULL : vkh_arena_strndup(arena, text.data, text.size);
     free(text.data);
     if (!copy)

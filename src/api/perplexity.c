@@ -229,8 +229,8 @@ static enum vkh_status walk(struct evaluation *e, struct vkh_owned_results *owne
     const double began = vkh_clock();
     if (e->options->checkpoint) {
         target.checkpoint = e->options->checkpoint;
-        target.identity = vkh_identity(e->device, e->models[VKH_OWN], e->graphs[VKH_OWN], &e->eval,
-                                       e->log, &owned->arena);
+        target.identity =
+            vkh_identity(e->device, e->models, e->graphs, &e->eval, e->log, &owned->arena);
         if (!target.identity)
             return VKH_ERR_MEMORY;
     }

@@ -88,8 +88,5 @@ enum vkh_status vkh_eval_check(const struct vkh_eval *eval, uint32_t vocab,
         return vkh_fail(log, VKH_ERR_ARGUMENT, "methods: none given");
     if (status == VKH_OK && eval->options->kl_model && !eval->options->kl)
         return vkh_fail(log, VKH_ERR_ARGUMENT, "kl_model: kl, a method, is missing");
-    if (status == VKH_OK && eval->options->checkpoint && eval->options->kl)
-        return vkh_fail(log, VKH_ERR_ARGUMENT,
-                        "checkpoint: it holds no KL divergences: leave out the checkpoint or kl");
     return status;
 }

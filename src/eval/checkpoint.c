@@ -15,15 +15,15 @@ static const double SYNC_SECONDS = 1.0;
 struct vkh_checkpoint {
     struct vkh_checkpoint_file file;
     struct vkh_log log;
-    uint32_t most_rows;
-    float *rows;                       // [most_rows], while records are scanned
+    uint64_t most_bytes;
+    void *results;                     // [most_bytes], while records are scanned
     uint64_t cursor, end;              // where the next record is read; where the last one ends
     struct vkh_checkpoint_record read; // the latest before the cursor
     struct vkh_checkpoint_record last; // the latest before the end
     bool has_read, has_last;
-    uint32_t kv_part; // whose keys and values were written last
-    bool dirty;       // something was written since the latest fsync
-    double synced;    // when that was
+    uint32_t part; // whose pieces were written last
+    bool dirty;    // something was written since the latest fsync
+    double synced; // when that was
 };
 
 static enum vkh_status damaged(const struct vkh_checkpoint *cp, uint64_t at)
@@ -32,15 +32,10 @@ static enum vkh_status damaged(const struct vkh_checkpoint *cp, uint64_t at)
                     cp->file.path, (unsigned long long)at);
 }
 
-static uint64_t record_bytes(uint32_t n_rows)
+static uint64_t hash_of(const struct vkh_checkpoint_record *record, const void *results)
 {
-    return sizeof(struct vkh_checkpoint_record) + (uint64_t)n_rows * sizeof(float);
-}
-
-static uint64_t hash_of(const struct vkh_checkpoint_record *record, const float *rows)
-{
-    return vkh_checkpoint_hash(record, offsetof(struct vkh_checkpoint_record, hash), rows,
-                               record->n_rows * sizeof(*rows));
+    return vkh_checkpoint_hash(record, offsetof(struct vkh_checkpoint_record, hash), results,
+                               record->n_bytes);
 }
 
 static bool follows(const struct vkh_checkpoint *cp, const struct vkh_checkpoint_record *next)
@@ -61,11 +56,12 @@ static enum vkh_status scan_one(const struct vkh_checkpoint *cp,
     if (left < sizeof(*record))
         return VKH_OK;
     enum vkh_status status = vkh_checkpoint_file_read(&cp->file, record, sizeof(*record), cp->end);
-    if (status != VKH_OK || record->n_rows > cp->most_rows || left < record_bytes(record->n_rows))
+    if (status != VKH_OK || record->n_bytes > cp->most_bytes ||
+        left - sizeof(*record) < record->n_bytes)
         return status;
-    status = vkh_checkpoint_file_read(&cp->file, cp->rows, record->n_rows * sizeof(*cp->rows),
+    status = vkh_checkpoint_file_read(&cp->file, cp->results, record->n_bytes,
                                       cp->end + sizeof(*record));
-    *whole = status == VKH_OK && record->hash == hash_of(record, cp->rows);
+    *whole = status == VKH_OK && record->hash == hash_of(record, cp->results);
     return status;
 }
 
@@ -84,7 +80,7 @@ static enum vkh_status scan(struct vkh_checkpoint *cp)
             return damaged(cp, cp->end);
         cp->last = record;
         cp->has_last = true;
-        cp->end += record_bytes(record.n_rows);
+        cp->end += sizeof(record) + record.n_bytes;
     }
     if (cp->end < cp->file.durable)
         return damaged(cp, cp->end);
@@ -100,19 +96,20 @@ enum vkh_status vkh_checkpoint_open(const struct vkh_checkpoint_plan *plan,
         return vkh_fail(log, VKH_ERR_MEMORY, "%s: out of memory", plan->path);
     if (log)
         cp->log = *log;
-    cp->most_rows = plan->most_rows;
-    cp->kv_part = UINT32_MAX;
+    cp->most_bytes = plan->most_bytes;
+    cp->part = UINT32_MAX;
     cp->synced = vkh_clock();
     enum vkh_status status = vkh_checkpoint_file_open(plan, &cp->log, &cp->file);
     if (status != VKH_OK) {
         free(cp);
         return status;
     }
-    cp->cursor = cp->end = cp->file.kv_at + vkh_round_up(plan->kv_bytes, VKH_CHECKPOINT_BLOCK);
-    cp->rows = calloc(plan->most_rows, sizeof(*cp->rows));
-    status = cp->rows ? scan(cp) : vkh_fail(log, VKH_ERR_MEMORY, "%s: out of memory", plan->path);
-    free(cp->rows);
-    cp->rows = NULL;
+    cp->cursor = cp->end = cp->file.kept_at + vkh_round_up(plan->kept_bytes, VKH_CHECKPOINT_BLOCK);
+    cp->results = malloc(plan->most_bytes);
+    status =
+        cp->results ? scan(cp) : vkh_fail(log, VKH_ERR_MEMORY, "%s: out of memory", plan->path);
+    free(cp->results);
+    cp->results = NULL;
     if (status == VKH_OK) {
         *out = cp;
         return VKH_OK;
@@ -165,17 +162,27 @@ static enum vkh_status drop_rest(struct vkh_checkpoint *cp)
     return vkh_checkpoint_file_cut(&cp->file, cp->end);
 }
 
-static enum vkh_status read_kv(const struct vkh_checkpoint *cp,
-                               const struct vkh_checkpoint_chunk *chunk, uint64_t *hash)
+static enum vkh_status read_pieces(const struct vkh_checkpoint *cp,
+                                   const struct vkh_checkpoint_pieces *pieces, uint64_t *hash)
 {
-    uint64_t at = cp->file.kv_at + chunk->kv_at;
+    uint64_t at = cp->file.kept_at + pieces->at;
     enum vkh_status status = VKH_OK;
     *hash = 0;
-    for (uint32_t i = 0; i < chunk->n_kv && status == VKH_OK; i++, at += chunk->kv_bytes) {
-        status = vkh_checkpoint_file_read(&cp->file, chunk->kv[i], chunk->kv_bytes, at);
-        *hash = XXH3_64bits_withSeed(chunk->kv[i], chunk->kv_bytes, *hash);
+    for (uint32_t i = 0; i < pieces->n && status == VKH_OK; i++, at += pieces->bytes) {
+        status = vkh_checkpoint_file_read(&cp->file, pieces->data[i], pieces->bytes, at);
+        *hash = XXH3_64bits_withSeed(pieces->data[i], pieces->bytes, *hash);
     }
     return status;
+}
+
+static bool is_expected(const struct vkh_checkpoint_record *record,
+                        const struct vkh_checkpoint_chunk *chunk)
+{
+    bool expected = record->part == chunk->part && record->index == chunk->index &&
+                    record->n_bytes == chunk->n_bytes;
+    for (int i = 0; i < VKH_N_KEPT; i++)
+        expected &= chunk->kept[i].n == 0 || record->n_kept[i] == chunk->kept[i].n;
+    return expected;
 }
 
 enum vkh_status vkh_checkpoint_read(struct vkh_checkpoint *cp, struct vkh_checkpoint_chunk *chunk,
@@ -189,18 +196,20 @@ enum vkh_status vkh_checkpoint_read(struct vkh_checkpoint *cp, struct vkh_checkp
         vkh_checkpoint_file_read(&cp->file, &record, sizeof(record), cp->cursor);
     if (status != VKH_OK)
         return status;
-    if (record.part != chunk->part || record.index != chunk->index ||
-        record.n_rows != chunk->n_rows || (chunk->n_kv && record.n_kv != chunk->n_kv))
+    if (!is_expected(&record, chunk))
         return damaged(cp, cp->cursor);
-    status = vkh_checkpoint_file_read(&cp->file, chunk->rows, chunk->n_rows * sizeof(*chunk->rows),
+    status = vkh_checkpoint_file_read(&cp->file, chunk->results, chunk->n_bytes,
                                       cp->cursor + sizeof(record));
-    uint64_t hash = 0;
-    if (status == VKH_OK && chunk->n_kv)
-        status = read_kv(cp, chunk, &hash);
+    bool same = true;
+    for (int i = 0; i < VKH_N_KEPT && status == VKH_OK; i++) {
+        uint64_t hash;
+        status = read_pieces(cp, &chunk->kept[i], &hash);
+        same &= chunk->kept[i].n == 0 || hash == record.kept_hash[i];
+    }
     if (status != VKH_OK)
         return status;
-    const uint64_t end = cp->cursor + record_bytes(record.n_rows);
-    if (chunk->n_kv && hash != record.kv_hash)
+    const uint64_t end = cp->cursor + sizeof(record) + record.n_bytes;
+    if (!same)
         return end > cp->file.durable ? drop_rest(cp) : damaged(cp, cp->cursor);
     *found = true;
     cp->cursor = end;
@@ -211,17 +220,18 @@ enum vkh_status vkh_checkpoint_read(struct vkh_checkpoint *cp, struct vkh_checkp
     return VKH_OK;
 }
 
-// The area is used again by every part: what is about to be overwritten must be no longer needed.
-static enum vkh_status write_kv(struct vkh_checkpoint *cp, const struct vkh_checkpoint_chunk *chunk,
-                                uint64_t *hash)
+// The area is used again by later parts: what is about to be overwritten must be no longer needed.
+static enum vkh_status write_pieces(struct vkh_checkpoint *cp, uint32_t part,
+                                    const struct vkh_checkpoint_pieces *pieces, uint64_t *hash)
 {
-    uint64_t at = cp->file.kv_at + chunk->kv_at;
-    enum vkh_status status = cp->kv_part != chunk->part ? sync_now(cp) : VKH_OK;
-    cp->kv_part = chunk->part;
+    uint64_t at = cp->file.kept_at + pieces->at;
+    enum vkh_status status = pieces->n && cp->part != part ? sync_now(cp) : VKH_OK;
     *hash = 0;
-    for (uint32_t i = 0; i < chunk->n_kv && status == VKH_OK; i++, at += chunk->kv_bytes) {
-        status = vkh_checkpoint_file_write(&cp->file, chunk->kv[i], chunk->kv_bytes, at);
-        *hash = XXH3_64bits_withSeed(chunk->kv[i], chunk->kv_bytes, *hash);
+    for (uint32_t i = 0; i < pieces->n && status == VKH_OK; i++, at += pieces->bytes) {
+        cp->part = part;
+        cp->dirty = true;
+        status = vkh_checkpoint_file_write(&cp->file, pieces->data[i], pieces->bytes, at);
+        *hash = XXH3_64bits_withSeed(pieces->data[i], pieces->bytes, *hash);
     }
     return status;
 }
@@ -232,8 +242,7 @@ enum vkh_status vkh_checkpoint_append(struct vkh_checkpoint *cp,
     struct vkh_checkpoint_record record = {
         .part = chunk->part,
         .index = chunk->index,
-        .n_rows = chunk->n_rows,
-        .n_kv = chunk->n_kv,
+        .n_bytes = chunk->n_bytes,
         .mark = chunk->mark,
         .seconds = chunk->spent.seconds,
         .device = chunk->spent.device,
@@ -242,17 +251,21 @@ enum vkh_status vkh_checkpoint_append(struct vkh_checkpoint *cp,
     if (cp->cursor < cp->end)
         return damaged(cp, cp->cursor);
     enum vkh_status status = VKH_OK;
-    if (chunk->n_kv)
-        status = write_kv(cp, chunk, &record.kv_hash);
-    record.hash = hash_of(&record, chunk->rows);
+    for (int i = 0; i < VKH_N_KEPT && status == VKH_OK; i++) {
+        record.n_kept[i] = chunk->kept[i].n;
+        status = write_pieces(cp, chunk->part, &chunk->kept[i], &record.kept_hash[i]);
+    }
+    if (status == VKH_OK && chunk->settles)
+        status = sync_now(cp);
+    record.hash = hash_of(&record, chunk->results);
     if (status == VKH_OK)
         status = vkh_checkpoint_file_write(&cp->file, &record, sizeof(record), cp->end);
     if (status == VKH_OK)
-        status = vkh_checkpoint_file_write(
-            &cp->file, chunk->rows, chunk->n_rows * sizeof(*chunk->rows), cp->end + sizeof(record));
+        status = vkh_checkpoint_file_write(&cp->file, chunk->results, chunk->n_bytes,
+                                           cp->end + sizeof(record));
     if (status != VKH_OK)
         return status;
-    cp->end = cp->cursor = cp->end + record_bytes(chunk->n_rows);
+    cp->end = cp->cursor = cp->end + sizeof(record) + chunk->n_bytes;
     cp->last = cp->read = record;
     cp->has_last = cp->has_read = true;
     cp->dirty = true;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The file by which a run that was killed goes on: a record for each finished chunk, in the order
-// of the run, and the keys and values that the rest of the run needs.
+// of the run, with its results, and an area for what the rest of the run needs of the chunks: keys
+// and values, and the rows that later methods are compared with.
 //
 // Records are appended and each is whole or dropped, by its checksum. What a fsync has brought to
 // the disk is marked in the header: a record that is damaged before that mark is an error, behind
@@ -17,8 +18,8 @@ struct vkh_checkpoint;
 struct vkh_checkpoint_plan {
     const char *path;
     const char *identity; // of the run: lines "name value", each ended by a line break
-    uint64_t kv_bytes;    // of the area for keys and values
-    uint32_t most_rows;   // of a record
+    uint64_t kept_bytes;  // of the area
+    uint64_t most_bytes;  // of a record's results
 };
 
 // Of the whole run, earlier processes included.
@@ -27,16 +28,26 @@ struct vkh_spent {
     double device, longest; // as vkh_stream_times
 };
 
+// Pieces of `bytes` each, one after another from `at` on in the area.
+struct vkh_checkpoint_pieces {
+    uint64_t at, bytes;
+    uint32_t n; // 0: none
+    void *const *data;
+};
+
+// What pieces are of: keys and values, for the part and what follows it at once; rows before the
+// final norm, for as long as methods are compared with them (eval/references.h).
+enum { VKH_KEPT_KV, VKH_KEPT_ROWS, VKH_N_KEPT };
+
 // Chunk `index` of the run's part `part` (a shared prefix, or what a track has of its own).
 struct vkh_checkpoint_chunk {
     uint32_t part, index;
-    uint32_t n_rows;
-    float *rows; // [n_rows]
-    // Its keys and values: n_kv pieces of kv_bytes each, one after another from kv_at on in the
-    // area. n_kv 0: none.
-    uint64_t kv_at, kv_bytes;
-    uint32_t n_kv;
-    void *const *kv;
+    uint64_t n_bytes;
+    void *results; // [n_bytes]
+    struct vkh_checkpoint_pieces kept[VKH_N_KEPT];
+    // It ends a part whose pieces are read after later parts: they are on the disk before its
+    // record is, so that all of them are there where it is.
+    bool settles;
     double mark; // when it was done, in seconds since its part began
     struct vkh_spent spent;
 };
@@ -56,9 +67,9 @@ uint32_t vkh_checkpoint_done(const struct vkh_checkpoint *checkpoint, uint32_t p
 // Of the last record; zeros without any.
 struct vkh_spent vkh_checkpoint_spent(const struct vkh_checkpoint *checkpoint);
 
-// Records are read in their order, all of them before one is appended. Fills rows, mark, spent and
-// the pieces of keys and values; the rest says what is expected. *found is false when its keys and
-// values did not reach the disk: the record and those after it are then gone.
+// Records are read in their order, all of them before one is appended. Fills results, mark, spent
+// and the pieces, where there are to be any; the rest says what is expected. *found is false when
+// its pieces did not reach the disk: the record and those after it are then gone.
 enum vkh_status vkh_checkpoint_read(struct vkh_checkpoint *checkpoint,
                                     struct vkh_checkpoint_chunk *chunk, bool *found);
 // A failure leaves the records before.

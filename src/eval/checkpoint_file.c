@@ -234,12 +234,13 @@ enum vkh_status vkh_checkpoint_file_open(const struct vkh_checkpoint_plan *plan,
     if (!file->path)
         return vkh_fail(log, VKH_ERR_MEMORY, "%s: out of memory", plan->path);
     file->marks_at = vkh_checkpoint_marks_at(strlen(plan->identity));
-    file->kv_at = file->marks_at + VKH_CHECKPOINT_BLOCK;
+    file->kept_at = file->marks_at + VKH_CHECKPOINT_BLOCK;
     enum vkh_status status = open_locked(plan, file);
     if (status == VKH_OK)
         status = check_header(file, plan->identity);
     if (status == VKH_OK)
-        status = reserve(file, file->kv_at + vkh_round_up(plan->kv_bytes, VKH_CHECKPOINT_BLOCK));
+        status =
+            reserve(file, file->kept_at + vkh_round_up(plan->kept_bytes, VKH_CHECKPOINT_BLOCK));
     if (status == VKH_OK)
         status = read_marks(file);
     if (status != VKH_OK)

@@ -8,15 +8,15 @@
 struct vkh_checkpoint_file {
     char *path;
     const struct vkh_log *log;
-    int fd;                   // -1: none
-    uint64_t size;            // when it was opened
-    uint64_t marks_at, kv_at; // offsets
-    uint64_t durable;         // the file's bytes that a fsync has brought to the disk
-    uint32_t n_marks;         // written so far
+    int fd;                     // -1: none
+    uint64_t size;              // when it was opened
+    uint64_t marks_at, kept_at; // offsets
+    uint64_t durable;           // the file's bytes that a fsync has brought to the disk
+    uint32_t n_marks;           // written so far
 };
 
-// Opens, locks and makes the file, up to its records, which begin at `kv_at + kv_bytes` rounded up
-// to a block. As vkh_checkpoint_open; closed on failure.
+// Opens, locks and makes the file, up to its records, which begin at `kept_at + kv_bytes` rounded
+// up to a block. As vkh_checkpoint_open; closed on failure.
 enum vkh_status vkh_checkpoint_file_open(const struct vkh_checkpoint_plan *plan,
                                          const struct vkh_log *log,
                                          struct vkh_checkpoint_file *file);

@@ -2,8 +2,8 @@
 // The bytes of a checkpoint, in the machine's own byte order:
 //   [header][identity], padded to a block
 //   [marks], a block
-//   [area of keys and values], whole blocks
-//   [record][rows] ...
+//   [area of what chunks keep], whole blocks
+//   [record][results] ...
 // Checksums are XXH3's of 64 bits; the second of two runs of bytes is seeded by that of the first.
 #ifndef VKH_EVAL_CHECKPOINT_FORMAT_H
 #define VKH_EVAL_CHECKPOINT_FORMAT_H
@@ -13,9 +13,10 @@
 #include <xxhash.h>
 
 #include "base/size.h"
+#include "eval/checkpoint.h"
 
 enum {
-    VKH_CHECKPOINT_FORMAT = 1,
+    VKH_CHECKPOINT_FORMAT = 2,
     VKH_CHECKPOINT_BLOCK = 4096,
     VKH_CHECKPOINT_MARKS = 2,
     VKH_CHECKPOINT_MOST_IDENTITY = 64 << 20,
@@ -35,10 +36,11 @@ struct vkh_checkpoint_mark {
 };
 
 struct vkh_checkpoint_record {
-    uint32_t part, index, n_rows, n_kv;
-    uint64_t kv_hash;
+    uint32_t part, index, n_kept[VKH_N_KEPT];
+    uint64_t kept_hash[VKH_N_KEPT];
+    uint64_t n_bytes;
     double mark, seconds, device, longest;
-    uint64_t hash; // of what is above and the rows
+    uint64_t hash; // of what is above and the results
 };
 
 static inline uint64_t vkh_checkpoint_hash(const void *data, size_t size, const void *then,

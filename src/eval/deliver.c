@@ -59,21 +59,34 @@ bool vkh_walk_is_done(const struct vkh_walk *walk, const struct vkh_part *part)
     return walk->resume && vkh_resume_done(walk->resume, part) == vkh_part_chunks(part);
 }
 
+enum vkh_status vkh_walk_move(struct vkh_walk *walk, const struct vkh_leg *leg)
+{
+    const struct vkh_group *group = &walk->eval->groups[leg->group];
+    if (walk->references.first_track == group->first_track)
+        return VKH_OK;
+    const struct vkh_leg last = vkh_leg_last(walk->eval, leg);
+    const struct vkh_part part = vkh_part_of(walk->eval, &last);
+    return vkh_references_move(&walk->references, group, vkh_walk_is_done(walk, &part));
+}
+
 enum vkh_status vkh_walk_replay(struct vkh_walk *walk, const struct vkh_part *part,
-                                const struct vkh_tracks *tracks, uint32_t first, const char *name,
+                                const struct vkh_tracks *tracks, const char *name,
                                 struct vkh_marks *marks)
 {
     const uint32_t n = vkh_part_chunks(part);
-    float *rows = vkh_walk_rows(walk, part->chunk);
-    enum vkh_status status = rows ? VKH_OK : VKH_ERR_MEMORY;
+    enum vkh_status status = vkh_references_begin(&walk->references, tracks, part->first, NULL);
     for (uint32_t i = 0; i < n && status == VKH_OK; i++) {
+        const uint32_t first = part->first + i * part->chunk;
         const uint32_t tokens = vkh_part_chunk_tokens(part, i);
-        status = vkh_resume_rows(walk->resume, part, i, rows, marks);
+        struct vkh_resumed resumed;
+        bool found;
+        status = vkh_resume_read(walk->resume, part, i, marks, &resumed, &found);
         if (status != VKH_OK)
             break;
-        vkh_walk_deliver(walk, tracks, &(struct vkh_scores){first + i * part->chunk, tokens, rows});
+        vkh_walk_deliver(walk, tracks, &(struct vkh_scores){first, tokens, resumed.nll});
+        vkh_references_deliver(&walk->references, first, tokens, resumed.kl);
         status = vkh_walk_skip(walk, name, tokens);
     }
-    free(rows);
+    vkh_references_end(&walk->references);
     return status;
 }

@@ -11,6 +11,7 @@
 struct vkh_walk {
     struct vkh_eval *eval;
     const struct vkh_walk_target *target;
+    struct vkh_references references;
     struct vkh_resume *resume; // NULL: no checkpoint
     uint64_t done, resumed;    // tokens
 };
@@ -36,10 +37,12 @@ enum vkh_status vkh_walk_skip(struct vkh_walk *walk, const char *name, uint32_t 
 // Whether an earlier run did all of the part.
 bool vkh_walk_is_done(const struct vkh_walk *walk, const struct vkh_part *part);
 
-// Delivers what an earlier run computed of a whole part, which begins at token `first`, and sets
-// the marks.
+// Before the parts of a leg's group, and before what an earlier run did of them is taken up.
+enum vkh_status vkh_walk_move(struct vkh_walk *walk, const struct vkh_leg *leg);
+
+// Delivers what an earlier run computed of a whole part, and sets the marks.
 enum vkh_status vkh_walk_replay(struct vkh_walk *walk, const struct vkh_part *part,
-                                const struct vkh_tracks *tracks, uint32_t first, const char *name,
+                                const struct vkh_tracks *tracks, const char *name,
                                 struct vkh_marks *marks);
 
 #endif

@@ -47,8 +47,7 @@ struct layers {
     uint32_t n_queued, oldest;
     uint64_t steps; // tokens through a part of the graph
     uint64_t base;  // walk->done before the batch
-    struct vkh_references references;
-    double last; // when a chunk was done
+    double last;    // when a chunk was done
 };
 
 static enum vkh_status out_of_memory(const struct layers *l)
@@ -66,12 +65,11 @@ static struct item describe(const struct layers *l, const struct vkh_leg *leg, b
     struct item item = {
         .leg = *leg,
         .again = again,
+        .part = vkh_part_of(eval, leg),
         .tracks = {track, shared ? group->n_tracks : 1, leg->group},
         .name = shared ? "shared prefix" : eval->lanes[eval->readings[track->reading].lane].name,
         .marks = shared ? &group->marks : &track->marks,
     };
-    item.part = (struct vkh_part){
-        .index = leg->index, .n_tokens = leg->n, .chunk = item.marks->chunk, .shared = shared};
     return item;
 }
 
@@ -193,7 +191,7 @@ static enum vkh_status submit_chunk(struct layers *l, struct item *item, uint32_
                           });
     if (part + 1 == vkh_graph_parts(l->graph))
         vkh_references_record(
-            &l->references, &item->pass,
+            &l->walk->references, &item->pass,
             vkh_range(item->residuals[chunk], 0, (uint64_t)n * l->models[l->model].hidden * 4),
             from, n);
     struct queued *queued = &l->queue[(l->oldest + l->n_queued++) % AHEAD];
@@ -221,16 +219,41 @@ static enum vkh_status await_all(struct layers *l)
     return status;
 }
 
+// Delivers the NLL, and keeps it, the divergences and rows where there is a checkpoint.
+static enum vkh_status finish_item(struct layers *l, struct item *item)
+{
+    struct vkh_resume *resume = l->walk->resume;
+    float *rows = vkh_walk_rows(l->walk, item->leg.n);
+    if (!rows)
+        return VKH_ERR_MEMORY;
+    enum vkh_status status = vkh_pass_read(&item->pass, l->target->stream, rows);
+    if (status == VKH_OK)
+        vkh_walk_deliver(l->walk, &item->tracks,
+                         &(struct vkh_scores){item->leg.first, item->leg.n, rows});
+    free(rows);
+    double sum = 0.0;
+    for (uint32_t i = 0; i < item->n_chunks; i++)
+        item->marks->seconds[i] = sum += item->seconds[i];
+    for (uint32_t i = resume ? vkh_resume_done(resume, &item->part) : item->n_chunks;
+         i < item->n_chunks && status == VKH_OK; i++) {
+        vkh_resume_record(resume, &item->part, &item->pass, i);
+        status = vkh_stream_finish(l->target->stream);
+        if (status == VKH_OK)
+            status = vkh_resume_keep(resume, &item->part, i, item->marks);
+    }
+    return status;
+}
+
 // The last part of an item, whose rows are references or compared with them. Items come in the
 // order of the walk by chunks, so that the references of one origin at a time are enough here, too.
-// Where they are another model's, its last part is still there from the batch that made them.
+// Where they are another model's, its last part is still there from the batch that made them. An
+// item is finished before the next one: a checkpoint then has room for one origin's rows, too.
 static enum vkh_status compare_item(struct layers *l, struct item *item, uint32_t part, uint32_t *n)
 {
-    struct vkh_references *references = &l->references;
-    enum vkh_status status =
-        vkh_references_move(references, &l->walk->eval->groups[item->leg.group]);
+    struct vkh_references *references = &l->walk->references;
+    enum vkh_status status = vkh_walk_move(l->walk, &item->leg);
     if (status == VKH_OK)
-        status = vkh_references_begin(references, &item->pass, &item->tracks);
+        status = vkh_references_begin(references, &item->tracks, item->leg.first, &item->pass);
     if (status == VKH_OK)
         status = run_item(l, item, part, n);
     if (status == VKH_OK)
@@ -239,7 +262,9 @@ static enum vkh_status compare_item(struct layers *l, struct item *item, uint32_
     if (status == VKH_OK)
         status = finished;
     if (status == VKH_OK)
-        status = vkh_references_read(references, &item->pass, &item->tracks);
+        status = vkh_references_read(references, &item->pass);
+    if (status == VKH_OK)
+        status = finish_item(l, item);
     vkh_references_end(references);
     return status;
 }
@@ -259,30 +284,9 @@ static enum vkh_status run_part(struct layers *l, uint32_t part)
     return status == VKH_OK && n < AHEAD ? vkh_graph_prepare(l->graph) : status;
 }
 
-// Delivers the NLL, and keeps it where there is a checkpoint.
-static enum vkh_status finish_item(struct layers *l, struct item *item)
-{
-    struct vkh_resume *resume = l->walk->resume;
-    float *rows = vkh_walk_rows(l->walk, item->leg.n);
-    if (!rows)
-        return VKH_ERR_MEMORY;
-    enum vkh_status status = vkh_pass_read(&item->pass, l->target->stream, rows);
-    if (status == VKH_OK)
-        vkh_walk_deliver(l->walk, &item->tracks,
-                         &(struct vkh_scores){item->leg.first, item->leg.n, rows});
-    double sum = 0.0;
-    for (uint32_t i = 0; i < item->n_chunks; i++)
-        item->marks->seconds[i] = sum += item->seconds[i];
-    for (uint32_t i = resume ? vkh_resume_done(resume, &item->part) : item->n_chunks;
-         i < item->n_chunks && status == VKH_OK; i++)
-        status = vkh_resume_keep_rows(resume, &item->part, i, rows + (uint64_t)i * item->part.chunk,
-                                      item->marks);
-    free(rows);
-    return status;
-}
-
 static enum vkh_status run_batch(struct layers *l, const struct vkh_batch *batch)
 {
+    const bool compared = l->walk->eval->reference != VKH_NONE; // finished, then, one by one
     l->model = vkh_leg_model(l->walk->eval, &batch->first);
     l->graph = l->target->graphs[l->model];
     enum vkh_status status = open_batch(l, batch);
@@ -295,10 +299,28 @@ static enum vkh_status run_batch(struct layers *l, const struct vkh_batch *batch
     if (status == VKH_OK)
         status = await_all(l);
     for (uint32_t i = 0; i < l->n && status == VKH_OK; i++)
-        if (!l->items[i].again)
+        if (!l->items[i].again && !compared)
             status = finish_item(l, &l->items[i]);
     close_batch(l);
     return status;
+}
+
+// Before an item that an earlier run left in the middle: its records are computed again, to the
+// same. Where its references are another model's, that went through its layers in the earlier run,
+// and its last part is what comparing needs of it.
+static enum vkh_status pass_over(struct layers *l, const struct item *item)
+{
+    const struct vkh_eval *eval = l->walk->eval;
+    struct vkh_references *references = &l->walk->references;
+    enum vkh_status status = vkh_references_begin(references, &item->tracks, item->leg.first, NULL);
+    if (status == VKH_OK)
+        status = vkh_resume_pass_over(l->walk->resume, &item->part, item->marks);
+    vkh_references_end(references);
+    if (status != VKH_OK || eval->reference == VKH_NONE)
+        return status;
+    const int model = vkh_eval_model(eval, eval->reference);
+    struct vkh_graph *graph = l->target->graphs[model];
+    return model == item->part.model ? VKH_OK : vkh_graph_enter(graph, vkh_graph_parts(graph) - 1);
 }
 
 // Delivers what an earlier run has done: `leg` is then the first that is not, *more false when
@@ -310,10 +332,11 @@ static enum vkh_status take_up(struct layers *l, struct vkh_leg *leg, bool *more
     *more = vkh_leg_first(l->walk->eval, leg);
     while (resume && *more && status == VKH_OK) {
         const struct item item = describe(l, leg, false);
-        if (!vkh_walk_is_done(l->walk, &item.part)) // its records are computed again, to the same
-            return vkh_resume_pass_over(resume, &item.part, item.marks);
-        status =
-            vkh_walk_replay(l->walk, &item.part, &item.tracks, leg->first, item.name, item.marks);
+        status = vkh_walk_move(l->walk, leg);
+        if (status == VKH_OK && !vkh_walk_is_done(l->walk, &item.part))
+            return pass_over(l, &item);
+        if (status == VKH_OK)
+            status = vkh_walk_replay(l->walk, &item.part, &item.tracks, item.name, item.marks);
         *more = vkh_leg_next(l->walk->eval, leg);
     }
     return status;
@@ -353,14 +376,11 @@ enum vkh_status vkh_layers_walk(struct vkh_walk *walk)
     enum vkh_status status = take_up(&l, &batch.next, &more);
     if (status == VKH_OK && more)
         status = create_kv(&l);
-    if (status == VKH_OK && more)
-        status = vkh_references_init(&l.references, walk->eval, target);
     for (; more && status == VKH_OK; more = !batch.last) {
         batch = vkh_batch_take(walk->eval, l.models, &batch.next, target->room);
         status = run_batch(&l, &batch);
     }
     vkh_stream_finish(target->stream); // what was recorded uses them
-    vkh_references_fini(&l.references);
     for (int i = 0; i < VKH_N_MODELS * N_KINDS; i++)
         vkh_layer_kv_destroy(&l.kv[i / N_KINDS][i % N_KINDS]);
     return status;

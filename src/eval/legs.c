@@ -48,6 +48,15 @@ bool vkh_leg_next(const struct vkh_eval *eval, struct vkh_leg *leg)
     return find_track(eval, leg, next) || open_group(eval, leg, leg->group + 1);
 }
 
+struct vkh_leg vkh_leg_last(const struct vkh_eval *eval, const struct vkh_leg *leg)
+{
+    struct vkh_leg last = *leg, next = *leg;
+    while (vkh_leg_next(eval, &next) &&
+           eval->groups[next.group].first_track == eval->groups[leg->group].first_track)
+        last = next;
+    return last;
+}
+
 int vkh_leg_model(const struct vkh_eval *eval, const struct vkh_leg *leg)
 {
     uint32_t track = leg->track == VKH_NONE ? eval->groups[leg->group].first_track : leg->track;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A walk by layers, laid out: its legs in order, and how many of them go through the layers at
-// once.
+// A walk, laid out: its legs in order, and where it is by layers, how many of them go through the
+// layers at once.
 #ifndef VKH_EVAL_LEGS_H
 #define VKH_EVAL_LEGS_H
 
@@ -19,6 +19,9 @@ struct vkh_leg {
 // The first, and the one after. False when there is none.
 bool vkh_leg_first(const struct vkh_eval *eval, struct vkh_leg *leg);
 bool vkh_leg_next(const struct vkh_eval *eval, struct vkh_leg *leg);
+
+// The last from the leg's origin.
+struct vkh_leg vkh_leg_last(const struct vkh_eval *eval, const struct vkh_leg *leg);
 
 // Which of the models a leg is of.
 int vkh_leg_model(const struct vkh_eval *eval, const struct vkh_leg *leg);

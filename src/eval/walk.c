@@ -12,8 +12,7 @@
 
 struct walk {
     struct vkh_walk common;
-    struct vkh_references references;
-    uint32_t n_parts; // so far
+    struct vkh_leg leg; // the next
 };
 
 // A pass on its way through the layers.
@@ -35,8 +34,8 @@ static enum vkh_status submit_chunk(struct run *run, uint32_t index)
     struct vkh_stream *stream = walk->common.target->stream;
     const uint32_t from = index * run->part.chunk, n = vkh_part_chunk_tokens(&run->part, index);
     vkh_graph_record(run->graph, stream, run->prefix, run->pass, from, n);
-    vkh_references_record(&walk->references, run->pass, vkh_graph_residual(run->graph, 0, n), from,
-                          n);
+    vkh_references_record(&walk->common.references, run->pass, vkh_graph_residual(run->graph, 0, n),
+                          from, n);
     if (walk->common.resume)
         vkh_resume_record(walk->common.resume, &run->part, run->pass, index);
     return vkh_stream_submit(stream, &run->tickets[index % VKH_QUEUED_CHUNKS]);
@@ -109,44 +108,43 @@ static enum vkh_status read_rows(const struct run *run)
 static enum vkh_status run_pass(struct run *run, const struct vkh_span *span, struct vkh_pass *pass)
 {
     const struct vkh_walk_target *target = run->walk->common.target;
-    struct vkh_references *references = &run->walk->references;
+    struct vkh_references *references = &run->walk->common.references;
     run->pass = pass;
     run->graph = target->graphs[vkh_eval_model_of(run->walk->common.eval, span->track)];
     enum vkh_status status = vkh_span_create_pass(span, run->walk->common.eval, target, NULL, pass);
     if (status == VKH_OK)
-        status = vkh_references_begin(references, pass, &run->tracks);
+        status = vkh_references_begin(references, &run->tracks, pass->first_token, pass);
     if (status == VKH_OK)
         status = run_chunks(run);
     if (status == VKH_OK)
         status = read_rows(run);
     if (status == VKH_OK)
-        status = vkh_references_read(references, pass, &run->tracks);
+        status = vkh_references_read(references, pass);
     vkh_references_end(references);
     return status;
 }
 
-// What a track has after the group's prefix.
-static struct vkh_part own_part(const struct vkh_track *track, uint32_t index)
+// The next leg, which is then another.
+static struct vkh_part take_part(struct walk *walk)
 {
-    return (struct vkh_part){
-        .index = index, .n_tokens = track->marks.n_tokens, .chunk = track->marks.chunk};
+    const struct vkh_part part = vkh_part_of(walk->common.eval, &walk->leg);
+    vkh_leg_next(walk->common.eval, &walk->leg);
+    return part;
 }
 
-// Whether an earlier run did all of the group whose prefix the run is over.
-static bool is_group_done(const struct run *run)
+// Whether an earlier run did all of the group that the next leg begins.
+static bool is_group_done(const struct walk *walk)
 {
-    const struct vkh_tracks *tracks = &run->tracks;
-    struct vkh_part last = run->part;
-    for (uint32_t i = 0; i < tracks->n; i++)
-        if (tracks->first[i].group == tracks->group && tracks->first[i].marks.n_tokens)
-            last = own_part(&tracks->first[i], last.index + 1);
-    return vkh_walk_is_done(&run->walk->common, &last);
+    struct vkh_leg last = walk->leg, next = walk->leg;
+    while (vkh_leg_next(walk->common.eval, &next) && next.group == last.group)
+        last = next;
+    const struct vkh_part part = vkh_part_of(walk->common.eval, &last);
+    return vkh_walk_is_done(&walk->common, &part);
 }
 
-static enum vkh_status replay(struct run *run, uint32_t first)
+static enum vkh_status replay(struct run *run)
 {
-    return vkh_walk_replay(&run->walk->common, &run->part, &run->tracks, first, run->name,
-                           run->marks);
+    return vkh_walk_replay(&run->walk->common, &run->part, &run->tracks, run->name, run->marks);
 }
 
 static enum vkh_status run_prefix(struct walk *walk, uint32_t index, struct vkh_pass *pass)
@@ -154,20 +152,17 @@ static enum vkh_status run_prefix(struct walk *walk, uint32_t index, struct vkh_
     struct vkh_eval *eval = walk->common.eval;
     struct vkh_group *group = &eval->groups[index];
     const struct vkh_track *tracks = eval->tracks + group->first_track;
+    const bool done = is_group_done(walk);
     struct run run = {
         .walk = walk,
-        .part = {.index = walk->n_parts++,
-                 .n_tokens = group->prefix_tokens,
-                 .chunk = group->marks.chunk,
-                 .shared = true,
-                 .followed = group->prefix_tokens < group->longest},
+        .part = take_part(walk),
         .tracks = {tracks, group->n_tracks, index},
         .name = "shared prefix",
         .began = vkh_clock(),
         .marks = &group->marks,
     };
-    if (is_group_done(&run))
-        return replay(&run, 0);
+    if (done)
+        return replay(&run);
     struct vkh_span span = {tracks, 0, group->prefix_tokens, group->longest};
     while (span.track->group != index)
         span.track++;
@@ -185,7 +180,7 @@ static enum vkh_status run_track(struct walk *walk, struct vkh_track *track,
     struct vkh_pass pass;
     struct run run = {
         .walk = walk,
-        .part = own_part(track, walk->n_parts++),
+        .part = take_part(walk),
         .prefix = shared ? prefix : NULL,
         .tracks = {track, 1, track->group},
         .name = eval->lanes[eval->readings[track->reading].lane].name,
@@ -193,7 +188,7 @@ static enum vkh_status run_track(struct walk *walk, struct vkh_track *track,
         .marks = &track->marks,
     };
     if (vkh_walk_is_done(&walk->common, &run.part))
-        return replay(&run, shared);
+        return replay(&run);
     const enum vkh_status status = run_pass(&run, &span, &pass);
     vkh_pass_destroy(&pass);
     return status;
@@ -205,7 +200,7 @@ static enum vkh_status run_group(struct walk *walk, uint32_t index)
     const struct vkh_group *group = &eval->groups[index];
     struct vkh_track *tracks = eval->tracks + group->first_track;
     struct vkh_pass prefix = {0};
-    enum vkh_status status = vkh_references_move(&walk->references, group);
+    enum vkh_status status = vkh_walk_move(&walk->common, &walk->leg);
     if (status == VKH_OK && group->prefix_tokens)
         status = run_prefix(walk, index, &prefix);
     for (uint32_t i = 0; i < group->n_tracks && status == VKH_OK; i++)
@@ -218,23 +213,26 @@ static enum vkh_status run_group(struct walk *walk, uint32_t index)
 static enum vkh_status run_groups(struct walk *walk)
 {
     const struct vkh_eval *eval = walk->common.eval;
-    enum vkh_status status =
-        vkh_references_init(&walk->references, walk->common.eval, walk->common.target);
+    enum vkh_status status = VKH_OK;
+    vkh_leg_first(eval, &walk->leg);
     for (uint32_t i = 0; i < eval->n_groups && status == VKH_OK; i++)
         status = run_group(walk, i);
-    vkh_references_fini(&walk->references);
     return status;
 }
 
 enum vkh_status vkh_eval_walk(struct vkh_eval *eval, const struct vkh_walk_target *target)
 {
     struct walk walk = {.common = {.eval = eval, .target = target}};
+    struct vkh_references *references = &walk.common.references;
     struct vkh_resume **resume = &walk.common.resume;
-    enum vkh_status status = target->checkpoint ? vkh_resume_open(eval, target, resume) : VKH_OK;
+    enum vkh_status status = vkh_references_init(references, eval, target);
+    if (status == VKH_OK && target->checkpoint)
+        status = vkh_resume_open(eval, target, references, resume);
     if (status == VKH_OK)
         status = vkh_graph_layered(vkh_graph_get_plan(target->graphs[VKH_OWN]))
                      ? vkh_layers_walk(&walk.common)
                      : run_groups(&walk);
     const enum vkh_status closed = vkh_resume_close(resume);
+    vkh_references_fini(references);
     return status != VKH_OK ? status : closed;
 }

@@ -22,8 +22,8 @@ struct vkh_walk_target {
 
 // Fills the NLL, the divergences and the marks of every track; vkh_eval_prepare was called with the
 // graphs' chunks.
-// VKH_ERR_CANCELLED when the options' callback says so. With a checkpoint, which holds no
-// divergences, eval->earlier tells what it had cost before.
+// VKH_ERR_CANCELLED when the options' callback says so. With a checkpoint, eval->earlier tells what
+// it had cost before.
 enum vkh_status vkh_eval_walk(struct vkh_eval *eval, const struct vkh_walk_target *target);
 
 #endif

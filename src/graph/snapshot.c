@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "gpu/cmd.h"
 #include "gpu/device.h"
 
 uint64_t vkh_snapshot_layer_bytes(const struct vkh_kv_shape *shape, uint32_t n_tokens)
@@ -27,9 +26,6 @@ enum vkh_status vkh_snapshot_create(struct vkh_device *device, const struct vkh_
                                  ? vkh_fail(vkh_device_log(device), VKH_ERR_MEMORY,
                                             "copies of keys and values: out of host memory")
                                  : VKH_OK;
-    if (status == VKH_OK)
-        status = vkh_buffer_create(device, "copy of NLL", (uint64_t)n_tokens * 4,
-                                   VKH_MEMORY_READBACK, &snapshot->nll);
     for (uint32_t i = 0; i < n_layers && status == VKH_OK; i++)
         status = vkh_buffer_create(device, "copy of keys and values", layer_bytes,
                                    VKH_MEMORY_READBACK, &snapshot->kv[i]);
@@ -40,18 +36,17 @@ enum vkh_status vkh_snapshot_create(struct vkh_device *device, const struct vkh_
 
 void vkh_snapshot_destroy(struct vkh_snapshot *snapshot)
 {
-    vkh_buffer_destroy(&snapshot->nll);
     for (uint32_t i = 0; snapshot->kv && i < snapshot->n_layers; i++)
         vkh_buffer_destroy(&snapshot->kv[i]);
     free(snapshot->kv);
     *snapshot = (struct vkh_snapshot){0};
 }
 
-static void copy(struct vkh_cmd *cmd, struct vkh_range of_pass, struct vkh_range of_snapshot,
-                 enum vkh_snapshot_way way)
+void vkh_snapshot_copy(struct vkh_cmd *cmd, struct vkh_range of_device, struct vkh_range of_host,
+                       enum vkh_snapshot_way way)
 {
     const bool take = way == VKH_SNAPSHOT_TAKE;
-    vkh_cmd_copy(cmd, take ? of_pass : of_snapshot, take ? of_snapshot : of_pass);
+    vkh_cmd_copy(cmd, take ? of_device : of_host, take ? of_host : of_device);
 }
 
 // A head's keys are one piece of a layer, its values the next.
@@ -64,17 +59,16 @@ static void copy_layer(struct vkh_cmd *cmd, const struct vkh_buffer *of_snapshot
     const uint64_t capacity = shape->capacity / VKH_KEY_TILE, first = from / VKH_KEY_TILE;
     const uint64_t bytes = vkh_div_up(n, VKH_KEY_TILE) * tile_bytes;
     for (uint32_t piece = 0; piece < 2 * shape->n_kv_heads; piece++)
-        copy(cmd, vkh_range(segment->buffer, (piece * capacity + first) * tile_bytes, bytes),
-             vkh_range(of_snapshot, piece * bytes, bytes), way);
+        vkh_snapshot_copy(
+            cmd, vkh_range(segment->buffer, (piece * capacity + first) * tile_bytes, bytes),
+            vkh_range(of_snapshot, piece * bytes, bytes), way);
 }
 
 void vkh_snapshot_record(const struct vkh_snapshot *snapshot, struct vkh_cmd *cmd,
-                         const struct vkh_pass *pass, uint32_t from, uint32_t n, bool with_kv,
+                         const struct vkh_pass *pass, uint32_t from, uint32_t n,
                          enum vkh_snapshot_way way)
 {
-    copy(cmd, vkh_range(pass->nll, (uint64_t)from * 4, (uint64_t)n * 4),
-         vkh_range(snapshot->nll, 0, (uint64_t)n * 4), way);
-    for (uint32_t i = 0; i < snapshot->n_layers && with_kv; i++) {
+    for (uint32_t i = 0; i < snapshot->n_layers; i++) {
         const struct vkh_kv_segment segment = vkh_pass_segment(pass, i);
         copy_layer(cmd, snapshot->kv[i], &segment, from, n, way);
     }

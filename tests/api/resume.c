@@ -92,6 +92,25 @@ static void test_all_stops(struct vkh_device *device, const struct vkh_model *mo
     test_stops(device, model, "disjoint windows", options);
 }
 
+// Divergences: of one reference, and of a method that varies, which has several.
+static void test_compared(struct vkh_device *device, const struct vkh_model *model)
+{
+    struct vkh_ppl_options options = usual();
+    options.kl = "baseline";
+    test_stops(device, model, "compared", options);
+    options.kl = "dynamic-ntk:factor=2";
+    test_stops(device, model, "compared, several references", options);
+    options = usual();
+    options.kl = "hybrid:cf=2";
+    options.texts = texts;
+    options.n_texts = 2;
+    options.original_max_len = 64;
+    options.n_methods = 3;
+    options.regime =
+        (struct vkh_ppl_regime){.kind = VKH_REGIME_WINDOW, .window = 100, .stride = 60};
+    test_stops(device, model, "compared, windows", options);
+}
+
 // The device, lost at the submit that the countdown is for; off below 0.
 static long countdown = -1;
 static PFN_vkQueueSubmit real_submit;
@@ -226,24 +245,6 @@ static void test_other_model(struct vkh_device *device)
     unlink(path);
 }
 
-// A checkpoint holds no divergences; without one they are computed.
-static void test_divergences(struct vkh_device *device, const struct vkh_model *model)
-{
-    struct vkh_ppl_options options = usual();
-    struct vkh_ppl_results *results;
-    struct watch watch = {0};
-    options.kl = "baseline";
-    options.checkpoint = checkpoint;
-    CHECK(run(device, model, options, &watch, &results) == VKH_ERR_ARGUMENT && !results);
-    CHECK_MSG(strstr(last_line, "checkpoint: it holds no KL divergences") != NULL, "'%s'",
-              last_line);
-    CHECK(access(checkpoint, F_OK) != 0);
-    options.checkpoint = NULL;
-    CHECK_MSG(run(device, model, options, &watch, &results) == VKH_OK && results->kl, "%s",
-              last_line);
-    vkh_ppl_results_destroy(&results);
-}
-
 // A checkpoint is of one device's run.
 static void test_devices(struct vkh_device *device, const struct vkh_model *model)
 {
@@ -259,27 +260,53 @@ static void test_devices(struct vkh_device *device, const struct vkh_model *mode
     CHECK(access(checkpoint, F_OK) != 0);
 }
 
+// Compared with another model, of other layers, keys and values.
+static void test_models(struct vkh_device *device, const char *path, const char *other_path)
+{
+    struct vkh_ppl_options options = usual();
+    struct vkh_ppl_results *results;
+    struct watch watch = {.stop_after = 9};
+    struct pair pair = open_pair(path, other_path);
+    options.kl = "hybrid:cf=2";
+    options.kl_model = pair.other;
+    test_stops(device, pair.model, "compared with another model", options);
+    options.checkpoint = checkpoint;
+    CHECK(run(device, pair.model, options, &watch, &results) == VKH_ERR_CANCELLED);
+    struct vkh_ppl_options other = options;
+    other.kl = "baseline";
+    check_other(device, pair.model, &other, "kl");
+    other.kl = NULL;
+    other.kl_model = NULL;
+    check_other(device, pair.model, &other, "kl");
+    other = options;
+    other.kl_model = pair.model;
+    check_other(device, pair.model, &other, "kl-model");
+    unlink(checkpoint);
+    close_pair(&pair);
+}
+
 int main(int argc, char **argv)
 {
     struct vkh_model *model;
     char folder[] = "/tmp/vkhrope-resume-XXXXXX";
-    if (argc != 4 || vkh_model_open(argv[1], &warnings_to_line, &model) != VKH_OK ||
+    if (argc != 6 || vkh_model_open(argv[1], &warnings_to_line, &model) != VKH_OK ||
         api_test_ids(argv[2], ids, N) != N || !mkdtemp(folder))
         return 1;
     model_path = argv[1];
-    stride = (uint32_t)strtoul(argv[3], NULL, 10);
+    stride = (uint32_t)strtoul(argv[5], NULL, 10);
     snprintf(checkpoint, sizeof(checkpoint), "%s/run", folder);
     app = app_create(NULL);
     if (vkh_device_requirements(NULL, app.instance, app.physical, NULL, &wanted) != VKH_OK)
         return 1;
     struct vkh_device *device = open_device(getenv("VKHROPE_TEST_VARIANTS"));
     test_all_stops(device, model);
+    test_compared(device, model);
     test_others(device, model);
     test_other_model(device);
     unlink(checkpoint);
-    test_divergences(device, model);
     test_devices(device, model);
     test_lost(device, model);
+    test_models(device, argv[3], argv[4]);
     close_device(&device);
     vkh_model_close(&model);
     vkh_requirements_destroy(&wanted);

@@ -59,6 +59,39 @@ static inline enum vkh_status run(struct vkh_device *device, const struct vkh_mo
     return vkh_ppl_run(device, model, &options, &warnings_to_line, results);
 }
 
+// Sums and tokens.
+static inline bool are_same_kl(const struct vkh_ppl_results *a, const struct vkh_ppl_results *b)
+{
+    const uint32_t n = a->n_methods * a->n_lengths;
+    bool same = memcmp(a->kl, b->kl, n * sizeof(*a->kl)) == 0;
+    for (uint32_t i = 0; same && i < a->n_texts * a->n_methods; i++)
+        same = memcmp(a->token_kl[i], b->token_kl[i],
+                      a->text_used[i / a->n_methods] * sizeof(**a->token_kl)) == 0;
+    return same;
+}
+
+// Two models of one vocabulary, which the ids are then of.
+struct pair {
+    struct vkh_model *model, *other;
+};
+
+static inline struct pair open_pair(const char *path, const char *other_path)
+{
+    struct pair pair;
+    if (vkh_model_open(path, &warnings_to_line, &pair.model) != VKH_OK ||
+        vkh_model_open(other_path, &warnings_to_line, &pair.other) != VKH_OK)
+        exit(1);
+    for (uint32_t i = 0; i < N; i++)
+        ids[i] %= (int32_t)vkh_model_get_info(pair.model).vocab;
+    return pair;
+}
+
+static inline void close_pair(struct pair *pair)
+{
+    vkh_model_close(&pair->model);
+    vkh_model_close(&pair->other);
+}
+
 // The same bits, times apart.
 static inline bool are_same(const struct vkh_ppl_results *a, const struct vkh_ppl_results *b)
 {
@@ -68,7 +101,7 @@ static inline bool are_same(const struct vkh_ppl_results *a, const struct vkh_pp
                a->cells[i].standard_error == b->cells[i].standard_error;
     for (uint32_t i = 0; same && i < a->n_texts * a->n_methods; i++)
         same = memcmp(a->nll[i], b->nll[i], a->text_used[i / a->n_methods] * sizeof(**a->nll)) == 0;
-    return same;
+    return same && (a->kl != NULL) == (b->kl != NULL) && (!a->kl || are_same_kl(a, b));
 }
 
 static inline void check_other(struct vkh_device *device, const struct vkh_model *model,

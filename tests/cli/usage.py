@@ -87,9 +87,6 @@ def test_overwriting(t):
 
 def test_resume(t):
     common = ('--model', MODEL, '--tokens', IDS, '--resume', 'run.ckpt')
-    says = '--resume: a checkpoint holds no KL divergences: leave out --resume, or --kl'
-    t.fails(1, *common, '--kl', 'baseline', says=says)
-    t.fails(1, *common, '--kl-model', MODEL, says=f'{says} and --kl-model')
     t.fails(1, *common, '--devices', '0,1', says="--resume: a checkpoint is of one device's run")
     t.check(not (t.folder / 'run.ckpt').exists(), 'a checkpoint was made')
 

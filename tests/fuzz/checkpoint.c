@@ -11,7 +11,7 @@ static uint32_t count(const struct vkh_checkpoint *cp)
            vkh_checkpoint_done(cp, 2, 1);
 }
 
-// As a run goes on: the rows of what is finished, keys and values of what is not, then the rest.
+// As a run goes on: the results of what is finished, what is kept of what is not, then the rest.
 static enum vkh_status go_on(struct vkh_checkpoint *cp, bool honest)
 {
     const uint32_t n = count(cp);
@@ -20,7 +20,7 @@ static enum vkh_status go_on(struct vkh_checkpoint *cp, bool honest)
     for (uint32_t i = 0; i < n && i < count(cp) && status == VKH_OK; i++) {
         struct made made;
         bool found;
-        made_describe(&made, i, n < MADE_CHUNKS);
+        made_describe(&made, i, n < MADE_CHUNKS, n < MADE_CHUNKS);
         status = vkh_checkpoint_read(cp, &made.chunk, &found);
         PROMISE(!honest || !found || made_same(&made, i));
         PROMISE(status == VKH_OK || !found);
@@ -68,13 +68,12 @@ static void seal_records(uint8_t *data, size_t size, size_t at)
     struct vkh_checkpoint_record record;
     while (at < size && size - at >= sizeof(record)) {
         memcpy(&record, data + at, sizeof(record));
-        const uint64_t bytes = (uint64_t)record.n_rows * sizeof(float);
-        if (bytes > size - at - sizeof(record))
+        if (record.n_bytes > size - at - sizeof(record))
             return;
         record.hash = vkh_checkpoint_hash(data + at, offsetof(struct vkh_checkpoint_record, hash),
-                                          data + at + sizeof(record), bytes);
+                                          data + at + sizeof(record), record.n_bytes);
         memcpy(data + at, &record, sizeof(record));
-        at += sizeof(record) + bytes;
+        at += sizeof(record) + record.n_bytes;
     }
 }
 

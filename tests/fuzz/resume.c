@@ -8,7 +8,8 @@ static void check(const struct vkh_ppl_results *results)
 {
     for (uint32_t m = 0; m < RUN_METHODS; m++)
         for (uint32_t t = 0; t < RUN_IDS; t++)
-            PROMISE(isfinite(results->nll[m][t]));
+            PROMISE(isfinite(results->nll[m][t]) && isfinite(results->token_kl[m][t].kl) &&
+                    results->token_kl[m][t].top_differs <= 1);
     PROMISE(results->seconds >= 0 && isfinite(results->seconds));
 }
 
@@ -25,7 +26,9 @@ bool fuzz_one(const uint8_t *data, size_t size)
         check(results);
         PROMISE(resumed_run(path, RUN_IDS, &again) == VKH_OK);
         for (uint32_t m = 0; m < RUN_METHODS; m++)
-            PROMISE(memcmp(results->nll[m], again->nll[m], RUN_IDS * sizeof(float)) == 0);
+            PROMISE(memcmp(results->nll[m], again->nll[m], RUN_IDS * sizeof(float)) == 0 &&
+                    memcmp(results->token_kl[m], again->token_kl[m],
+                           RUN_IDS * sizeof(**again->token_kl)) == 0);
         vkh_ppl_results_destroy(&again);
     }
     vkh_ppl_results_destroy(&results);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A small run with a checkpoint, on a device that computes nothing.
+// A small run with divergences and a checkpoint, on a device that computes nothing.
 #ifndef VKH_TESTS_RESUMED_RUN_H
 #define VKH_TESTS_RESUMED_RUN_H
 
@@ -35,6 +35,7 @@ static inline enum vkh_status resumed_run(const char *checkpoint, int calls,
         .n_lengths = 2,
         .methods = methods,
         .n_methods = RUN_METHODS,
+        .kl = methods[0],
         .original_max_len = 64,
         .chunk = 64,
         .keep_nll = true,

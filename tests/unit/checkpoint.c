@@ -44,7 +44,7 @@ static uint32_t read_all(struct vkh_checkpoint *cp, uint32_t kv_from)
     uint32_t i = 0;
     for (bool found = true; i < n; i++) {
         struct made made;
-        made_describe(&made, i, i >= kv_from);
+        made_describe(&made, i, i >= kv_from, true);
         if (vkh_checkpoint_read(cp, &made.chunk, &found) != VKH_OK || !found)
             break;
         CHECK_MSG(made_same(&made, i), "chunk %u of %u is not what was written", i, n);
@@ -105,8 +105,8 @@ static void test_whole(void)
     append(cp, 4, MADE_CHUNKS);
     CHECK(vkh_checkpoint_close(&cp) == VKH_OK);
     CHECK(open_made(path, &cp) == VKH_OK && count(cp) == MADE_CHUNKS);
-    made_describe(&made, 0, true);
-    made.chunk.n_rows--; // of another layout
+    made_describe(&made, 0, true, true);
+    made.chunk.n_bytes--; // of another layout
     CHECK(vkh_checkpoint_read(cp, &made.chunk, &found) == VKH_ERR_FORMAT);
     CHECK(read_all(cp, 0) == MADE_CHUNKS);
     CHECK(vkh_checkpoint_close(&cp) == VKH_OK);
@@ -118,7 +118,7 @@ static size_t record_at(uint32_t record)
     const struct vkh_checkpoint_plan plan = made_plan(path);
     size_t at = vkh_checkpoint_marks_at(strlen(plan.identity)) + 2 * VKH_CHECKPOINT_BLOCK;
     for (uint32_t i = 0; i < record; i++)
-        at += sizeof(struct vkh_checkpoint_record) + made_chunks[i].n_rows * sizeof(float);
+        at += sizeof(struct vkh_checkpoint_record) + made_chunks[i].n_words * sizeof(float);
     return at;
 }
 
@@ -152,13 +152,14 @@ static void test_torn(void)
     CHECK(open_made(path, &cp) == VKH_OK);
     append(cp, 0, 3);
     const struct content prefix = read_file(path);
-    append(cp, 3, MADE_CHUNKS); // which begins by a sync, before the next part's keys and values
+    append(cp, 3,
+           MADE_CHUNKS); // synced before the next part's keys and values, and its last record
     const struct content whole = read_file(path);
     CHECK(vkh_checkpoint_close(&cp) == VKH_OK);
     CHECK(prefix.size == record_at(3) && whole.size == record_at(MADE_CHUNKS));
     tear(&prefix, 0);
-    tear(&whole, 3);
-    write_file(other_path, whole.data, record_at(3) - 1);
+    tear(&whole, 4);
+    write_file(other_path, whole.data, record_at(4) - 1);
     CHECK(open_made(other_path, &cp) == VKH_ERR_FORMAT);
     free(prefix.data);
     free(whole.data);
@@ -190,16 +191,49 @@ static void test_lost_kv(void)
     CHECK(open_made(other_path, &cp) == VKH_OK && count(cp) == 4);
     struct made made;
     bool found;
-    made_describe(&made, 0, true);
+    made_describe(&made, 0, true, true);
     CHECK(vkh_checkpoint_read(cp, &made.chunk, &found) == VKH_OK && found);
-    made_describe(&made, 1, true);
+    made_describe(&made, 1, true, true);
     CHECK(vkh_checkpoint_read(cp, &made.chunk, &found) == VKH_ERR_FORMAT && !found);
     CHECK(strstr(last_line, "the checkpoint is damaged at byte"));
-    made_describe(&made, 1, false); // whose rows alone are wanted
+    made_describe(&made, 1, false, true); // whose keys and values are not wanted
     CHECK(vkh_checkpoint_read(cp, &made.chunk, &found) == VKH_OK && found && made_same(&made, 1));
     CHECK(vkh_checkpoint_close(&cp) == VKH_OK);
     free(torn.data);
     free(synced.data);
+}
+
+// A record whose rows did not reach the disk is no more than its keys and values; that of the last
+// chunk is written after all rows of the part are there.
+static void test_lost_rows(void)
+{
+    struct vkh_checkpoint *cp;
+    unlink(path);
+    CHECK(open_made(path, &cp) == VKH_OK);
+    append(cp, 0, 4);
+    const struct content torn = read_file(path);
+    append(cp, 4, 5);
+    const struct content settled = read_file(path);
+    CHECK(vkh_checkpoint_close(&cp) == VKH_OK);
+    const size_t rows_at = record_at(0) - VKH_CHECKPOINT_BLOCK + made_chunks[3].rows_at;
+    torn.data[rows_at + 2] ^= 1;
+    write_file(other_path, torn.data, torn.size);
+    CHECK(open_made(other_path, &cp) == VKH_OK && count(cp) == 4 && read_all(cp, 3) == 3);
+    append(cp, 3, MADE_CHUNKS);
+    CHECK(vkh_checkpoint_close(&cp) == VKH_OK);
+    settled.data[rows_at + 2] ^= 1;
+    write_file(other_path, settled.data, settled.size);
+    CHECK(open_made(other_path, &cp) == VKH_OK && count(cp) == 5);
+    struct made made;
+    bool found;
+    for (uint32_t i = 0; i < 4; i++) {
+        made_describe(&made, i, false, true);
+        CHECK((vkh_checkpoint_read(cp, &made.chunk, &found) == VKH_OK) == (i < 3));
+    }
+    CHECK_MSG(strstr(last_line, "the checkpoint is damaged at byte"), "'%s'", last_line);
+    CHECK(vkh_checkpoint_close(&cp) == VKH_OK);
+    free(torn.data);
+    free(settled.data);
 }
 
 // After a sync no byte of the header or of a record changes unnoticed, and none is missing.
@@ -271,6 +305,7 @@ int main(void)
     test_whole();
     test_torn();
     test_lost_kv();
+    test_lost_rows();
     test_damaged();
     test_refused();
     unlink(path);

@@ -190,8 +190,8 @@ class Model(_Owner):
         """A Table. `text` is a str, bytes of UTF-8, or ids; lengths None: the whole text. `kl` is
         a method that all are compared with, computed on kl_model where that is given.
         progress(done, total, method) is called between chunks; False from it, or an exception in
-        it, ends the run. The path `checkpoint`, not with kl, keeps what is finished: the same call
-        goes on from there. Remove the file once the table is safe. `memory` is how many bytes of
+        it, ends the run. The path `checkpoint` keeps what is finished: the same call goes on
+        from there. Remove the file once the table is safe. `memory` is how many bytes of
         the device's the run may take, 0 all: with little of it, slower and the same numbers.
         `kv_type` is auto, f32, f16 or q8_0."""
         ids = self.encode(text) if isinstance(text, (str, bytes)) else _ids(text)
