@@ -92,7 +92,7 @@ static void write_model(struct text *text, const char *prefix, const struct vkh_
     add(text, "%smodel %016" PRIx64 "\n", prefix, hash_model(model));
     add(text, "%skv-type %s\n", prefix, vkh_kv_type_name(&plan->kv));
     add(text, "%schunk %u\n", prefix, plan->chunk);
-    add(text, "%svariants %s\n", prefix, vkh_graph_variants(graph));
+    add(text, "%svariants %s\n", prefix, vkh_graph_numerics(graph));
     add(text, "%soriginal-max-len %u\n", prefix, rope->original_max_len);
 }
 

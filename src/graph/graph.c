@@ -126,6 +126,7 @@ enum vkh_status vkh_graph_create(struct vkh_device *device, struct vkh_stream *s
         return status;
     }
     graph->tier->describe(graph, graph->variants, sizeof(graph->variants));
+    graph->tier->identify(graph, graph->numerics, sizeof(graph->numerics));
     *out = graph;
     return VKH_OK;
 }
@@ -179,6 +180,11 @@ uint32_t vkh_graph_hidden_size(const struct vkh_graph *graph)
 const char *vkh_graph_variants(const struct vkh_graph *graph)
 {
     return graph->variants;
+}
+
+const char *vkh_graph_numerics(const struct vkh_graph *graph)
+{
+    return graph->numerics;
 }
 
 struct vkh_range vkh_graph_residual(const struct vkh_graph *graph, uint32_t from, uint32_t n)

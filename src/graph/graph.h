@@ -63,6 +63,9 @@ uint32_t vkh_graph_hidden_size(const struct vkh_graph *graph);
 
 // "matmul=floor,attention=floor,…": the variants in use. Lives as long as the graph.
 const char *vkh_graph_variants(const struct vkh_graph *graph);
+// Of these and of those that the other weight types have, what the numbers follow from to the last
+// bit: tiles are left out.
+const char *vkh_graph_numerics(const struct vkh_graph *graph);
 
 // Before the final norm, of tokens [from, from + n) of the chunk recorded last: fp32 [n][hidden].
 // From a multiple of VKH_KEY_TILE.

@@ -74,7 +74,7 @@ struct vkh_graph {
     struct vkh_rows_kernels rows;
     struct vkh_matrix_kernels matrix;
     struct vkh_activations act;
-    char variants[160];
+    char variants[160], numerics[512];
 };
 
 // Elements of a token's queries, keys and values.

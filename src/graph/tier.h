@@ -44,6 +44,8 @@ struct vkh_tier {
                   struct vkh_range nll, uint32_t n);
     // Names its kernels' variants.
     void (*describe)(const struct vkh_graph *graph, char *text, size_t size);
+    // Names those of which another one may change bits of the results.
+    void (*identify)(const struct vkh_graph *graph, char *text, size_t size);
 };
 
 extern const struct vkh_tier vkh_tier_rows, vkh_tier_matrix;

@@ -205,6 +205,13 @@ static void describe(const struct vkh_graph *graph, char *text, size_t size)
              graph->plan.layout.bf16 ? "bf16" : "f16", matmul->variant->name, side, side);
 }
 
+static void identify(const struct vkh_graph *graph, char *text, size_t size)
+{
+    const uint32_t side = graph->plan.layout.side;
+    snprintf(text, size, "tier=matrix,operands=%s,rmsnorm=%s (matrices of %ux%u)",
+             graph->plan.layout.bf16 ? "bf16" : "f16", graph->norm.variant->name, side, side);
+}
+
 const struct vkh_tier vkh_tier_matrix = {
     .name = "matrix",
     .sizes = sizes,
@@ -216,6 +223,7 @@ const struct vkh_tier vkh_tier_matrix = {
     .attend = attend,
     .score = score,
     .describe = describe,
+    .identify = identify,
 };
 
 static bool takes_matrix(struct vkh_device *device, const struct vkh_matrix_layout *layout,

@@ -152,6 +152,19 @@ static void describe(const struct vkh_graph *graph, char *text, size_t size)
              graph->rows.head.variant->name);
 }
 
+static void identify(const struct vkh_graph *graph, char *text, size_t size)
+{
+    const struct vkh_rows_kernels *k = &graph->rows;
+    size_t at =
+        (size_t)snprintf(text, size, "rmsnorm=%s,attention=%s,head=%s", graph->norm.variant->name,
+                         k->attention.variant->name, k->head.variant->name);
+    for (int i = 0; i < VKH_N_DTYPES && at < size; i++)
+        if (k->matmul[i].variant)
+            at += (size_t)snprintf(text + at, size - at, ",matmul:%s=%s",
+                                   vkh_dtype_info((enum vkh_dtype)i)->name,
+                                   k->matmul[i].variant->name);
+}
+
 const struct vkh_tier vkh_tier_rows = {
     .name = "rows",
     .sizes = sizes,
@@ -163,4 +176,5 @@ const struct vkh_tier vkh_tier_rows = {
     .attend = attend,
     .score = score,
     .describe = describe,
+    .identify = identify,
 };
