@@ -275,6 +275,7 @@ static enum vkh_status compared(struct vkh_device *device, const struct vkh_mode
 static enum vkh_status checkpointed(struct vkh_device *device, const struct vkh_model *model)
 {
     struct vkh_ppl_options options = usual();
+    options.kl = "linear:factor=2";
     options.checkpoint = checkpoint;
     return table(device, model, &options);
 }
@@ -305,6 +306,7 @@ static enum vkh_status compared_streamed(struct vkh_device *device, const struct
     struct vkh_ppl_options options = usual();
     options.kl = "linear:factor=2";
     options.kl_model = model;
+    options.checkpoint = checkpoint;
     return table_within_least(device, model, options);
 }
 
@@ -330,7 +332,7 @@ static const struct job {
     long stride;
 } jobs[] = {
     {"a table with divergences", compared, 1},
-    {"a table with a checkpoint", checkpointed, 1},
+    {"divergences with a checkpoint", checkpointed, 1},
     {"a table with streamed weights", streamed, 5},
     {"divergences between models with streamed weights", compared_streamed, 7},
     {"lanes", lanes, 1},

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """vkhrope-ppl --resume: kills at random times, after random chunks, and in the middle of random
-writes; and what its user is told.
+writes; by chunks and by layers, with and without divergences; and what its user is told.
 
 resume.py PROGRAM FULL_DISK LOSING_LOADER LOADER KILLS
 """
@@ -19,21 +19,14 @@ import time
 from cli_test import DATA, Tests, full_disk
 
 N = 1200
+MODEL = DATA / 'tiny-tied-f32.gguf'
 FILE, OUT = 'run.ckpt', 'out.nll'
 KINDS = ['in a write', 'after a write', 'at a time']
-# Bytes at the checkpoint's end: 64 for each chunk (4 of the prefix, 15 of each method), 4 a token.
-RECORDS = 64 * (4 + 3 * 15) + 4 * (256 + 3 * (N - 256))
-
-
-def arguments(*more):
-    return ['--model', DATA / 'tiny-tied-f32.gguf', '--tokens', 'long.ids', '--lengths', f'700,{N}',
-            '--original-max-len', '256', '--chunk', '64', '--nll', OUT, '--format', 'csv', *more]
-
-
-def start(t, *more, env=None):
-    command = [*t.command, *map(str, arguments('--resume', FILE, *more))]
-    return subprocess.Popen(command, cwd=t.folder, env=dict(os.environ, **(env or {})),
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+# Bytes at the checkpoint's end: 80 for each chunk (4 of the prefix, 15 of each method), 4 a token.
+# With divergences, 8 for each of theirs more.
+RECORDS = 80 * (4 + 3 * 15) + 4 * (256 + 3 * (N - 256))
+COMPARED = RECORDS + 8 * 2 * (N - 256)
+OTHER_MODEL = RECORDS + (80 * 19 + 4 * N) + 8 * (256 + 3 * (N - 256))
 
 
 def finish(process):
@@ -58,24 +51,36 @@ def size_of(path):
 class Reference:
     """An uninterrupted run without a checkpoint, and what one with it leaves behind."""
 
-    def __init__(self, t):
-        t.run(*arguments(), '--quiet')  # the driver compiles, which the next ones need not
+    def __init__(self, t, records, *options):
+        self.t, self.records, self.options = t, records, options
+        t.run(*self.arguments(), '--quiet')  # the driver compiles, which the next ones need not
         began = time.monotonic()
-        self.csv = numbers(t.run(*arguments(), '--quiet').stdout)
+        self.csv = numbers(t.run(*self.arguments(), '--quiet').stdout)
         self.seconds = time.monotonic() - began
         self.nll = (t.folder / OUT).read_bytes()
         self.file = t.folder / FILE
-        code, _, err = finish(start(t, '-o', '/dev/full'))
+        code, _, err = finish(self.start('-o', '/dev/full'))
         t.check(code == 2 and 'the same command tries again' in err, f'full output: {code} {err}')
         self.size = size_of(self.file)
-        self.check(t, *finish(start(t)), 'after an output that failed')
+        self.check(*finish(self.start()), 'after an output that failed')
+
+    def arguments(self, *more):
+        return ['--model', MODEL, '--tokens', 'long.ids', '--lengths', f'700,{N}',
+                '--original-max-len', '256', '--chunk', '64', '--nll', OUT, '--format', 'csv',
+                *self.options, *more]
+
+    def start(self, *more, env=None):
+        command = [*self.t.command, *map(str, self.arguments('--resume', FILE, *more))]
+        return subprocess.Popen(command, cwd=self.t.folder, env=dict(os.environ, **(env or {})),
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def sizes(self, now):
         """From the checkpoint's size, or that of its first chunk, to more than that of the last."""
-        return max(now, self.size - RECORDS), self.size + 100
+        return max(now, self.size - self.records), self.size + 100
 
-    def check(self, t, code, out, err, what):
+    def check(self, code, out, err, what):
         """The run ended well, with the same bits, and its checkpoint is gone."""
+        t = self.t
         t.check(code == 0, f'{what}: exit code {code}: {err}')
         t.check(code != 0 or numbers(out) == self.csv, f'{what}: other results')
         t.check((t.folder / OUT).read_bytes() == self.nll, f'{what}: other NLL')
@@ -92,10 +97,10 @@ def kill_once(t, reference, disk, kind, chance):
     """One run that is killed, unless it ends before. Its exit code, output and messages."""
     if kind == 'in a write':
         room = chance.randint(*reference.sizes(size_of(reference.file)))
-        code, out, err = finish(start(t, env=full_disk(disk, room, kill=True)))
+        code, out, err = finish(reference.start(env=full_disk(disk, room, kill=True)))
         t.check(code == 0 or size_of(reference.file) == room, f'killed beside byte {room}')
         return code, out, err
-    process = start(t)
+    process = reference.start()
     if kind == 'at a time':
         time.sleep(chance.uniform(0, reference.seconds))
     else:
@@ -123,26 +128,44 @@ def test_kills(t, reference, disk, kills):
                 t.check((t.folder / OUT).read_bytes() == reference.nll, 'no checkpoint, no results')
                 furthest = 0
             continue
-        reference.check(t, code, out, err, f'{len(left)} kills from the end')
+        reference.check(code, out, err, f'{len(left)} kills from the end')
         finished, furthest = finished + 1, 0
-    reference.check(t, *finish(start(t)), 'after the kills')
-    print(f'{kills} kills, {resumed} runs went on, {finished + 1} finished', file=sys.stderr)
-    t.check(resumed >= kills // 3, 'too few went on')
+    reference.check(*finish(reference.start()), 'after the kills')
+    what = ' '.join(map(str, reference.options)) or 'by chunks'
+    print(f'{what}: {kills} kills, {resumed} runs went on, {finished + 1} finished',
+          file=sys.stderr)
+    t.check(resumed >= kills // 6, f'{what}: too few went on')
+
+
+def least_memory(t, options):
+    """Bytes of device memory that a run cannot do without: it goes by layers, in many batches."""
+    done = t.run('--model', MODEL, '--tokens', 'long.ids', '--lengths', f'700,{N}', '--chunk', '64',
+                 '--original-max-len', '256', *options, '--memory', '1', code=None)
+    return re.search(r'needs (\d+) bytes of device memory at the least', done.stderr).group(1)
+
+
+def test_compared(t, disk, kills):
+    """Runs with divergences, from a method and from another model, by chunks and by layers."""
+    for records, *options in ((COMPARED, '--kl', 'hybrid:cf=1.5'),
+                              (OTHER_MODEL, '--kl-model', DATA / 'tiny-tied-q8_0.gguf')):
+        test_kills(t, Reference(t, records, *options), disk, kills)
+        layers = (*options, '--memory', least_memory(t, options))
+        test_kills(t, Reference(t, records, *layers), disk, kills)
 
 
 def test_full_disk(t, reference, disk):
     for room, cannot in ((reference.size // 4, 'reserve its size'),
                          (reference.size - 3000, 'write')):
-        code, out, err = finish(start(t, '--quiet', env=full_disk(disk, room)))
+        code, out, err = finish(reference.start('--quiet', env=full_disk(disk, room)))
         t.check(code == 2 and f'{FILE}: cannot {cannot}: No space left on device' in err and
                 out == '' and len(err.splitlines()) == 1, f'full disk: {code}, {err!r}')
-    code, out, err = finish(start(t))
+    code, out, err = finish(reference.start())
     t.check(went_on(err) > 2000, f'a full disk lost what was: {err!r}')
-    reference.check(t, code, out, err, 'after a full disk')
+    reference.check(code, out, err, 'after a full disk')
 
 
 def test_interrupt(t, reference):
-    process = start(t)
+    process = reference.start()
     while not reference.file.exists() and process.poll() is None:
         time.sleep(0.001)
     process.send_signal(signal.SIGINT)
@@ -150,7 +173,7 @@ def test_interrupt(t, reference):
     t.check(code == 130 and 'cancelled after' in err and
             f'--resume: {FILE} has what was finished: run the same command again to go on' in err,
             f'interrupt: {code} {err!r}')
-    reference.check(t, *finish(start(t, '--quiet')), 'after an interrupt')
+    reference.check(*finish(reference.start('--quiet')), 'after an interrupt')
 
 
 def test_lost(t, reference, loader, real_loader):
@@ -162,18 +185,19 @@ def test_lost(t, reference, loader, real_loader):
     (folder / pathlib.Path(real_loader).name).symlink_to(pathlib.Path(loader).resolve())
     env = {'LD_LIBRARY_PATH': f'{folder}:{os.environ.get("LD_LIBRARY_PATH", "")}',
            'VKHROPE_TEST_LOADER': real_loader, 'VKHROPE_TEST_SUBMITS': '60'}
-    done = t.run(*arguments(), '--quiet', code=3, env=env)
+    done = t.run(*reference.arguments(), '--quiet', code=3, env=env)
     t.check('the device was lost' in done.stderr and 'run it with --resume FILE' in done.stderr,
             done.stderr)
-    done = t.run(*arguments('--resume', FILE), code=3, env=env)
+    done = t.run(*reference.arguments('--resume', FILE), code=3, env=env)
     t.check(f'--resume: {FILE} has what was finished: run the same command again to go on' in
             done.stderr, done.stderr)
-    code, out, err = finish(start(t))
+    code, out, err = finish(reference.start())
     t.check(went_on(err) > 0, f'nothing was kept before the loss: {err!r}')
-    reference.check(t, code, out, err, 'after a loss')
+    reference.check(code, out, err, 'after a loss')
 
 
 def test_refusals(t, reference, disk):
+    arguments = reference.arguments
     t.fails(1, *arguments('--resume', 'x', '-o', 'x'), says='--resume: x is also the file of')
     t.fails(1, *arguments('--resume', 'long.ids'), says='--resume: long.ids is also the file of')
     t.fails(1, *arguments('--resume', 'x', '--resume', 'y'), says='--resume is given twice')
@@ -181,7 +205,7 @@ def test_refusals(t, reference, disk):
     t.write('table.csv', 'something else\n' * 20)
     t.fails(2, *arguments('--resume', 'table.csv'), says='table.csv: not a checkpoint of vkhrope')
     t.check((t.folder / 'table.csv').read_text() == 'something else\n' * 20, 'it was overwritten')
-    finish(start(t, env=full_disk(disk, reference.size - 1000, kill=True)))
+    finish(reference.start(env=full_disk(disk, reference.size - 1000, kill=True)))
     t.fails(1, *arguments('--resume', FILE, '-m', 'hybrid:cf=3'),
             says=(f"{FILE}: the checkpoint is another run's: methods is", 'hybrid:cf=3'))
     with open(reference.file, 'rb') as file:
@@ -203,8 +227,9 @@ def main():
     t.needs_device()
     ids = (DATA / 'tiny-tied.ids').read_text().split()
     t.write('long.ids', ' '.join((ids * (N // len(ids) + 1))[:N]))
-    reference = Reference(t)
+    reference = Reference(t, RECORDS)
     test_kills(t, reference, disk, int(kills))
+    test_compared(t, disk, max(3, int(kills) // 6))
     test_full_disk(t, reference, disk)
     test_interrupt(t, reference)
     test_lost(t, reference, *loaders)
