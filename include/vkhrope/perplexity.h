@@ -129,8 +129,8 @@ struct vkh_ppl_options {
     // A file that the run makes and adds each finished chunk to; where it is there, the run goes on
     // from its last one, to the same bits. A failure, a kill or a power cut leaves it. It also
     // stays after the last chunk, for the caller to remove once the results are safe. Takes at
-    // most the bytes of the keys and values (vkh_ppl_memory.kv), and with kl 4 for each token that a
-    // window's references reach and each element of their hidden size; and twice those of a chunk
+    // most the bytes of the keys and values (vkh_ppl_memory.kv), and with kl 4 for each element of
+    // the hidden size of each token that a window's references reach; and twice those of a chunk
     // in host memory. NULL: none.
     const char *checkpoint;
     // Called between chunks; false ends the run with VKH_ERR_CANCELLED. May be NULL.
