@@ -287,12 +287,13 @@ VKH_API enum vkh_status vkh_ppl_plan(struct vkh_device *device, const struct vkh
                                      const struct vkh_log *log, struct vkh_ppl_memory *memory);
 
 //   VKH_ERR_ARGUMENT       an option out of its range: a length beyond the text, an id outside the
-//                          vocabulary, a method unknown or malformed, a checkpoint that is another
-//                          run's or goes with kl
+//                          vocabulary, a method unknown, malformed or beyond what the kernels
+//                          compute with, a checkpoint that is another run's or goes with kl
 //   VKH_ERR_IO             the checkpoint cannot be read or written (a full disk), or another
 //                          process uses it
 //   VKH_ERR_FORMAT         the checkpoint is damaged, or no checkpoint
-//   VKH_ERR_UNSUPPORTED    the checkpoint is in the format of another version
+//   VKH_ERR_UNSUPPORTED    the checkpoint is in the format of another version; the model's own
+//                          scaling is beyond what the kernels compute with
 //   VKH_ERR_DEVICE_LOST    the device is of no more use; with a checkpoint, a new one can go on
 //   VKH_ERR_DEVICE_MEMORY  the device has not enough memory
 //   VKH_ERR_INTERNAL       a result was not finite

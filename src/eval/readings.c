@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "base/size.h"
 #include "eval/regime.h"
-#include "rope/fixed.h"
 
 // A lane's schedule for sequences of `length` tokens; of every length, 0, where it does not vary.
 struct entry {
@@ -27,27 +26,6 @@ static enum vkh_status out_of_memory(const struct vkh_log *log)
     return vkh_fail(log, VKH_ERR_MEMORY, "evaluation: out of host memory");
 }
 
-static enum vkh_status check_schedule(const struct vkh_schedule *schedule, const char *name,
-                                      uint32_t n_tokens, const struct vkh_log *log)
-{
-    uint64_t fixed;
-    for (uint32_t i = 0; i < schedule->n_frequencies; i++)
-        if (!vkh_fixed_frequency(schedule->frequencies[i], &fixed))
-            return vkh_fail(log, VKH_ERR_UNSUPPORTED,
-                            "method %s: inverse frequency %u is %g, outside 0 to 2048", name, i,
-                            schedule->frequencies[i]);
-    if (!(schedule->attention_scale > 0 && schedule->attention_scale < 1e6))
-        return vkh_fail(log, VKH_ERR_UNSUPPORTED,
-                        "method %s: cos and sin multiplied by %g, outside 0 to 10^6", name,
-                        schedule->attention_scale);
-    const double last = vkh_schedule_position(schedule, n_tokens - 1);
-    if (!vkh_fixed_position(last, &fixed))
-        return vkh_fail(log, VKH_ERR_UNSUPPORTED,
-                        "method %s: token %u at position %g, outside 0 to 2^32", name, n_tokens - 1,
-                        last);
-    return VKH_OK;
-}
-
 static enum vkh_status make_entry(const struct layout *layout, uint32_t index, uint32_t length,
                                   struct entry *entry)
 {
@@ -63,7 +41,7 @@ static enum vkh_status make_entry(const struct layout *layout, uint32_t index, u
     if (status == VKH_OK)
         status = vkh_schedule_init(&baseline, &setting, layout->arena, layout->log, &plain);
     if (status == VKH_OK)
-        status = check_schedule(&entry->schedule, lane->name, n_tokens, layout->log);
+        status = vkh_schedule_check(&entry->schedule, lane->name, n_tokens, layout->log);
     if (status == VKH_OK)
         entry->plain_tokens = vkh_schedule_common_prefix(&entry->schedule, &plain, n_tokens);
     return status;

@@ -182,8 +182,7 @@ static enum vkh_status parse_term(struct parser *parser, struct piece term)
     return status;
 }
 
-// Whether the method says itself what frequencies it has, so that the model's own are not implied.
-static bool has_schedule(const struct vkh_method *method)
+bool vkh_method_has_schedule(const struct vkh_method *method)
 {
     bool has = false;
     for (uint32_t t = 0; t < method->n_terms; t++)
@@ -209,7 +208,7 @@ enum vkh_status vkh_method_parse(const char *spec, const struct vkh_log *log,
     enum vkh_status status = VKH_OK;
     while (rest && status == VKH_OK)
         status = parse_term(&parser, cut(&rest, end, '+'));
-    if (!has_schedule(method))
+    if (!vkh_method_has_schedule(method))
         drop_own(method); // it is implied
     return status;
 }
@@ -224,7 +223,7 @@ void vkh_method_resolve(const struct vkh_method *method, const struct vkh_method
                         struct vkh_method *resolved)
 {
     *resolved = (struct vkh_method){0};
-    if (!has_schedule(method))
+    if (!vkh_method_has_schedule(method))
         add_terms(resolved, own);
     for (uint32_t t = 0; t < method->n_terms; t++) {
         const struct vkh_method one = {.terms = {method->terms[t]}, .n_terms = 1};

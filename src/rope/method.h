@@ -103,6 +103,9 @@ enum vkh_status vkh_method_parse(const char *spec, const struct vkh_log *log,
 void vkh_method_resolve(const struct vkh_method *method, const struct vkh_method *own,
                         struct vkh_method *resolved);
 
+// Whether the method says itself what frequencies it has, so that the model's own are not implied.
+bool vkh_method_has_schedule(const struct vkh_method *method);
+
 // Writes the canonical form, cut to size - 1 bytes and terminated when size > 0. Returns the bytes
 // the whole form has. No terms: "baseline".
 size_t vkh_method_spell(const struct vkh_method *method, char *text, size_t size);

@@ -3,6 +3,7 @@
 #ifndef VKH_ROPE_SCHEDULE_H
 #define VKH_ROPE_SCHEDULE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <vkhrope/status.h>
 
@@ -11,6 +12,7 @@
 
 struct vkh_schedule {
     struct vkh_method method; // resolved
+    bool is_own;              // frequencies and scale are the model's own, no term's of the method
     struct vkh_rope_setting setting;
     uint32_t n_frequencies;    // setting.dims / 2
     const double *frequencies; // radians a token
@@ -25,6 +27,12 @@ struct vkh_schedule {
 enum vkh_status vkh_schedule_init(const struct vkh_method *method,
                                   const struct vkh_rope_setting *setting, struct vkh_arena *arena,
                                   const struct vkh_log *log, struct vkh_schedule *schedule);
+
+// Whether the kernels can compute with it: frequencies, scale, and the positions of n_tokens
+// tokens, 1 or more. VKH_ERR_ARGUMENT, or VKH_ERR_UNSUPPORTED where the model's own scaling is what
+// is out of range. `name` is the method's, for the message.
+enum vkh_status vkh_schedule_check(const struct vkh_schedule *schedule, const char *name,
+                                   uint64_t n_tokens, const struct vkh_log *log);
 
 double vkh_schedule_position(const struct vkh_schedule *schedule, uint64_t token);
 

@@ -283,6 +283,8 @@ def test_methods(t):
     for spec in ('', 'hybrid', 'hybrid:cf=nan', 'hybrid:cf=2x', 'nope', 'linear:factor=-1',
                  'baseline+'):
         t.fails(1, *COMMON, '--lengths', '100', '--method', spec, says=spec or 'method')
+    t.fails(1, *COMMON, '--lengths', '100', '-m', 'hybrid:cf=1e-12',
+            says='method hybrid:cf=1e-12: token 99 at position')
     root = load(t.run(*COMMON, '--lengths', '100', '--format', 'json', '-m', 'hybrid:cf=1.50',
                       '-m', 'linear:factor=2+hybrid:cf=2').stdout)
     t.check(root['results'][0]['method'] == 'hybrid:cf=1.5', 'the canonical spelling')

@@ -115,6 +115,46 @@ static void test_frequencies(void)
     vkh_arena_fini(&arena);
 }
 
+// What the kernels cannot compute with is the method's fault, unless the model brings it along.
+static void test_check(void)
+{
+    static const struct {
+        const char *own, *spec;
+        enum vkh_status status;
+        const char *says; // NULL: nothing
+    } cases[] = {
+        {NULL, "baseline", VKH_OK, NULL},
+        {NULL, "hybrid:cf=1e-6", VKH_OK, NULL},
+        {NULL, "hybrid:cf=1e-12", VKH_ERR_ARGUMENT, "token 1000 at position 4.88e+14"},
+        {NULL, "yarn:factor=2,attention_factor=1e300", VKH_ERR_ARGUMENT, "cos and sin"},
+        {NULL, "yarn:factor=2,attention_factor=999999", VKH_OK, NULL},
+        {"yarn:factor=2,attention_factor=1e7", "baseline", VKH_ERR_UNSUPPORTED, "model's own"},
+        {"yarn:factor=2,attention_factor=1e7", "hybrid:cf=2", VKH_ERR_UNSUPPORTED, "model's own"},
+        {"yarn:factor=2,attention_factor=1e7", "linear:factor=2", VKH_OK, NULL},
+        {"linear:factor=2", "hybrid:cf=1e-12", VKH_ERR_ARGUMENT, "token 1000 at position"},
+        {"linear:factor=2", "own+yarn:factor=2,attention_factor=1e7", VKH_ERR_ARGUMENT, "cos and"},
+        {"rope-freqs", "baseline", VKH_ERR_UNSUPPORTED, "inverse frequency 3 is"},
+        {"rope-freqs", "own+linear:factor=2", VKH_ERR_ARGUMENT, "inverse frequency 3 is"},
+    };
+    struct vkh_arena arena = {0};
+    float factors[32];
+    for (int i = 0; i < 32; i++)
+        factors[i] = i == 3 ? 1e-5f : 1.0f;
+    for (size_t i = 0; i < VKH_COUNTOF(cases); i++) {
+        const struct vkh_schedule schedule =
+            schedule_at(&arena, cases[i].spec, 512, factors, cases[i].own, 1001);
+        last_line[0] = '\0';
+        const enum vkh_status status =
+            vkh_schedule_check(&schedule, cases[i].spec, 1001, &log_to_line);
+        CHECK_MSG(status == cases[i].status && (cases[i].says ? strstr(last_line, cases[i].says) &&
+                                                                    strstr(last_line, cases[i].spec)
+                                                              : last_line[0] == '\0'),
+                  "%s on %s: status %d, '%s'", cases[i].spec, cases[i].own ? cases[i].own : "none",
+                  (int)status, last_line);
+    }
+    vkh_arena_fini(&arena);
+}
+
 static void test_fixed(void)
 {
     uint64_t fixed = 0;
@@ -179,6 +219,7 @@ int main(void)
     test_numbers();
     test_positions();
     test_frequencies();
+    test_check();
     test_fixed();
     test_angles();
     return check_result();
