@@ -31,7 +31,8 @@ struct vkh_rope_op_options {
 
 // Allocates 8 bytes a token of host-visible device memory and writes them; submits nothing, waits
 // for nothing. The device must outlive it.
-//   VKH_ERR_ARGUMENT  an option out of its range, a method unknown or malformed
+//   VKH_ERR_ARGUMENT  an option out of its range, a method unknown, malformed or beyond what the
+//                     kernels compute with up to max_tokens
 VKH_API enum vkh_status vkh_rope_op_create(struct vkh_device *device,
                                            const struct vkh_rope_op_options *options,
                                            struct vkh_rope_op **op);

@@ -40,12 +40,12 @@ static enum vkh_status out_of_memory(const struct vkh_session *session)
 static enum vkh_status plan_lane(struct vkh_lane *lane, const struct vkh_lane_options *options)
 {
     const struct vkh_session *session = lane->session;
+    const char *spec = options->method ? options->method : "baseline";
     struct vkh_rope_source rope;
     struct vkh_method method;
     if (options->max_tokens == 0)
         return vkh_fail(&session->log, VKH_ERR_ARGUMENT, "lane: max_tokens is 0");
-    enum vkh_status status =
-        vkh_method_parse(options->method ? options->method : "baseline", &session->log, &method);
+    enum vkh_status status = vkh_method_parse(spec, &session->log, &method);
     if (status == VKH_OK)
         status = vkh_rope_source_init(&session->model->config, &session->log, &rope);
     if (status != VKH_OK)
@@ -55,6 +55,8 @@ static enum vkh_status plan_lane(struct vkh_lane *lane, const struct vkh_lane_op
     rope.setting.length = options->max_tokens;
     status =
         vkh_schedule_init(&method, &rope.setting, &lane->arena, &session->log, &lane->schedule);
+    if (status == VKH_OK)
+        status = vkh_schedule_check(&lane->schedule, spec, options->max_tokens, &session->log);
     if (status != VKH_OK)
         return status;
     lane->max_tokens = options->max_tokens;
@@ -68,6 +70,7 @@ struct inputs {
     int32_t *zeros;
 };
 
+// The schedule was checked.
 static bool fill_inputs(const struct vkh_lane *lane, uint32_t first, uint32_t n, struct inputs *in)
 {
     const struct vkh_schedule *schedule = &lane->schedule;

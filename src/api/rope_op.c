@@ -45,6 +45,7 @@ static enum vkh_status check_options(const struct vkh_device *device,
     return VKH_OK;
 }
 
+// Of a schedule that was checked.
 static enum vkh_status write_tables(struct vkh_rope_op *op, const struct vkh_schedule *schedule)
 {
     const uint32_t n = op->max_tokens, n_frequencies = schedule->n_frequencies;
@@ -57,14 +58,11 @@ static enum vkh_status write_tables(struct vkh_rope_op *op, const struct vkh_sch
         return status;
     uint64_t *positions = vkh_buffer_map(op->positions);
     uint64_t *frequencies = vkh_buffer_map(op->frequencies);
-    bool good = true;
     for (uint32_t i = 0; i < n; i++)
-        good &= vkh_fixed_position(vkh_schedule_position(schedule, i), &positions[i]);
+        vkh_fixed_position(vkh_schedule_position(schedule, i), &positions[i]);
     for (uint32_t i = 0; i < n_frequencies; i++)
-        good &= vkh_fixed_frequency(schedule->frequencies[i], &frequencies[i]);
-    return good ? VKH_OK
-                : vkh_fail(vkh_device_log(op->device), VKH_ERR_ARGUMENT,
-                           "rope operation: a frequency or position is out of range");
+        vkh_fixed_frequency(schedule->frequencies[i], &frequencies[i]);
+    return VKH_OK;
 }
 
 static enum vkh_status plan(struct vkh_rope_op *op, const struct vkh_rope_op_options *options,
@@ -77,12 +75,14 @@ static enum vkh_status plan(struct vkh_rope_op *op, const struct vkh_rope_op_opt
         .original_max_len = options->original_max_len,
         .length = options->max_tokens,
     };
+    const char *spec = options->method ? options->method : "baseline";
     struct vkh_method method;
     struct vkh_schedule schedule;
-    enum vkh_status status =
-        vkh_method_parse(options->method ? options->method : "baseline", log, &method);
+    enum vkh_status status = vkh_method_parse(spec, log, &method);
     if (status == VKH_OK)
         status = vkh_schedule_init(&method, &setting, arena, log, &schedule);
+    if (status == VKH_OK)
+        status = vkh_schedule_check(&schedule, spec, options->max_tokens, log);
     if (status != VKH_OK)
         return status;
     op->max_tokens = options->max_tokens;

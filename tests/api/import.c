@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The caller's device: with everything asked for, with as little as there can be, refused.
 #include <math.h>
+#include <vkhrope/record.h>
 
 #include "app.h"
 
@@ -57,6 +58,25 @@ static void unlock(void *user)
     ((struct lock_count *)user)->locked--;
 }
 
+// Methods that the kernel cannot compute: a scale, and positions from the third token on.
+static void test_operation(struct vkh_device *device)
+{
+    struct vkh_rope_op_options options = {.method = "yarn:factor=2,attention_factor=1e300",
+                                          .base = 1e4,
+                                          .original_max_len = 1,
+                                          .max_tokens = 3,
+                                          .n_heads = 1,
+                                          .head_dim = 8,
+                                          .rotary_dim = 8};
+    struct vkh_rope_op *op;
+    CHECK(vkh_rope_op_create(device, &options, &op) == VKH_ERR_ARGUMENT && !op);
+    options.method = "hybrid:cf=1e-12";
+    CHECK(vkh_rope_op_create(device, &options, &op) == VKH_ERR_ARGUMENT && !op);
+    options.max_tokens = 2;
+    CHECK(vkh_rope_op_create(device, &options, &op) == VKH_OK);
+    vkh_rope_op_destroy(&op);
+}
+
 static void test_everything(const struct vkh_model *model, double want, uint32_t bits)
 {
     struct app app = app_create(NULL);
@@ -78,6 +98,7 @@ static void test_everything(const struct vkh_model *model, double want, uint32_t
     CHECK_MSG(ppl == want, "PPL %.17g on the caller's device, %.17g on ours", ppl, want);
     CHECK(count.calls > 0 && count.locked == 0);
     CHECK(app_live_allocations > 0);
+    test_operation(device);
     vkh_device_destroy(&device);
     CHECK_MSG(app_live_allocations == 0, "%ld Vulkan allocations stay", app_live_allocations);
     CHECK(vkDeviceWaitIdle(app.device) == VK_SUCCESS); // it is still there

@@ -225,6 +225,14 @@ static void test_refusals(struct vkh_session *session, const float *want)
     CHECK(vkh_lane_fork(lane, 60, &options, &other) == VKH_ERR_ARGUMENT && !other);
     CHECK(vkh_lane_create(session, &none, &other) == VKH_ERR_ARGUMENT && !other);
     CHECK(vkh_lane_create(session, &unknown, &other) == VKH_ERR_ARGUMENT && !other);
+    // Positions beyond 2^32 tokens from the third token on, and a scale beyond 10^6.
+    const struct vkh_lane_options far = {"hybrid:cf=1e-12", 1, 3}, near = {"hybrid:cf=1e-12", 1, 2},
+                                  bright = {"yarn:factor=2,attention_factor=1e300", 0, 3};
+    CHECK(vkh_lane_create(session, &far, &other) == VKH_ERR_ARGUMENT && !other);
+    CHECK(vkh_lane_fork(lane, 1, &far, &other) == VKH_ERR_ARGUMENT && !other);
+    CHECK(vkh_lane_create(session, &bright, &other) == VKH_ERR_ARGUMENT && !other);
+    CHECK(vkh_lane_create(session, &near, &other) == VKH_OK);
+    vkh_lane_destroy(&other);
     vkh_lane_destroy(&lane);
 }
 
