@@ -86,7 +86,7 @@ struct vkh_feed {
 // text is cut into pieces; a piece costs up to 64 tokens more than it has.
 //   VKH_ERR_ARGUMENT  an id outside the vocabulary, a row outside the piece or not ascending, more
 //                     tokens than max_tokens; nothing was fed
-//   VKH_ERR_INTERNAL  a result was not finite
+//   VKH_ERR_INTERNAL  an NLL, hidden state or logit that was to be read is not finite
 // After any other failure the session cannot be used but to be destroyed.
 VKH_API enum vkh_status vkh_lane_feed(struct vkh_lane *lane, const struct vkh_feed *feed);
 

@@ -263,6 +263,32 @@ static enum vkh_status upload(const struct vkh_lane *lane, uint32_t from, uint32
     return status;
 }
 
+static bool all_finite(const float *values, uint64_t n)
+{
+    bool finite = true;
+    for (uint64_t i = 0; i < n; i++)
+        finite &= isfinite(values[i]) != 0;
+    return finite;
+}
+
+// `n` chosen rows that were read, from `first` on.
+static enum vkh_status check_chosen(const struct vkh_lane *lane, const struct vkh_feed *feed,
+                                    uint64_t first, uint32_t n)
+{
+    const struct vkh_config *c = &lane->session->model->config;
+    for (uint64_t i = first; i < first + n; i++) {
+        const char *what =
+            feed->hidden && !all_finite(feed->hidden + i * c->hidden, c->hidden) ? "hidden state"
+            : feed->logits && !all_finite(feed->logits + i * c->vocab, c->vocab) ? "logits"
+                                                                                 : NULL;
+        if (what)
+            return vkh_fail(&lane->session->log, VKH_ERR_INTERNAL,
+                            "lane: the %s of token %u: not all finite numbers", what,
+                            lane->n_tokens + feed->rows[i]);
+    }
+    return VKH_OK;
+}
+
 // The chosen rows in the chunk [from, from + n), which was recorded last. *next is the first row
 // not read yet.
 static enum vkh_status read_chosen(const struct vkh_lane *lane, const struct vkh_feed *feed,
@@ -289,6 +315,8 @@ static enum vkh_status read_chosen(const struct vkh_lane *lane, const struct vkh
                                    .hidden = feed->hidden ? feed->hidden + first * c->hidden : NULL,
                                    .logits = feed->logits ? feed->logits + first * c->vocab : NULL,
                                });
+        if (status == VKH_OK)
+            status = check_chosen(lane, feed, first, n_rows);
     }
     return status;
 }

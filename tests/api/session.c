@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api_test.h"
 
@@ -236,6 +237,51 @@ static void test_refusals(struct vkh_session *session, const float *want)
     vkh_lane_destroy(&lane);
 }
 
+// A copy of the model whose last weight is no number.
+static struct vkh_model *open_damaged(const char *path)
+{
+    char copy[] = "/tmp/vkhrope-nan-XXXXXX";
+    const float nan = NAN;
+    const int out = mkstemp(copy);
+    struct vkh_model *model = NULL;
+    FILE *from = fopen(path, "rb"), *to = out < 0 ? NULL : fdopen(out, "wb");
+    if (!from || !to)
+        exit(1);
+    for (int byte; (byte = getc(from)) != EOF;)
+        putc(byte, to);
+    fseek(to, -(long)sizeof(nan), SEEK_END);
+    CHECK(fwrite(&nan, sizeof(nan), 1, to) == 1 && fclose(to) == 0);
+    fclose(from);
+    if (vkh_model_open(copy, &log_lines, &model) != VKH_OK)
+        exit(1);
+    unlink(copy);
+    return model;
+}
+
+// What is not finite is an error in whatever is read of it.
+static void test_not_finite(struct vkh_device *device, const char *path)
+{
+    struct vkh_model *model = open_damaged(path);
+    static float numbers[4096];
+    static const uint32_t rows[] = {1};
+    const struct vkh_feed feeds[] = {
+        {.ids = ids, .n_ids = 3, .nll = numbers},
+        {.ids = ids, .n_ids = 3, .rows = rows, .n_rows = 1, .hidden = numbers},
+        {.ids = ids, .n_ids = 3, .rows = rows, .n_rows = 1, .logits = numbers},
+    };
+    CHECK(vkh_model_get_info(model).vocab <= 4096 && vkh_model_get_info(model).hidden <= 4096);
+    for (size_t i = 0; i < sizeof(feeds) / sizeof(feeds[0]); i++) {
+        struct vkh_session *session;
+        if (vkh_session_create(device, model, NULL, &log_lines, &session) != VKH_OK)
+            exit(1);
+        struct vkh_lane *lane = lane_of(session, "baseline");
+        CHECK_MSG(vkh_lane_feed(lane, &feeds[i]) == VKH_ERR_INTERNAL, "feed %zu", i);
+        vkh_lane_destroy(&lane);
+        vkh_session_destroy(&session);
+    }
+    vkh_model_close(&model);
+}
+
 struct worker {
     struct vkh_session *session;
     float *const *want;
@@ -323,6 +369,7 @@ int main(int argc, char **argv)
     test_packed(device, model, session, options);
     test_refusals(session, table->nll[0]);
     test_threads(device, model, session, table->nll);
+    test_not_finite(device, argv[1]);
     vkh_session_destroy(&session);
     vkh_ppl_results_destroy(&table);
     vkh_model_close(&model);
