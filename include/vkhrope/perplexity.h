@@ -67,8 +67,8 @@ struct vkh_ppl_regime {
     enum vkh_ppl_regime_kind kind;
     uint32_t window; // tokens: 2 or more, 4 or more where chunked
     uint32_t stride; // of VKH_REGIME_WINDOW, in [1, window - 1]
-    bool has_bos;    // where chunked: `bos` takes the place of each window's first token
-    int32_t bos;
+    bool has_bos;    // only where chunked: `bos` takes the place of each window's first token
+    int32_t bos;     // in [0, vocab)
 };
 
 // Whether token `t` of a text's first n is scored.

@@ -12,6 +12,9 @@ static enum vkh_status check_regime(const struct vkh_ppl_regime *regime, uint32_
                                     const struct vkh_log *log)
 {
     const uint32_t least = regime->kind == VKH_REGIME_CHUNKED ? 4 : 2;
+    if (regime->has_bos && regime->kind != VKH_REGIME_CHUNKED)
+        return vkh_fail(log, VKH_ERR_ARGUMENT,
+                        "regime: has_bos: BOS takes a token's place in the chunked regime only");
     if (regime->kind == VKH_REGIME_PREFIX)
         return VKH_OK;
     if (regime->window < least || regime->window > MAX_LENGTH)

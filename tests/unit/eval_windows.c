@@ -170,6 +170,9 @@ static void test_refusals(void)
         {{VKH_REGIME_CHUNKED, 1001, 0, false, 0}, "length 1000: less than a window of 1001"},
         {{VKH_REGIME_CHUNKED, 10, 0, true, 100}, "BOS 100 is outside the model's vocabulary"},
         {{VKH_REGIME_CHUNKED, 10, 0, true, -1}, "BOS -1 is outside"},
+        {{VKH_REGIME_PREFIX, 0, 0, true, 1}, "has_bos: "},
+        {{VKH_REGIME_PREFIX, 0, 0, true, 100}, "has_bos: "},
+        {{VKH_REGIME_WINDOW, 10, 5, true, 1}, "has_bos: "},
     };
     for (size_t i = 0; i < VKH_COUNTOF(cases); i++) {
         options.regime = cases[i].regime;
