@@ -87,6 +87,7 @@ struct vkh_feed {
 //   VKH_ERR_ARGUMENT  an id outside the vocabulary, a row outside the piece or not ascending, more
 //                     tokens than max_tokens; nothing was fed
 //   VKH_ERR_INTERNAL  an NLL, hidden state or logit that was to be read is not finite
+//   VKH_ERR_FORMAT    the same, and a weight is not finite either
 // After any other failure the session cannot be used but to be destroyed.
 VKH_API enum vkh_status vkh_lane_feed(struct vkh_lane *lane, const struct vkh_feed *feed);
 

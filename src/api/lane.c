@@ -263,6 +263,16 @@ static enum vkh_status upload(const struct vkh_lane *lane, uint32_t from, uint32
     return status;
 }
 
+// A result of the token is not; the weights may be to blame.
+static enum vkh_status not_finite(const struct vkh_lane *lane, const char *what, uint32_t token)
+{
+    const struct vkh_session *session = lane->session;
+    const enum vkh_status status = vkh_model_check_finite(session->model, &session->log);
+    return status != VKH_OK ? status
+                            : vkh_fail(&session->log, VKH_ERR_INTERNAL,
+                                       "lane: %s of token %u: not a finite number", what, token);
+}
+
 static bool all_finite(const float *values, uint64_t n)
 {
     bool finite = true;
@@ -277,14 +287,11 @@ static enum vkh_status check_chosen(const struct vkh_lane *lane, const struct vk
 {
     const struct vkh_config *c = &lane->session->model->config;
     for (uint64_t i = first; i < first + n; i++) {
-        const char *what =
-            feed->hidden && !all_finite(feed->hidden + i * c->hidden, c->hidden) ? "hidden state"
-            : feed->logits && !all_finite(feed->logits + i * c->vocab, c->vocab) ? "logits"
-                                                                                 : NULL;
-        if (what)
-            return vkh_fail(&lane->session->log, VKH_ERR_INTERNAL,
-                            "lane: the %s of token %u: not all finite numbers", what,
-                            lane->n_tokens + feed->rows[i]);
+        const uint32_t token = lane->n_tokens + feed->rows[i];
+        if (feed->hidden && !all_finite(feed->hidden + i * c->hidden, c->hidden))
+            return not_finite(lane, "the hidden state", token);
+        if (feed->logits && !all_finite(feed->logits + i * c->vocab, c->vocab))
+            return not_finite(lane, "a logit", token);
     }
     return VKH_OK;
 }
@@ -359,8 +366,7 @@ static enum vkh_status read_nll(const struct vkh_lane *lane, const struct vkh_fe
                                                    vkh_range(pass->nll, row * 4, (uint64_t)n * 4));
     for (uint32_t i = 0; i < feed->n_ids && status == VKH_OK; i++)
         if (!isfinite(feed->nll[i]))
-            return vkh_fail(&lane->session->log, VKH_ERR_INTERNAL,
-                            "lane: the NLL of token %u is not a finite number", lane->n_tokens + i);
+            return not_finite(lane, "the NLL", lane->n_tokens + i);
     return status;
 }
 

@@ -280,6 +280,16 @@ static const char *remedy(const struct evaluation *e)
                : "fp16 operands end at 65504, the fp32 of --variant tier=rows does not";
 }
 
+// Names what is to blame where results are not finite: weights that are not.
+static enum vkh_status check_weights(const struct evaluation *e)
+{
+    enum vkh_status status = VKH_OK;
+    for (int i = 0; i < VKH_N_MODELS && status == VKH_OK; i++)
+        if (e->models[i])
+            status = vkh_model_check_finite(e->models[i], e->log);
+    return status;
+}
+
 static enum vkh_status tabulate(const struct evaluation *e, struct vkh_owned_results *owned)
 {
     const struct vkh_eval *eval = &e->eval;
@@ -291,6 +301,8 @@ static enum vkh_status tabulate(const struct evaluation *e, struct vkh_owned_res
     if (!r->cells || !r->text_cells)
         return vkh_fail(e->log, VKH_ERR_MEMORY, "results: out of host memory");
     enum vkh_status status = keep_nll(e, owned);
+    if (status == VKH_OK && !vkh_eval_is_finite(eval))
+        status = check_weights(e);
     if (status == VKH_OK)
         status = vkh_eval_cells(eval, e->log, r->cells, r->text_cells);
     if (status == VKH_OK && eval->reference != VKH_NONE)
@@ -337,6 +349,8 @@ static enum vkh_status evaluate(struct evaluation *e, struct vkh_owned_results *
     if (status == VKH_OK)
         status = describe_texts(e, owned);
     e->eval.remedy = remedy(e);
+    for (int i = 0; i < VKH_N_MODELS; i++)
+        e->eval.models[i] = e->models[i] ? e->models[i]->config.name : NULL;
     if (status == VKH_OK)
         status = tabulate(e, owned);
     for (int i = 0; i < VKH_N_MODELS; i++)

@@ -2,6 +2,7 @@
 #include "eval/cells.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "base/average.h"
 #include "base/log.h"
@@ -77,14 +78,38 @@ static struct vkh_moments moments_of(const struct vkh_eval *eval, uint32_t lane,
     return m;
 }
 
+bool vkh_eval_is_finite(const struct vkh_eval *eval)
+{
+    bool finite = true;
+    for (uint32_t i = 0; i < eval->n_readings && finite; i++) {
+        const struct vkh_reading *reading = &eval->readings[i];
+        for (uint32_t t = 1; t < reading->n_tokens; t++)
+            finite &= isfinite(reading->nll[t]) && (!reading->kl || isfinite(reading->kl[t].kl));
+    }
+    return finite;
+}
+
+void vkh_eval_locate(const struct vkh_eval *eval, const struct vkh_reading *reading,
+                     struct vkh_eval_place *place)
+{
+    const char *name = eval->texts[reading->text].name;
+    snprintf(place->text, sizeof(place->text), "%.200s, text %u%s%.120s%s, method %.200s",
+             eval->models[vkh_eval_model(eval, reading->lane)], reading->text, name ? " (" : "",
+             name ? name : "", name ? ")" : "", eval->lanes[reading->lane].name);
+}
+
 static enum vkh_status check_reading(const struct vkh_eval *eval, const struct vkh_reading *reading,
                                      const struct vkh_log *log)
 {
-    for (uint32_t t = 1; t < reading->n_tokens; t++)
-        if (!isfinite(reading->nll[t]))
-            return vkh_fail(log, VKH_ERR_INTERNAL, "method %s: the NLL of token %u is %g%s%s",
-                            eval->lanes[reading->lane].name, t, (double)reading->nll[t],
-                            eval->remedy ? "; " : "", eval->remedy ? eval->remedy : "");
+    struct vkh_eval_place place;
+    for (uint32_t t = 1; t < reading->n_tokens; t++) {
+        if (isfinite(reading->nll[t]))
+            continue;
+        vkh_eval_locate(eval, reading, &place);
+        return vkh_fail(log, VKH_ERR_INTERNAL, "%s: the NLL of token %u is %g%s%s", place.text, t,
+                        (double)reading->nll[t], eval->remedy ? "; " : "",
+                        eval->remedy ? eval->remedy : "");
+    }
     return VKH_OK;
 }
 
@@ -121,9 +146,10 @@ static enum vkh_status fill_cell(const struct vkh_eval *eval, uint32_t lane, uin
     fill_texts(eval, lane, index, texts, stride);
     vkh_average_texts(texts, stride, eval->n_texts, cell);
     if (!isfinite(cell->ppl) || !isfinite(cell->standard_error))
-        return vkh_fail(log, VKH_ERR_INTERNAL,
-                        "method %s: the mean NLL of length %u is %g, too large for a perplexity",
-                        cell->method, cell->length, cell->nll);
+        return vkh_fail(
+            log, VKH_ERR_INTERNAL,
+            "%s, method %s: the mean NLL of length %u is %g, too large for a perplexity",
+            eval->models[VKH_OWN], cell->method, cell->length, cell->nll);
     return VKH_OK;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/size.h"
+#include "eval/cells.h"
 
 static int compare_floats(const void *a, const void *b)
 {
@@ -65,10 +66,14 @@ static struct vkh_ppl_kl divergence_of(const struct vkh_eval *eval, uint32_t lan
 static enum vkh_status check_reading(const struct vkh_eval *eval, const struct vkh_reading *reading,
                                      const struct vkh_log *log)
 {
-    for (uint32_t t = 1; t < reading->n_tokens; t++)
-        if (!isfinite(reading->kl[t].kl))
-            return vkh_fail(log, VKH_ERR_INTERNAL, "method %s: the KL divergence of token %u is %g",
-                            eval->lanes[reading->lane].name, t, (double)reading->kl[t].kl);
+    struct vkh_eval_place place;
+    for (uint32_t t = 1; t < reading->n_tokens; t++) {
+        if (isfinite(reading->kl[t].kl))
+            continue;
+        vkh_eval_locate(eval, reading, &place);
+        return vkh_fail(log, VKH_ERR_INTERNAL, "%s: the KL divergence of token %u is %g",
+                        place.text, t, (double)reading->kl[t].kl);
+    }
     return VKH_OK;
 }
 

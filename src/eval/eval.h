@@ -82,7 +82,8 @@ struct vkh_eval {
     uint32_t n_readings, n_tracks, n_groups;
     uint64_t device_tokens;   // through the layers, over all tracks and prefixes
     struct vkh_spent earlier; // by the runs that the checkpoint tells of
-    const char *remedy;       // for numbers that are not finite, said with them; NULL: none
+    // Said of numbers that are not finite: the models' names, and what helps; NULL: nothing does.
+    const char *models[VKH_N_MODELS], *remedy;
 };
 
 // Checks the options against the model and lays the evaluation out in `arena`. `rope` is the

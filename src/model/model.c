@@ -142,8 +142,10 @@ enum vkh_status vkh_model_open(const char *path, const struct vkh_log *log, stru
         return out_of_memory(path, log);
     struct stat info;
     const bool is_folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-    const enum vkh_status status =
+    enum vkh_status status =
         is_folder ? open_folder(path, log, model) : open_gguf(path, log, model);
+    if (status == VKH_OK && !(model->path = vkh_arena_strndup(&model->arena, path, strlen(path))))
+        status = out_of_memory(path, log);
     if (status != VKH_OK)
         vkh_model_close(&model);
     *out = model;

@@ -11,7 +11,7 @@
 #include "model/config.h"
 #include "model/tensor.h"
 
-// Matrices are [out][in]: a row makes one output.
+// Matrices are [out][in]: a row makes one output. Nothing but tensors.
 struct vkh_layer {
     const struct vkh_tensor *attn_norm; // [hidden]
     const struct vkh_tensor *q;         // [n_heads * head_dim][hidden]
@@ -30,6 +30,7 @@ struct vkh_layer {
 
 // Read-only after open, so threads may share it. Each tensor has a type of its own.
 struct vkh_model {
+    const char *path; // as it was opened, or what it is instead of a file
     struct vkh_config config;
     const struct vkh_tensor *embed;       // [vocab][hidden]
     const struct vkh_tensor *output_norm; // [hidden]
@@ -47,5 +48,9 @@ struct vkh_model {
     uint32_t n_files;
     struct vkh_file config_file; // of a folder, beside its files of tensors
 };
+
+// Whether every weight is finite: VKH_ERR_FORMAT names the first tensor with one that is not. Reads
+// and dequantises all of them, so it is for telling why results are not finite.
+enum vkh_status vkh_model_check_finite(const struct vkh_model *model, const struct vkh_log *log);
 
 #endif

@@ -173,6 +173,7 @@ enum vkh_status vkh_model_random(const struct vkh_config *config, enum vkh_dtype
     if (!model)
         return vkh_fail(log, VKH_ERR_MEMORY, "%s: out of memory", config->name);
     model->config = *config;
+    model->path = config->name;
     struct maker maker = {.type = type, .log = log, .model = model};
     const enum vkh_status status = make(&maker);
     if (status != VKH_OK)

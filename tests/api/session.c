@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Lanes through the public headers: the same bits as a table's, however a text is cut or forked.
+#include <float.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -237,11 +238,10 @@ static void test_refusals(struct vkh_session *session, const float *want)
     vkh_lane_destroy(&lane);
 }
 
-// A copy of the model whose last weight is no number.
-static struct vkh_model *open_damaged(const char *path)
+// A copy of the model whose last `n` weights are this.
+static struct vkh_model *open_damaged(const char *path, float weight, long n)
 {
     char copy[] = "/tmp/vkhrope-nan-XXXXXX";
-    const float nan = NAN;
     const int out = mkstemp(copy);
     struct vkh_model *model = NULL;
     FILE *from = fopen(path, "rb"), *to = out < 0 ? NULL : fdopen(out, "wb");
@@ -249,8 +249,10 @@ static struct vkh_model *open_damaged(const char *path)
         exit(1);
     for (int byte; (byte = getc(from)) != EOF;)
         putc(byte, to);
-    fseek(to, -(long)sizeof(nan), SEEK_END);
-    CHECK(fwrite(&nan, sizeof(nan), 1, to) == 1 && fclose(to) == 0);
+    fseek(to, -n * (long)sizeof(weight), SEEK_END);
+    for (long i = 0; i < n; i++)
+        fwrite(&weight, sizeof(weight), 1, to);
+    CHECK(fclose(to) == 0);
     fclose(from);
     if (vkh_model_open(copy, &log_lines, &model) != VKH_OK)
         exit(1);
@@ -258,27 +260,38 @@ static struct vkh_model *open_damaged(const char *path)
     return model;
 }
 
-// What is not finite is an error in whatever is read of it.
+static void check_not_finite(struct vkh_device *device, const struct vkh_model *model,
+                             const struct vkh_feed *feed, enum vkh_status want)
+{
+    struct vkh_session *session;
+    if (vkh_session_create(device, model, NULL, &log_lines, &session) != VKH_OK)
+        exit(1);
+    struct vkh_lane *lane = lane_of(session, "baseline");
+    const enum vkh_status status = vkh_lane_feed(lane, feed);
+    CHECK_MSG(status == want, "status %d, want %d", (int)status, (int)want);
+    vkh_lane_destroy(&lane);
+    vkh_session_destroy(&session);
+}
+
+// What is not finite is an error in whatever is read of it: the file's, if its weights are not.
 static void test_not_finite(struct vkh_device *device, const char *path)
 {
-    struct vkh_model *model = open_damaged(path);
     static float numbers[4096];
     static const uint32_t rows[] = {1};
     const struct vkh_feed feeds[] = {
         {.ids = ids, .n_ids = 3, .nll = numbers},
-        {.ids = ids, .n_ids = 3, .rows = rows, .n_rows = 1, .hidden = numbers},
         {.ids = ids, .n_ids = 3, .rows = rows, .n_rows = 1, .logits = numbers},
+        {.ids = ids, .n_ids = 3, .rows = rows, .n_rows = 1, .hidden = numbers},
     };
-    CHECK(vkh_model_get_info(model).vocab <= 4096 && vkh_model_get_info(model).hidden <= 4096);
-    for (size_t i = 0; i < sizeof(feeds) / sizeof(feeds[0]); i++) {
-        struct vkh_session *session;
-        if (vkh_session_create(device, model, NULL, &log_lines, &session) != VKH_OK)
-            exit(1);
-        struct vkh_lane *lane = lane_of(session, "baseline");
-        CHECK_MSG(vkh_lane_feed(lane, &feeds[i]) == VKH_ERR_INTERNAL, "feed %zu", i);
-        vkh_lane_destroy(&lane);
-        vkh_session_destroy(&session);
-    }
+    struct vkh_model *model = open_damaged(path, NAN, 1);
+    const long hidden = vkh_model_get_info(model).hidden;
+    CHECK(vkh_model_get_info(model).vocab <= 4096 && hidden <= 4096);
+    for (int i = 0; i < 3; i++)
+        check_not_finite(device, model, &feeds[i], VKH_ERR_FORMAT);
+    vkh_model_close(&model);
+    // The last norm's: what it norms has elements beyond 1.
+    model = open_damaged(path, FLT_MAX, hidden);
+    check_not_finite(device, model, &feeds[2], VKH_ERR_INTERNAL);
     vkh_model_close(&model);
 }
 

@@ -316,10 +316,14 @@ def test_device(t):
 
 def test_not_a_number(t):
     whole = bytearray(MODEL.read_bytes())
-    whole[-4:] = struct.pack('<f', math.nan)
-    done = t.fails(5, '--model', t.write('nan.gguf', bytes(whole)), '--tokens', IDS, '--lengths',
-                   '100', '--output', 'nan.json')
-    t.check('nan' not in done.stdout and not (t.folder / 'nan.json').exists(), 'a NaN is a result')
+    for code, values, says in (
+            (2, [math.nan], ('nan.gguf', 'output_norm.weight')),
+            (5, [3e38] * 64, ('tiny-tied, text 0', 'tiny-tied.ids', 'method baseline', 'the NLL'))):
+        weights = struct.pack(f'<{len(values)}f', *values)
+        whole[-len(weights):] = weights
+        t.fails(code, '--model', t.write('nan.gguf', bytes(whole)), '--tokens', IDS, '--lengths',
+                '100', '-m', 'baseline', '--output', 'nan.json', says=says)
+        t.check(not (t.folder / 'nan.json').exists(), 'a NaN is a result')
 
 
 def test_terminal(t):

@@ -195,16 +195,21 @@ static void test_cells(bool separate)
 
     struct vkh_reading *reading =
         (struct vkh_reading *)vkh_eval_reading(&eval, 0, 3, eval.n_lengths - 1);
+    CHECK(vkh_eval_is_finite(&eval));
+    eval.models[VKH_OWN] = "small";
     reading->nll[2999] = NAN;
+    CHECK(!vkh_eval_is_finite(&eval));
     CHECK(vkh_eval_cells(&eval, &log_to_line, cells, text_cells) == VKH_ERR_INTERNAL);
-    CHECK(strstr(last_line, "method hybrid:cf=2: the NLL of token 2999 is"));
+    CHECK_MSG(
+        strncmp(last_line, "small, text 0, method hybrid:cf=2: the NLL of token 2999 is", 59) == 0,
+        "%s", last_line);
     CHECK(!strchr(last_line, ';'));
     eval.remedy = "try it another way";
     CHECK(vkh_eval_cells(&eval, &log_to_line, cells, text_cells) == VKH_ERR_INTERNAL);
     CHECK(strstr(last_line, "; try it another way"));
     reading->nll[2999] = 1e9f;
     CHECK(vkh_eval_cells(&eval, &log_to_line, cells, text_cells) == VKH_ERR_INTERNAL);
-    CHECK(strstr(last_line, "method hybrid:cf=2: the mean NLL of length 3000 is"));
+    CHECK(strstr(last_line, "small, method hybrid:cf=2: the mean NLL of length 3000 is"));
     vkh_arena_fini(&arena);
 }
 

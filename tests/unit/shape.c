@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "check.h"
+#include "last_line.h"
 #include "model/model.h"
 
 // Parameters as the models' authors count them.
@@ -55,6 +56,16 @@ static void check_spread(const struct vkh_tensor *tensor, double middle, double 
     CHECK_MSG(largest <= 2.0 * want, "%s: up to %g", tensor->name, largest);
 }
 
+// Of a tensor's last block all bytes become ff, which is a NaN in every type.
+static void check_finite(const struct vkh_model *model, const struct vkh_tensor *tensor)
+{
+    const uint32_t block = vkh_dtype_info(tensor->type)->block_bytes;
+    CHECK(vkh_model_check_finite(model, NULL) == VKH_OK);
+    memset((uint8_t *)(uintptr_t)tensor->data + tensor->size - block, 0xff, block);
+    CHECK(vkh_model_check_finite(model, &log_to_line) == VKH_ERR_FORMAT);
+    CHECK_MSG(strstr(last_line, model->path) && strstr(last_line, tensor->name), "%s", last_line);
+}
+
 static void test_weights(enum vkh_dtype type)
 {
     const struct vkh_config *shape = vkh_shape_find("demo");
@@ -71,6 +82,8 @@ static void test_weights(enum vkh_dtype type)
     CHECK(layer->k->size == layer->v->size &&
           memcmp(layer->k->data, layer->v->data, layer->k->size) != 0);
     CHECK(memcmp(layer->gate->data, again->layers[3].gate->data, layer->gate->size) == 0);
+    check_finite(model, model->embed); // matrices share their bytes; it comes first
+    check_finite(again, again->layers[3].ffn_norm);
     vkh_model_close(&model);
     vkh_model_close(&again);
 }
