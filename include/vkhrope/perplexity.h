@@ -295,7 +295,8 @@ VKH_API enum vkh_status vkh_ppl_plan(struct vkh_device *device, const struct vkh
 //   VKH_ERR_UNSUPPORTED    the checkpoint is in the format of another version; the model's own
 //                          scaling is beyond what the kernels compute with
 //   VKH_ERR_DEVICE_LOST    the device is of no more use; with a checkpoint, a new one can go on
-//   VKH_ERR_DEVICE_MEMORY  the device has not enough memory
+//   VKH_ERR_DEVICE_MEMORY  the device has not enough memory, or binds too little of it at once; the
+//                          second fails the plan, too
 //   VKH_ERR_INTERNAL       a result was not finite, though the weights are
 // On success *results is the caller's, to be given to vkh_ppl_results_destroy. It does not depend
 // on the model, the device or the options afterwards.

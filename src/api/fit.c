@@ -47,12 +47,20 @@ struct chunks {
 };
 
 // Whether one suits better than the best so far: it fits, in fewer batches or the first; or
-// nothing does, and it takes less.
-static bool is_better(const struct vkh_ppl_memory *a, const struct vkh_ppl_memory *best)
+// nothing does, and more memory would help it, or it takes less.
+static bool is_better(const struct vkh_fit *a, const struct vkh_fit *best)
 {
-    if (a->fits != best->fits)
-        return a->fits;
-    return a->fits ? a->batches < best->batches : a->peak < best->peak;
+    if (a->memory.fits != best->memory.fits)
+        return a->memory.fits;
+    if (a->memory.fits)
+        return a->memory.batches < best->memory.batches;
+    return a->binds != best->binds ? a->binds : a->memory.peak < best->memory.peak;
+}
+
+static enum vkh_status check_buffers(const struct fitting *f, const struct vkh_fit *fit,
+                                     const struct vkh_log *log)
+{
+    return vkh_eval_check_buffers(f->eval, fit->models, vkh_device_caps(f->device), log);
 }
 
 // Tries a walk; returns whether anything has fitted yet.
@@ -62,7 +70,9 @@ static bool try_walk(struct fitting *f, enum vkh_ppl_walk walk, enum vkh_kv_type
         .chunk = chunk, .kv = kv, .compared = f->eval->reference != VKH_NONE, .walk = walk};
     struct vkh_fit fit = {0};
     fit.memory = size_up(f, &wish, &fit);
-    if (!f->any || is_better(&fit.memory, &f->best->memory))
+    fit.binds = check_buffers(f, &fit, NULL) == VKH_OK;
+    fit.memory.fits &= fit.binds;
+    if (!f->any || is_better(&fit, f->best))
         *f->best = fit;
     f->any = true;
     return f->best->memory.fits;
@@ -118,5 +128,5 @@ enum vkh_status vkh_fit(struct vkh_device *device, const struct vkh_eval *eval,
     };
     choose(&f);
     fit->memory.device = heap;
-    return f.status;
+    return f.status == VKH_OK ? check_buffers(&f, fit, vkh_device_log(device)) : f.status;
 }

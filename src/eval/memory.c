@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "eval/memory.h"
 
+#include "base/log.h"
 #include "base/size.h"
 #include "eval/legs.h"
 
@@ -107,6 +108,40 @@ static uint64_t layer_kv(const struct vkh_eval *eval, int model, const struct vk
             *most = vkh_max_size(*most, vkh_pass_plan(shape, 1, leg.n).kv);
     }
     return prefix + own;
+}
+
+static enum vkh_status check_rows(const struct vkh_eval *eval,
+                                  const struct vkh_eval_resident models[VKH_N_MODELS],
+                                  const struct vkh_caps *caps, const struct vkh_log *log)
+{
+    for (uint32_t i = 0; i < eval->n_tracks; i++) {
+        const struct vkh_track *track = &eval->tracks[i];
+        const uint64_t row = models[vkh_eval_model_of(eval, track)].hidden * UINT64_C(4);
+        if (track->reference == i && track->n_tokens > caps->max_allocation / row)
+            return vkh_fail(log, VKH_ERR_DEVICE_MEMORY,
+                            "%u tokens: the rows of what is compared with take %llu bytes, the "
+                            "device allocates at most %llu at once: shorter lengths take less",
+                            track->n_tokens, (unsigned long long)(track->n_tokens * row),
+                            (unsigned long long)caps->max_allocation);
+    }
+    return VKH_OK;
+}
+
+enum vkh_status vkh_eval_check_buffers(const struct vkh_eval *eval,
+                                       const struct vkh_eval_resident models[VKH_N_MODELS],
+                                       const struct vkh_caps *caps, const struct vkh_log *log)
+{
+    uint32_t longest[VKH_N_MODELS] = {0};
+    struct vkh_leg leg;
+    for (bool more = vkh_leg_first(eval, &leg); more; more = vkh_leg_next(eval, &leg)) {
+        uint32_t *n = &longest[vkh_leg_model(eval, &leg)];
+        *n = (uint32_t)vkh_max_size(*n, leg.n);
+    }
+    enum vkh_status status = VKH_OK;
+    for (int i = 0; i < VKH_N_MODELS && status == VKH_OK; i++)
+        if (longest[i])
+            status = vkh_pass_check_kv(caps, &models[i].plan.kv, longest[i], log);
+    return status == VKH_OK ? check_rows(eval, models, caps, log) : status;
 }
 
 struct vkh_ppl_memory vkh_eval_memory_by_layers(const struct vkh_eval *eval,

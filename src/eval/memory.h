@@ -28,4 +28,10 @@ struct vkh_ppl_memory vkh_eval_memory_by_layers(const struct vkh_eval *eval,
                                                 uint64_t comparison, uint64_t limit,
                                                 uint64_t *room);
 
+// Whether the device allocates and binds the run's largest buffers, whatever the walk: keys and
+// values (vkh_pass_check_kv) and a reference's rows. VKH_ERR_DEVICE_MEMORY if not.
+enum vkh_status vkh_eval_check_buffers(const struct vkh_eval *eval,
+                                       const struct vkh_eval_resident models[VKH_N_MODELS],
+                                       const struct vkh_caps *caps, const struct vkh_log *log);
+
 #endif

@@ -54,18 +54,39 @@ static enum vkh_status upload_inputs(struct vkh_device *device, struct vkh_strea
     return status;
 }
 
+enum vkh_status vkh_pass_check_kv(const struct vkh_caps *caps, const struct vkh_kv_shape *shape,
+                                  uint32_t n_tokens, const struct vkh_log *log)
+{
+    const struct vkh_kv_shape sized = shape_for(shape, n_tokens);
+    const struct vkh_kv_shape unpacked = vkh_kv_unpacked(&sized);
+    const uint64_t layer = vkh_kv_bytes(&unpacked);
+    const char *less = unpacked.half ? "shorter lengths" : "shorter lengths, or F16,";
+    if (vkh_kv_heads_per_binding(&unpacked, caps->max_storage_range) == 0)
+        return vkh_fail(log, VKH_ERR_DEVICE_MEMORY,
+                        "%u tokens: one head's keys and values in %s take %llu bytes, the device "
+                        "binds at most %llu at once: %s take less",
+                        n_tokens, vkh_kv_type_name(&unpacked),
+                        (unsigned long long)vkh_kv_head_bytes(&unpacked),
+                        (unsigned long long)caps->max_storage_range, less);
+    if (layer > caps->max_allocation)
+        return vkh_fail(log, VKH_ERR_DEVICE_MEMORY,
+                        "%u tokens: one layer's keys and values in %s take %llu bytes, the device "
+                        "allocates at most %llu at once: %s take less",
+                        n_tokens, vkh_kv_type_name(&unpacked), (unsigned long long)layer,
+                        (unsigned long long)caps->max_allocation, less);
+    return VKH_OK;
+}
+
 static enum vkh_status create_kv(struct vkh_device *device, struct vkh_stream *stream,
                                  const struct vkh_kv_shape *shape, uint32_t n_tokens,
                                  struct vkh_buffer **kv)
 {
     const struct vkh_kv_shape sized = shape_for(shape, n_tokens);
-    if (vkh_kv_heads_per_binding(&sized, vkh_device_caps(device)->max_storage_range) == 0)
-        return vkh_fail(vkh_device_log(device), VKH_ERR_UNSUPPORTED,
-                        "%u tokens: one head's keys and values (%llu bytes) exceed what the device "
-                        "binds at once",
-                        n_tokens, (unsigned long long)vkh_kv_head_bytes(&sized));
-    const enum vkh_status status =
-        vkh_buffer_create(device, "keys and values", vkh_kv_bytes(&sized), VKH_MEMORY_DEVICE, kv);
+    enum vkh_status status =
+        vkh_pass_check_kv(vkh_device_caps(device), shape, n_tokens, vkh_device_log(device));
+    if (status == VKH_OK)
+        status = vkh_buffer_create(device, "keys and values", vkh_kv_bytes(&sized),
+                                   VKH_MEMORY_DEVICE, kv);
     if (status == VKH_OK) // Slots past the last token are read under the mask; they must be finite.
         vkh_cmd_fill(vkh_stream_cmd(stream), vkh_range_all(*kv), 0);
     return status;

@@ -10,7 +10,9 @@
 
 #include "kernels/kv.h"
 
+struct vkh_caps;
 struct vkh_device;
+struct vkh_log;
 struct vkh_stream;
 
 // The tokens a pass covers, and how they are placed.
@@ -46,6 +48,11 @@ struct vkh_pass_plan {
 };
 struct vkh_pass_plan vkh_pass_plan(const struct vkh_kv_shape *shape, uint32_t n_layers,
                                    uint32_t n_tokens);
+
+// Whether the device allocates one layer's keys and values of so many tokens at once, as attention
+// reads them, and binds those of a head. VKH_ERR_DEVICE_MEMORY if not.
+enum vkh_status vkh_pass_check_kv(const struct vkh_caps *caps, const struct vkh_kv_shape *shape,
+                                  uint32_t n_tokens, const struct vkh_log *log);
 
 // One layer's keys and values of up to so many tokens.
 struct vkh_layer_kv {

@@ -256,6 +256,17 @@ def test_plan(t):
                 f'{root["memory"]} reported')
 
 
+def test_limits(t):
+    """What the device binds at once, 128 MiB here: one head's keys and values of 16 elements."""
+    plan = ('--model', DATA / 'tiny-tied-f16.gguf', '--memory-plan', '--lengths')
+    floor = {'VKHROPE_TEST_MINIMUM_LIMITS': '1'}
+    done = t.run(*plan, 1060000, env=floor).stdout
+    t.check(re.search(r'^KV type +F16\nfits +yes$', done, re.M), done)
+    for options in ((1060000, '--kv-type', 'f32'), (1060000, '--kv-type', 'q8_0'), (2200000,)):
+        t.fails(4, *plan, *options, env=floor,
+                says=("tokens: one head's keys and values in", '134217728'))
+
+
 def test_memory(t):
     """Less memory, another walk, the same numbers; and the least that will do."""
     common = (*COMMON, *METHODS, '--lengths', '300', '--kv-type', 'f32', '--chunk', '64')
@@ -369,6 +380,7 @@ def main():
     test_defaults(t)
     test_same_bits(t, root)
     test_plan(t)
+    test_limits(t)
     test_memory(t)
     test_methods(t)
     test_device(t)

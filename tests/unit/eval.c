@@ -138,6 +138,45 @@ static void test_memory(void)
     vkh_arena_fini(&arena);
 }
 
+static void check_buffers(const struct vkh_eval *eval, const struct vkh_eval_resident *models,
+                          uint64_t bound, uint64_t allocated, const char *says)
+{
+    const struct vkh_caps caps = {.max_storage_range = bound, .max_allocation = allocated};
+    last_line[0] = '\0';
+    const enum vkh_status status = vkh_eval_check_buffers(eval, models, &caps, &log_to_line);
+    CHECK_MSG(status == (says ? VKH_ERR_DEVICE_MEMORY : VKH_OK) &&
+                  strstr(last_line, says ? says : ""),
+              "status %d, '%s'", (int)status, last_line);
+}
+
+// What is the largest that the device must bind, and allocate, to the byte.
+static void test_buffers(void)
+{
+    struct vkh_arena arena = {0};
+    struct vkh_eval eval;
+    struct vkh_ppl_options options = options_of();
+    options.kl = "linear:factor=4"; // one part of 3000 tokens
+    CHECK(vkh_eval_init(&options, &rope, NULL, VOCAB, &arena, NULL, &eval) == VKH_OK);
+    struct vkh_eval_resident models[VKH_N_MODELS] = {{{.chunk = 512, .kv = {2, 64}}, 3, 128}};
+    const uint64_t head = 2 * 3008 * 64 * 4, plenty = 1u << 30;
+    check_buffers(&eval, models, head, 2 * head, NULL);
+    check_buffers(&eval, models, head - 1, plenty,
+                  "3000 tokens: one head's keys and values in F32");
+    check_buffers(&eval, models, plenty, 2 * head - 1, "one layer's keys and values in F32");
+    models[VKH_OWN].plan.kv.half = true;
+    check_buffers(&eval, models, head / 2, head, NULL);
+    check_buffers(&eval, models, head / 2 - 1, plenty,
+                  "3000 tokens: one head's keys and values in F16");
+    models[VKH_OWN].plan.kv.packed = true; // it is unpacked to be read
+    check_buffers(&eval, models, head / 2, head, NULL);
+    check_buffers(&eval, models, head / 2 - 1, plenty,
+                  "3000 tokens: one head's keys and values in F16");
+    models[VKH_OWN].hidden = 1024;
+    check_buffers(&eval, models, plenty, 3000 * 1024 * 4, NULL);
+    check_buffers(&eval, models, plenty, 3000 * 1024 * 4 - 1, "3000 tokens: the rows of what");
+    vkh_arena_fini(&arena);
+}
+
 // NLL that no two tokens or lanes share.
 static float made_up(uint32_t lane, uint32_t t)
 {
@@ -268,6 +307,7 @@ int main(void)
     test_refusals();
     test_layout();
     test_memory();
+    test_buffers();
     test_cells(false);
     test_cells(true);
     test_without_baseline();
