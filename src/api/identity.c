@@ -19,16 +19,29 @@ static uint64_t hash_model(const struct vkh_model *model)
     return hash;
 }
 
-// Of the tokens that the longest length takes; counts them.
+// Of the tokens that the lengths take; counts them.
 static uint64_t hash_texts(const struct vkh_eval *eval, uint64_t *n_tokens)
 {
     uint64_t hash = 0;
     *n_tokens = 0;
     for (uint32_t i = 0; i < eval->n_texts; i++) {
-        const uint32_t n = vkh_eval_tokens(eval, i, eval->n_lengths - 1);
+        const uint32_t n = vkh_eval_tokens_used(eval, i);
         hash = XXH3_64bits_withSeed(eval->texts[i].ids, n * sizeof(*eval->texts[i].ids), hash);
         hash = XXH3_64bits_withSeed(&n, sizeof(n), hash);
         *n_tokens += n;
+    }
+    return hash;
+}
+
+// Of what the methods made, for a method may name a file.
+static uint64_t hash_schedules(const struct vkh_eval *eval)
+{
+    uint64_t hash = 0;
+    for (uint32_t i = 0; i < eval->n_tracks; i++) {
+        const struct vkh_schedule *s = eval->tracks[i].schedule;
+        const size_t bytes = s->n_frequencies * sizeof(*s->frequencies);
+        hash = XXH3_64bits_withSeed(s->frequencies, bytes, hash);
+        hash = XXH3_64bits_withSeed(&s->attention_scale, sizeof(s->attention_scale), hash);
     }
     return hash;
 }
@@ -124,7 +137,7 @@ static void write_all(struct text *text, const struct vkh_device *device,
     add(text, "separate %d\nmethods", eval->options->separate);
     for (uint32_t i = 0; i < eval->n_lanes; i++)
         add(text, " %s", eval->lanes[i].applied);
-    add(text, "\nlengths");
+    add(text, "\nfrequencies %016" PRIx64 "\nlengths", hash_schedules(eval));
     for (uint32_t i = 0; i < eval->n_lengths; i++)
         add(text, " %u", eval->lengths[i]);
     add(text, "\n");

@@ -145,3 +145,11 @@ uint32_t vkh_eval_tokens(const struct vkh_eval *eval, uint32_t text, uint32_t le
         return eval->lengths[length];
     return eval->options->regime.kind == VKH_REGIME_PREFIX ? 0 : (uint32_t)n;
 }
+
+uint32_t vkh_eval_tokens_used(const struct vkh_eval *eval, uint32_t text)
+{
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < eval->n_lengths; i++)
+        used = (uint32_t)vkh_max_size(used, vkh_eval_tokens(eval, text, i));
+    return used;
+}

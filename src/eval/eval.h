@@ -111,6 +111,8 @@ const struct vkh_reading *vkh_eval_longest_reading(const struct vkh_eval *eval, 
 
 // How many of a text's tokens a length takes: 0 when the text is too short for it.
 uint32_t vkh_eval_tokens(const struct vkh_eval *eval, uint32_t text, uint32_t length);
+// The same of the longest length that the text reaches.
+uint32_t vkh_eval_tokens_used(const struct vkh_eval *eval, uint32_t text);
 
 static inline uint32_t vkh_eval_longest(const struct vkh_eval *eval)
 {

@@ -6,15 +6,6 @@
 #include "base/log.h"
 #include "base/size.h"
 
-// The tokens that the longest length which a text reaches takes of it; 0: it reaches none.
-static uint32_t tokens_used(const struct vkh_eval *eval, uint32_t text)
-{
-    uint32_t used = 0;
-    for (uint32_t l = 0; l < eval->n_lengths; l++)
-        used = (uint32_t)vkh_max_size(used, vkh_eval_tokens(eval, text, l));
-    return used;
-}
-
 // The texts of one of n_runs runs of neighbours, of about as many tokens as the others and with a
 // text of use each.
 struct run {
@@ -27,13 +18,13 @@ static struct run run_of(const struct vkh_eval *eval, uint32_t n_useful, uint32_
     double total = 0.0, before = 0.0;
     struct run run = {0, 0};
     for (uint32_t i = 0; i < eval->n_texts; i++)
-        total += tokens_used(eval, i);
+        total += vkh_eval_tokens_used(eval, i);
     for (uint32_t at = 0; at <= index; at++) {
         const uint32_t others = n_runs - 1 - at; // which need a text each
         const double share = total * (at + 1) / n_runs;
         bool has_text = false;
         for (run.first = run.end; run.end < eval->n_texts; run.end++) {
-            const uint32_t used = tokens_used(eval, run.end);
+            const uint32_t used = vkh_eval_tokens_used(eval, run.end);
             if (used && has_text && others > 0 &&
                 (n_useful == others || before + used / 2.0 > share))
                 break;
@@ -108,7 +99,7 @@ static enum vkh_status narrow(struct vkh_eval *eval, const struct vkh_ppl_share 
         return vkh_fail(log, VKH_ERR_ARGUMENT, "%s %u of %u: from 1 to %u", name, share->index,
                         share->count, share->count);
     for (uint32_t i = 0; i < eval->n_texts; i++)
-        n_useful += tokens_used(eval, i) > 0;
+        n_useful += vkh_eval_tokens_used(eval, i) > 0;
     if (eval->reference != VKH_NONE && share->count > eval->n_lanes)
         return vkh_fail(log, VKH_ERR_ARGUMENT,
                         "%s %u of %u: with kl, %u methods make %u at the most: texts are not cut",

@@ -221,6 +221,24 @@ def test_refusals(t, reference, disk):
             f'damage: {done.returncode} {done.stderr!r}')
 
 
+def test_identity(t):
+    """A text that reaches the shortest length only, and a file that a method names, are the run's."""
+    ids = (DATA / 'tiny-tied.ids').read_text().split()[:60]
+    lists = json.loads((DATA / 'longrope-8.json').read_text())
+    t.write('short.ids', ' '.join(ids))
+    t.write('lists.json', json.dumps(lists))
+    options = ['--model', MODEL, '--tokens', 'short.ids', '--tokens', DATA / 'tiny-tied.ids',
+               '--lengths', '40,100', '-m', 'baseline', '-m', 'longrope:factor=4,file=lists.json',
+               '--quiet', '--format', 'json', '--resume', 'other.ckpt', '-o']
+    t.run(*options, '/dev/full', code=2)
+    t.write('short.ids', ' '.join([ids[1], *ids[1:]]))
+    t.fails(1, *options, 'x.json', says="other.ckpt: the checkpoint is another run's: texts is")
+    t.write('short.ids', ' '.join(ids))
+    lists['long_factor'][1] *= 1.5
+    t.write('lists.json', json.dumps(lists))
+    t.fails(1, *options, 'x.json', says="the checkpoint is another run's: frequencies is")
+
+
 def main():
     program, disk, *loaders, kills = sys.argv[1:]
     t = Tests(program)
@@ -229,11 +247,12 @@ def main():
     t.write('long.ids', ' '.join((ids * (N // len(ids) + 1))[:N]))
     reference = Reference(t, RECORDS)
     test_kills(t, reference, disk, int(kills))
-    test_compared(t, disk, max(3, int(kills) // 6))
+    test_compared(t, disk, 3)
     test_full_disk(t, reference, disk)
     test_interrupt(t, reference)
     test_lost(t, reference, *loaders)
     test_refusals(t, reference, disk)
+    test_identity(t)
     return t.result()
 
 
