@@ -49,9 +49,8 @@ struct vkh_lane_options {
                          // whose angles depend on the length take this one.
 };
 
-//   VKH_ERR_ARGUMENT       a method unknown, malformed or beyond what the kernels compute with up
-//   to
-//                          max_tokens; max_tokens 0
+//   VKH_ERR_ARGUMENT       a method unknown, malformed or beyond what the kernels compute with
+//                          within max_tokens; max_tokens 0
 //   VKH_ERR_UNSUPPORTED    the model's own scaling is beyond it
 //   VKH_ERR_DEVICE_MEMORY  the keys and values do not fit
 VKH_API enum vkh_status vkh_lane_create(struct vkh_session *session,
