@@ -4,6 +4,13 @@
 // the next one is stored tile by tile and the one after it travels to registers, so that one barrier
 // a step is enough. The fragments of w are read while the tile of k before is multiplied.
 //
+// How w is brought depends on how it lies (w_panels.glsl, w_blocks.glsl):
+//   place_w()         goes to the block's first step
+//   begin_w()         stores it, and fetches the second
+//   bring_w(turn, k)  of step `turn` of a turn of the loop, while its tile k is multiplied, not the
+//                     last: a share of storing the next step, and of fetching the one after that
+//   advance_w()       by a turn of the loop
+//
 // A turn of the loop is two steps. For an odd number there are pipelines of their own: the way out
 // in mid-turn costs registers (NVIDIA: 346 instead of 357 TFLOP/s).
 layout(constant_id = 8) const uint ENDS_ODD = 0;
@@ -19,26 +26,21 @@ const uint STEP = X_SUBGROUPS; // an invocation brings TILES words of w then
 shared uvec4 w_shared[2][STEP * PANEL * LANES]; // a block is as wide as a panel
 shared uvec2 parked_block;
 
-uint x_at, w_at;              // of this invocation's first words of the step at hand
+uint x_at;                    // of this invocation's first word of the step at hand
 uvec4 x_ring[X_AHEAD][TILES]; // of the tiles of k that come next
 uvec4 w_next[TILES];          // of the next tile of k
-uvec4 w_fetched[TILES];       // of the step after next
+
+#ifdef MATRIX_BLOCKS
+#include "w_blocks.glsl"
+#else
+#include "w_panels.glsl"
+#endif
 
 // Word i of x, so many tiles of k after the step's first. What lies past the last is fetched like the
 // rest, and never multiplied (matrix/ahead.h).
 void fetch_x(uint i, uint ahead)
 {
     x_ring[ahead % X_AHEAD][i] = x_words[x_at + (ahead * PANEL + i) * LANES];
-}
-
-void fetch_w(uint i, uint ahead)
-{
-    w_fetched[i] = w_words[w_at + ahead * PANEL * LANES + i * INVOCATIONS];
-}
-
-void store_w(uint turn, uint i)
-{
-    w_shared[turn][i * INVOCATIONS + gl_LocalInvocationIndex] = w_fetched[i];
 }
 
 void read_w(uint turn, uint k)
@@ -72,10 +74,7 @@ void multiply_step(uint turn)
         if (is_last)
             barrier();
         else
-            [[unroll]] for (uint i = k; i < TILES; i += STEP - 1) {
-                store_w(1 - turn, i);
-                fetch_w(i, (turn + W_AHEAD) * STEP);
-            }
+            bring_w(turn, k);
         multiply(turn * STEP + k + X_AHEAD, is_last ? 1 - turn : turn, is_last ? 0 : k + 1);
     }
 }
@@ -86,15 +85,11 @@ void begin_block()
         [[unroll]] for (uint j = 0; j < TILES; j++)
             sums[i][j] = MATRIX_ZERO;
     x_at = ((x_block * X_TILES + x_first) / PANEL * k_tiles * PANEL + x_first % PANEL) * LANES + LANE;
-    w_at = w_block * k_tiles * PANEL * LANES + gl_LocalInvocationIndex;
+    place_w();
     [[unroll]] for (uint k = 0; k < X_AHEAD; k++)
         [[unroll]] for (uint i = 0; i < TILES; i++)
             fetch_x(i, k);
-    [[unroll]] for (uint i = 0; i < TILES; i++) {
-        fetch_w(i, 0);
-        store_w(0, i);
-        fetch_w(i, STEP);
-    }
+    begin_w();
 }
 
 // The block's place waits in shared memory for the epilogue: the compiler would else compute its
@@ -111,7 +106,7 @@ void multiply_block()
         [[unroll]] for (uint turn = 0; turn < 2; turn++)
             multiply_step(turn);
         x_at += 2 * STEP * PANEL * LANES;
-        w_at += 2 * STEP * PANEL * LANES;
+        advance_w();
     }
     if (ENDS_ODD != 0u && k < k_tiles)
         multiply_step(0);
