@@ -339,7 +339,8 @@ VKH_API enum vkh_status vkh_perplexity(const struct vkh_perplexity_options *opti
 // The kernel variants that the forward pass of a model with F16 weights would use on a device.
 // Calls `visit` for each operation and variant, in the order of preference, worst first. Of "tier",
 // how what travels between kernels is kept, "rows" has the operations before it and "matrix" the
-// "operands" and "tile"s after it, none of which is chosen where the device has no matrices of use.
+// "operands", "unpack" (of weights in blocks) and "tile"s after it, none of which is chosen where
+// the device has no matrices of use.
 VKH_API enum vkh_status vkh_ppl_variants(struct vkh_device *device,
                                          void (*visit)(void *user, const char *operation,
                                                        const char *variant, bool supported,

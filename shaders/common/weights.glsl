@@ -7,8 +7,12 @@
 //   vec4 weight_quants(uint row, uint k, uint cols)   elements k … k+3 before they are scaled
 //   vec2 weight_group(uint row, uint k, uint cols)    scale and offset of the group of k
 // so that element = scale * quant + offset. A group is 16 aligned elements at least: whoever reads
-// more than four of them needs its scale once. A type without groups defines WEIGHT_PLAIN instead
-// of the latter, and its elements are the quants. Products of scale and quant are exact in fp32.
+// more than four of them needs its scale once. Products of scale and quant are exact in fp32.
+// A type whose groups have small integers in units that a block shares, defines WEIGHT_SCALED and
+// gives instead of the latter
+//   ivec2 weight_scales(uint row, uint k, uint cols)  scale and minimum of the group of k
+//   vec2 weight_units(uint row, uint k, uint cols)    the block's units of both
+// One without groups defines WEIGHT_PLAIN instead, and its elements are the quants.
 
 vec4 weight_bytes(uint word)
 {
@@ -54,6 +58,15 @@ uint weight_byte(uint plane, uint i)
 #include "weights/iq4_nl.glsl"
 #elif defined(WEIGHT_IQ4_XS)
 #include "weights/iq4_xs.glsl"
+#endif
+
+#ifdef WEIGHT_SCALED
+vec2 weight_group(uint row, uint k, uint cols)
+{
+    const vec2 units = weight_units(row, k, cols);
+    const ivec2 scales = weight_scales(row, k, cols);
+    return vec2(units.x * float(scales.x), -(units.y * float(scales.y)));
+}
 #endif
 
 // Elements k … k+3.

@@ -49,7 +49,7 @@ static enum vkh_status visit_tiers(const struct vkh_device *device, visit_fn *vi
     return status;
 }
 
-// Operands and tiles depend on how the device lays out its matrices.
+// Operands, what unpacks and tiles depend on how the device lays out its matrices.
 static enum vkh_status visit_operands(const struct vkh_device *device,
                                       struct vkh_matrix_layout *layout, visit_fn *visit, void *user)
 {
@@ -60,6 +60,21 @@ static enum vkh_status visit_operands(const struct vkh_device *device,
         const bool bf16 = operands[i].needs & VKH_CAP_MATRIX_BF16;
         visit_one(device, "operands", &operands[i], layout->side && (!bf16 || layout->has_bf16),
                   layout->side && bf16 == layout->bf16, visit, user);
+    }
+    return status;
+}
+
+static enum vkh_status visit_unpacks(const struct vkh_device *device,
+                                     struct vkh_matrix_layout *layout, visit_fn *visit, void *user)
+{
+    uint32_t n;
+    const struct vkh_variant *unpacks = vkh_unpack_variants(&n);
+    const enum vkh_status status = layout->side ? vkh_unpack_choose(device, layout) : VKH_OK;
+    for (uint32_t i = 0; i < n && status == VKH_OK; i++) {
+        const bool decodes = strcmp(unpacks[i].name, "product") == 0;
+        visit_one(device, "unpack", &unpacks[i],
+                  layout->side && (!decodes || vkh_unpack_decodes(device, layout)),
+                  layout->side && decodes == layout->decodes, visit, user);
     }
     return status;
 }
@@ -104,6 +119,8 @@ enum vkh_status vkh_ppl_variants(struct vkh_device *device, visit_fn *visit, voi
         status = vkh_matrix_layout(device, &layout);
     if (status == VKH_OK)
         status = visit_operands(device, &layout, visit, user);
+    if (status == VKH_OK)
+        status = visit_unpacks(device, &layout, visit, user);
     if (status == VKH_OK)
         status = visit_tiles(device, &layout, visit, user);
     return status;

@@ -30,7 +30,9 @@ struct vkh_matrix_layout {
     uint32_t v;            // as b_out, for matrices whose rows are columns of an accumulator
     uint32_t column_lanes; // bits of the invocation that are bits of the column
     bool has_bf16;         // matrices of bf16 are there and lie alike
-    bool bf16;             // operands are bf16, else fp16: for who uses the layout to choose
+    // For who uses the layout to choose:
+    bool bf16;    // operands are bf16, else fp16
+    bool decodes; // products decode weights in blocks, which are else unpacked before them
 };
 
 // Which shaders: of side 8, of side 16, of side 16 and transposed.

@@ -200,9 +200,10 @@ static void describe(const struct vkh_graph *graph, char *text, size_t size)
     const struct vkh_tensor *gate = graph->model->layers[0].gate;
     const struct vkh_matmul_matrix *matmul =
         matmul_for(graph, graph->plan.layout.bf16, glu_of(graph), gate->type, gate->shape[1]);
-    const uint32_t side = graph->plan.layout.side;
-    snprintf(text, size, "tier=matrix,operands=%s,tile=%s (matrices of %ux%u)",
-             graph->plan.layout.bf16 ? "bf16" : "f16", matmul->variant->name, side, side);
+    const struct vkh_matrix_layout *layout = &graph->plan.layout;
+    snprintf(text, size, "tier=matrix,operands=%s,%stile=%s (matrices of %ux%u)",
+             layout->bf16 ? "bf16" : "f16", layout->decodes ? "unpack=product," : "",
+             matmul->variant->name, layout->side, layout->side);
 }
 
 static void identify(const struct vkh_graph *graph, char *text, size_t size)
@@ -305,6 +306,37 @@ enum vkh_status vkh_operands_choose(const struct vkh_device *device,
     return status;
 }
 
+static const struct vkh_variant unpacks[] = {
+    {.name = "product", .needs = VKH_CAP_MATRIX16},
+    {.name = "panels", .needs = VKH_CAP_MATRIX16},
+};
+
+const struct vkh_variant *vkh_unpack_variants(uint32_t *n)
+{
+    *n = VKH_COUNTOF(unpacks);
+    return unpacks;
+}
+
+bool vkh_unpack_decodes(const struct vkh_device *device, const struct vkh_matrix_layout *layout)
+{
+    struct vkh_matrix_layout decoding = *layout;
+    decoding.decodes = true;
+    return vkh_matmul_matrix_fitting(device, &decoding, VKH_Q8_0) > 0;
+}
+
+enum vkh_status vkh_unpack_choose(const struct vkh_device *device, struct vkh_matrix_layout *layout)
+{
+    const struct vkh_variant *chosen;
+    const enum vkh_status status =
+        vkh_variant_choose(device, "unpack", NULL, unpacks, VKH_COUNTOF(unpacks), &chosen);
+    layout->decodes = status == VKH_OK && chosen == &unpacks[0];
+    if (layout->decodes && !vkh_unpack_decodes(device, layout))
+        return vkh_fail(vkh_device_log(device), VKH_ERR_ARGUMENT,
+                        "variant unpack=product: the device does not support it%s",
+                        layout->bf16 ? " with operands=bf16" : "");
+    return status;
+}
+
 static bool chooses_matrix(const struct vkh_device *device, const struct vkh_model *model)
 {
     const struct vkh_variant *chosen;
@@ -317,7 +349,8 @@ bool vkh_tier_matrix_takes(struct vkh_device *device, const struct vkh_model *mo
 {
     *layout = (struct vkh_matrix_layout){0};
     if (chooses_matrix(device, model) && vkh_matrix_layout(device, layout) == VKH_OK &&
-        vkh_operands_choose(device, layout) == VKH_OK && takes_model(device, layout, model)) {
+        vkh_operands_choose(device, layout) == VKH_OK &&
+        vkh_unpack_choose(device, layout) == VKH_OK && takes_model(device, layout, model)) {
         vkh_tune_matrix(device, model);
         if (chooses_matrix(device, model))
             return true;

@@ -6,6 +6,7 @@
 #include "base/size.h"
 #include "gpu/cmd.h"
 #include "gpu/device.h"
+#include "kernels/matrix_blocks.h"
 #include "kernels/nll_reduce.h"
 #include "shaders/table.h"
 
@@ -35,6 +36,10 @@ enum { N_VARIANTS = VKH_COUNTOF(shapes) };
 static const struct vkh_variant variants[VKH_N_DTYPES][N_VARIANTS] = {
     [VKH_F16] = VARIANTS, [VKH_BF16] = VARIANTS, VKH_BLOCK_DTYPES(OF_TYPE)};
 
+// Of weights in blocks that are decoded.
+static const struct vkh_variant decoding = {"4x2", VKH_CAP_MATRIX16,
+                                            &vkh_shader_matmul_matrix_blocks_4x2_16, 0};
+
 // By vkh_matrix_kind; then for operands of bf16, which the largest shape alone takes.
 static const struct vkh_shader *const shaders[N_VARIANTS][VKH_MATRIX_KINDS + 1] = {
     {&vkh_shader_matmul_matrix_2x2_8, &vkh_shader_matmul_matrix_2x2_16,
@@ -43,9 +48,16 @@ static const struct vkh_shader *const shaders[N_VARIANTS][VKH_MATRIX_KINDS + 1] 
      &vkh_shader_matmul_matrix_4x2_16t, &vkh_shader_matmul_matrix_4x2_16_bf16},
 };
 
+static const struct vkh_shader *const decoding_shaders[VKH_MATRIX_KINDS] = {
+    &vkh_shader_matmul_matrix_blocks_4x2_8, &vkh_shader_matmul_matrix_blocks_4x2_16, NULL};
+
 const struct vkh_variant *vkh_matmul_matrix_variants(const struct vkh_matrix_layout *layout,
                                                      enum vkh_dtype type, uint32_t *n)
 {
+    if (vkh_matrix_decodes(layout, type)) {
+        *n = 1;
+        return &decoding;
+    }
     const uint32_t first = layout->bf16 ? N_VARIANTS - 1 : 0;
     *n = variants[type][first].shader ? N_VARIANTS - first : 0;
     return &variants[type][first];
@@ -59,6 +71,8 @@ static uint32_t index_of(const struct vkh_variant *variant)
 static const struct vkh_shader *shader_of(const struct vkh_matrix_layout *layout,
                                           const struct vkh_variant *variant)
 {
+    if (variant == &decoding)
+        return layout->bf16 ? NULL : decoding_shaders[vkh_matrix_kind(layout)];
     return shaders[index_of(variant)][layout->bf16 ? VKH_MATRIX_KINDS : vkh_matrix_kind(layout)];
 }
 
@@ -122,7 +136,7 @@ vkh_matmul_matrix_create(struct vkh_device *device, const struct vkh_matrix_layo
         .shader = shader_of(layout, matmul->variant),
         .n_bindings = 4,
         .push_bytes = sizeof(struct push),
-        .n_constants = VKH_MATRIX_CONSTANTS + 5,
+        .n_constants = VKH_MATRIX_CONSTANTS + 6,
         .subgroup_size = vkh_device_subgroup(device, layout->lanes),
     };
     vkh_matrix_constants(layout, desc.constants);
@@ -134,6 +148,7 @@ vkh_matmul_matrix_create(struct vkh_device *device, const struct vkh_matrix_layo
     desc.constants[7] =
         (layout->c & 15) == 0; // neighbours of a row are neighbours of an invocation
     desc.constants[8] = layout->transposed ? layout->operand_words : ends_odd && shape->x == 4;
+    desc.constants[9] = matmul->variant == &decoding ? vkh_blocks_format(type) : 0;
     status = vkh_matrix_unpack_create(device, layout, type, is_glu, &matmul->unpack);
     return status == VKH_OK ? vkh_pipeline_get(device, &desc, &matmul->pipeline) : status;
 }

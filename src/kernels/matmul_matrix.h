@@ -35,7 +35,7 @@ struct vkh_matmul_matrix {
     uint32_t block_tokens, block_rows; // of a workgroup
 };
 
-// The tile shapes for one weight type and the layout's operands, smallest first.
+// The tile shapes for one weight type and the layout's operands, smallest first; decoding has one.
 const struct vkh_variant *vkh_matmul_matrix_variants(const struct vkh_matrix_layout *layout,
                                                      enum vkh_dtype type, uint32_t *n);
 
@@ -67,7 +67,7 @@ struct vkh_matmul_matrix_args {
     bool accumulate;                // ROWS: adds to out
     struct vkh_range targets;       // NLL: int32 [n_tokens]
     float cap;                      // NLL: of the logits; 0: none
-    struct vkh_range panels;        // room for a weight in blocks, vkh_matrix_unpack_bytes
+    struct vkh_range panels;        // room for a weight that is unpacked, vkh_matrix_unpack_bytes
 };
 
 void vkh_matmul_matrix_record(const struct vkh_matmul_matrix *matmul, struct vkh_cmd *cmd,

@@ -3,6 +3,7 @@
 
 #include "gpu/cmd.h"
 #include "gpu/device.h"
+#include "kernels/matrix_blocks.h"
 #include "shaders/table.h"
 
 enum { INVOCATIONS = 64 };
@@ -19,6 +20,12 @@ struct push {
     [VKH_##NAME] = {&vkh_shader_matrix_unpack_##name##_8, &vkh_shader_matrix_unpack_##name##_16},
 static const struct vkh_shader *const shaders[VKH_N_DTYPES][2] = {VKH_BLOCK_DTYPES(OF_TYPE)};
 
+static const struct vkh_shader *shader_of(const struct vkh_matrix_layout *layout,
+                                          enum vkh_dtype type)
+{
+    return vkh_matrix_decodes(layout, type) ? NULL : shaders[type][layout->side == 16];
+}
+
 enum vkh_status vkh_matrix_unpack_create(struct vkh_device *device,
                                          const struct vkh_matrix_layout *layout,
                                          enum vkh_dtype type, bool glu,
@@ -26,7 +33,7 @@ enum vkh_status vkh_matrix_unpack_create(struct vkh_device *device,
 {
     *unpack = (struct vkh_matrix_unpack){.device = device, .layout = *layout};
     const struct vkh_pipeline_desc desc = {
-        .shader = shaders[type][layout->side == 16],
+        .shader = shader_of(layout, type),
         .n_bindings = 2,
         .push_bytes = sizeof(struct push),
         .n_constants = 2,
@@ -66,7 +73,7 @@ uint64_t vkh_matrix_unpack_bytes(const struct vkh_device *device,
                                  uint64_t rows, uint64_t cols)
 {
     const struct vkh_caps *caps = vkh_device_caps(device);
-    if (!shaders[type][0])
+    if (!shader_of(layout, type))
         return 0;
     const uint64_t one = vkh_right_bytes(layout, 1, cols);
     const uint64_t most =

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Weights in blocks as panels of fp16 for the products on cooperative matrices, some panels at a
-// time: they stay in blocks on the device, and are unpacked anew for every product.
+// time: they stay in blocks on the device, and are unpacked anew for every product, unless products
+// decode them (matrix_blocks.h).
 #ifndef VKH_KERNELS_MATRIX_UNPACK_H
 #define VKH_KERNELS_MATRIX_UNPACK_H
 
@@ -12,7 +13,7 @@ struct vkh_pipeline;
 struct vkh_matrix_unpack {
     struct vkh_device *device;
     struct vkh_matrix_layout layout;
-    const struct vkh_pipeline *pipeline; // NULL: of a type that lies in panels already
+    const struct vkh_pipeline *pipeline; // NULL: products read the type as it lies
 };
 
 // `glu`: for weights made so.
@@ -31,7 +32,7 @@ void vkh_matrix_unpack_record(const struct vkh_matrix_unpack *unpack, struct vkh
                               const struct vkh_matrix_piece *piece, struct vkh_range panels);
 
 // Bytes of room for panels that suffice for a weight, at most 256 MiB and what the device binds
-// where one panel is not larger; 0 for a type that lies in panels already.
+// where one panel is not larger; 0 for a type that products read as it lies.
 uint64_t vkh_matrix_unpack_bytes(const struct vkh_device *device,
                                  const struct vkh_matrix_layout *layout, enum vkh_dtype type,
                                  uint64_t rows, uint64_t cols);

@@ -8,6 +8,7 @@
 #include "gpu/device.h"
 #include "gpu/stream.h"
 #include "gpu/upload.h"
+#include "kernels/matrix_blocks.h"
 #include "shaders/table.h"
 
 enum { PACK_INVOCATIONS = 64 };
@@ -16,9 +17,10 @@ static const uint64_t MAX_SLICE_BYTES = (uint64_t)1 << 31;
 struct push {
     uint32_t n_rows, cols;
     uint32_t first_tile, tile_step;
+    uint32_t row_words; // of blocks
 };
 
-static bool is_packed(enum vkh_dtype type)
+static bool are_operands(enum vkh_dtype type)
 {
     return type == VKH_F16 || type == VKH_BF16;
 }
@@ -26,8 +28,9 @@ static bool is_packed(enum vkh_dtype type)
 uint64_t vkh_matrix_weight_bytes(const struct vkh_matrix_layout *layout, enum vkh_dtype type,
                                  uint64_t rows, uint64_t cols)
 {
-    return is_packed(type) ? vkh_right_bytes(layout, rows, cols)
-                           : vkh_weight_bytes(type, rows, cols);
+    return are_operands(type)                 ? vkh_right_bytes(layout, rows, cols)
+           : vkh_matrix_decodes(layout, type) ? vkh_blocks_bytes(layout, type, rows, cols)
+                                              : vkh_weight_bytes(type, rows, cols);
 }
 
 // Rows on their way into panels, through device memory that the packing kernel reads.
@@ -35,40 +38,74 @@ struct packing {
     struct vkh_device *device;
     struct vkh_upload *upload;
     struct vkh_matrix_layout layout;
+    enum vkh_dtype type;
+    uint32_t cols;
+    uint64_t file_row_bytes;
+    uint64_t row_bytes;    // as the kernel reads it
+    uint32_t word_k_tiles; // of an invocation of the kernel
     const struct vkh_pipeline *pipeline;
 };
 
-static enum vkh_status packing_init(struct packing *p, enum vkh_dtype type, bool glu)
+static struct vkh_pipeline_desc kernel_of(const struct packing *p, bool glu)
 {
-    const struct vkh_pipeline_desc desc = {
+    const uint32_t order = glu ? p->layout.b_out : p->layout.b;
+    if (!are_operands(p->type))
+        return (struct vkh_pipeline_desc){
+            .shader = vkh_blocks_packing(&p->layout, p->type),
+            .n_bindings = 2,
+            .push_bytes = sizeof(struct push),
+            .n_constants = 2,
+            .constants = {order, vkh_blocks_format(p->type)},
+        };
+    return (struct vkh_pipeline_desc){
         .shader = &vkh_shader_matrix_pack,
         .n_bindings = 2,
         .push_bytes = sizeof(struct push),
         .n_constants = 4,
-        .constants = {p->layout.side, glu ? p->layout.b_out : p->layout.b, type == VKH_BF16,
-                      p->layout.bf16},
+        .constants = {p->layout.side, order, p->type == VKH_BF16, p->layout.bf16},
     };
+}
+
+static enum vkh_status packing_init(struct packing *p, const struct vkh_matrix_weight *weight)
+{
+    const struct vkh_dtype_info *info = vkh_dtype_info(weight->type);
+    p->type = weight->type;
+    p->cols = (uint32_t)weight->cols;
+    p->file_row_bytes = weight->cols / info->block_elements * info->block_bytes;
+    p->row_bytes = vkh_weight_row_words(p->type, p->cols) * 4;
+    p->word_k_tiles = are_operands(p->type) ? 1 : VKH_PANEL_K_TILES;
+    const struct vkh_pipeline_desc desc = kernel_of(p, weight->glu_rows != 0);
     return vkh_pipeline_get(p->device, &desc, &p->pipeline);
 }
 
+static void lay_rows(const struct packing *p, const uint8_t *from, uint32_t n, uint8_t *to)
+{
+    if (are_operands(p->type)) {
+        memcpy(to, from, n * p->row_bytes);
+        return;
+    }
+    memset(to, 0, n * p->row_bytes);
+    for (uint32_t i = 0; i < n; i++)
+        vkh_weight_pack_row(p->type, from + i * p->file_row_bytes, to + i * p->row_bytes, p->cols);
+}
+
 // Uploads n rows and packs them into `to`, from its tile first_tile on.
-static enum vkh_status pack_rows(struct packing *p, const void *from, uint32_t n, uint32_t cols,
+static enum vkh_status pack_rows(struct packing *p, const uint8_t *from, uint32_t n,
                                  const struct vkh_buffer *to, uint32_t first_tile,
                                  uint32_t tile_step)
 {
-    const uint64_t bytes = (uint64_t)n * cols * 2;
     struct vkh_range rows;
     void *memory;
-    enum vkh_status status = vkh_upload_reserve(p->upload, bytes, &memory);
+    enum vkh_status status = vkh_upload_reserve(p->upload, n * p->row_bytes, &memory);
     if (status != VKH_OK)
         return status;
-    memcpy(memory, from, bytes);
+    lay_rows(p, from, n, memory);
     status = vkh_upload_land(p->upload, &rows);
     if (status != VKH_OK)
         return status;
-    const struct push push = {n, cols, first_tile, tile_step};
+    const struct push push = {n, p->cols, first_tile, tile_step, (uint32_t)(p->row_bytes / 4)};
     const uint64_t most = vkh_device_caps(p->device)->max_group_count[1];
-    const uint64_t words = (uint64_t)cols / p->layout.side * p->layout.lanes;
+    const uint64_t words = (uint64_t)p->cols / p->layout.side / p->word_k_tiles * p->layout.lanes;
     vkh_cmd_dispatch(vkh_stream_cmd(vkh_upload_stream(p->upload)),
                      &(struct vkh_dispatch){
                          .pipeline = p->pipeline,
@@ -77,15 +114,15 @@ static enum vkh_status pack_rows(struct packing *p, const void *from, uint32_t n
                          .push = &push,
                          .groups = {(uint32_t)vkh_div_up(words, PACK_INVOCATIONS),
                                     (uint32_t)vkh_min_size(vkh_div_up(n, p->layout.side), most), 1},
-                         .cost = (double)n * cols,
+                         .cost = (double)n * p->cols,
                      });
     return VKH_OK;
 }
 
 // Tiles of rows that are uploaded in one piece.
-static uint64_t tiles_at_once(const struct vkh_matrix_layout *layout, uint64_t cols)
+static uint64_t tiles_at_once(const struct packing *p)
 {
-    return VKH_UPLOAD_PIECE / (2 * cols * layout->side);
+    return VKH_UPLOAD_PIECE / (p->row_bytes * p->layout.side);
 }
 
 // Tile `tile` of the part becomes tile tile * step + first of the panels; a piece stays in one
@@ -93,8 +130,8 @@ static uint64_t tiles_at_once(const struct vkh_matrix_layout *layout, uint64_t c
 static enum vkh_status pack_part(struct packing *p, const struct vkh_matrix_weight *weight,
                                  const struct vkh_weight_part *part, uint32_t first, uint32_t step)
 {
-    const uint32_t side = p->layout.side, cols = (uint32_t)weight->cols;
-    const uint64_t at_once = tiles_at_once(&p->layout, cols);
+    const uint32_t side = p->layout.side;
+    const uint64_t at_once = tiles_at_once(p);
     const uint64_t tiles = vkh_div_up(part->rows, side);
     uint32_t slice = 0;
     enum vkh_status status = VKH_OK;
@@ -106,7 +143,7 @@ static enum vkh_status pack_part(struct packing *p, const struct vkh_matrix_weig
         const uint64_t room = vkh_div_up((into->first + into->n) / side - to, step);
         const uint64_t n = vkh_min_size(vkh_min_size(at_once, room), tiles - tile);
         const uint64_t row = tile * side, rows = vkh_min_size(n * side, part->rows - row);
-        status = pack_rows(p, (const char *)part->data + row * cols * 2, (uint32_t)rows, cols,
+        status = pack_rows(p, (const uint8_t *)part->data + row * p->file_row_bytes, (uint32_t)rows,
                            into->buffer, (uint32_t)(to - into->first / side), step);
         tile += n;
     }
@@ -117,16 +154,20 @@ static enum vkh_status create_slices(struct packing *p, const char *name, uint64
                                      struct vkh_matrix_weight *weight)
 {
     const struct vkh_caps *caps = vkh_device_caps(p->device);
+    const struct vkh_matrix_layout *layout = &p->layout;
+    const uint64_t spare = vkh_matrix_weight_bytes(layout, p->type, 0, p->cols);
+    const uint64_t panel = vkh_panel_rows(layout);
+    const uint64_t panel_bytes = vkh_matrix_weight_bytes(layout, p->type, panel, p->cols) - spare;
     uint64_t limit =
         vkh_min_size(vkh_min_size(caps->max_storage_range, caps->max_allocation), MAX_SLICE_BYTES);
     if (slice_limit)
         limit = vkh_min_size(limit, slice_limit);
-    const uint64_t padded = vkh_round_up(weight->rows, vkh_panel_rows(&p->layout));
-    const uint64_t fitting = vkh_right_rows(&p->layout, weight->cols, limit);
-    if (fitting == 0 || tiles_at_once(&p->layout, weight->cols) == 0)
+    const uint64_t padded = vkh_round_up(weight->rows, panel);
+    const uint64_t fitting = limit < spare ? 0 : (limit - spare) / panel_bytes * panel;
+    if (fitting == 0 || tiles_at_once(p) == 0)
         return vkh_fail(vkh_device_log(p->device), VKH_ERR_UNSUPPORTED,
                         "%s: panels of %llu bytes are too long for the device", name,
-                        (unsigned long long)vkh_right_bytes(&p->layout, 1, weight->cols));
+                        (unsigned long long)(panel_bytes + spare));
     weight->slices = calloc(vkh_div_up(padded, fitting), sizeof(*weight->slices));
     if (!weight->slices)
         return vkh_fail(vkh_device_log(p->device), VKH_ERR_MEMORY, "%s: out of host memory", name);
@@ -135,9 +176,9 @@ static enum vkh_status create_slices(struct packing *p, const char *name, uint64
         struct vkh_weight_slice *slice = &weight->slices[weight->n_slices];
         slice->first = first;
         slice->n = vkh_min_size(fitting, padded - first);
-        status =
-            vkh_buffer_create(p->device, name, vkh_right_bytes(&p->layout, slice->n, weight->cols),
-                              VKH_MEMORY_DEVICE, &slice->buffer);
+        status = vkh_buffer_create(p->device, name,
+                                   vkh_matrix_weight_bytes(layout, p->type, slice->n, p->cols),
+                                   VKH_MEMORY_DEVICE, &slice->buffer);
         if (status == VKH_OK) {
             weight->n_slices++;
             vkh_cmd_fill(vkh_stream_cmd(vkh_upload_stream(p->upload)), vkh_range_all(slice->buffer),
@@ -154,7 +195,7 @@ static enum vkh_status pack(struct vkh_device *device, struct vkh_upload *upload
 {
     struct packing p = {.device = device, .upload = upload, .layout = *layout};
     const bool glu = weight->glu_rows != 0;
-    enum vkh_status status = packing_init(&p, weight->type, glu);
+    enum vkh_status status = packing_init(&p, weight);
     if (status == VKH_OK)
         status = create_slices(&p, name, slice_limit, weight);
     uint32_t tile = 0;
@@ -203,7 +244,7 @@ enum vkh_status vkh_matrix_weight_create(struct vkh_device *device, struct vkh_u
         weight->rows += parts[i].rows;
     weight->glu_rows = glu ? (uint32_t)parts[0].rows : 0;
     const enum vkh_status status =
-        is_packed(type)
+        are_operands(type) || vkh_matrix_decodes(layout, type)
             ? pack(device, upload, layout, name, parts, n_parts, slice_limit, weight)
             : keep_blocks(device, upload, layout, name, parts, n_parts, slice_limit, weight);
     if (status != VKH_OK) {

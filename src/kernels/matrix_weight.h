@@ -10,8 +10,9 @@
 #include "kernels/panel.h"
 #include "kernels/weight.h"
 
-// [rows][cols]. fp16 and bf16 in panels of operands (kernels/panel.h), whose slices are whole
-// panels; types in blocks as in kernels/weight.h, slices whole panels of rows, too.
+// [rows][cols], slices of whole panels. fp16 and bf16 in panels of operands (kernels/panel.h);
+// types in blocks as in kernels/weight.h, or where products decode them as in
+// kernels/matrix_blocks.h.
 struct vkh_matrix_weight {
     enum vkh_dtype type;
     bool bf16; // the operands' type, else fp16
@@ -19,7 +20,7 @@ struct vkh_matrix_weight {
     uint32_t glu_rows; // of the gate, which those of the up projection follow; 0: one matrix
     uint32_t n_slices;
     struct vkh_weight_slice *slices;
-    uint32_t row_words; // of types in blocks
+    uint32_t row_words; // of types that lie as in kernels/weight.h
 };
 
 // Bytes on the device.

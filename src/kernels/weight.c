@@ -49,7 +49,7 @@ static uint64_t plane_words(const struct plane *plane, uint64_t n_blocks)
     return vkh_div_up(n_blocks * plane->bytes, 4);
 }
 
-static uint64_t row_words_of(enum vkh_dtype type, uint64_t cols)
+uint64_t vkh_weight_row_words(enum vkh_dtype type, uint64_t cols)
 {
     const uint64_t n_blocks = cols / vkh_dtype_info(type)->block_elements;
     uint64_t words = 0;
@@ -60,12 +60,13 @@ static uint64_t row_words_of(enum vkh_dtype type, uint64_t cols)
 
 uint64_t vkh_weight_bytes(enum vkh_dtype type, uint64_t rows, uint64_t cols)
 {
-    return rows * row_words_of(type, cols) * 4;
+    return rows * vkh_weight_row_words(type, cols) * 4;
 }
 
-// One row from the file's layout to the device's. `to` is zeroed.
-static void pack_row(enum vkh_dtype type, const uint8_t *from, uint8_t *to, uint64_t cols)
+void vkh_weight_pack_row(enum vkh_dtype type, const void *row, void *packed, uint64_t cols)
 {
+    const uint8_t *from = row;
+    uint8_t *to = packed;
     const struct vkh_dtype_info *info = vkh_dtype_info(type);
     const uint64_t n_blocks = cols / info->block_elements;
     if (planes[type][0].bytes == info->block_bytes) {
@@ -107,8 +108,9 @@ static enum vkh_status upload_slice(struct vkh_upload *upload, const struct vkh_
         uint8_t *to = memory;
         memset(to, 0, n * row_bytes);
         for (uint64_t i = 0; i < n; i++)
-            pack_row(weight->type, find_row(parts, slice->first + row + i, file_row_bytes),
-                     to + i * row_bytes, weight->cols);
+            vkh_weight_pack_row(weight->type,
+                                find_row(parts, slice->first + row + i, file_row_bytes),
+                                to + i * row_bytes, weight->cols);
         vkh_upload_copy(upload, vkh_range(slice->buffer, row * row_bytes, n * row_bytes));
     }
     return VKH_OK;
@@ -166,7 +168,7 @@ enum vkh_status vkh_weight_create(struct vkh_device *device, struct vkh_upload *
                         "%s: shape [%llu][%llu] is not supported in %s (columns in fours)", name,
                         (unsigned long long)weight->rows, (unsigned long long)cols,
                         vkh_dtype_info(type)->name);
-    weight->row_words = (uint32_t)row_words_of(type, cols);
+    weight->row_words = (uint32_t)vkh_weight_row_words(type, cols);
     enum vkh_status status = create_slices(device, name, slice_limit, weight);
     for (uint32_t i = 0; i < weight->n_slices && status == VKH_OK; i++)
         status = upload_slice(upload, weight, &weight->slices[i], parts);

@@ -38,6 +38,10 @@ struct vkh_weight_part {
     uint64_t rows;
 };
 
+// Of a row, and how one of the file's becomes it; `packed` is zeroed.
+uint64_t vkh_weight_row_words(enum vkh_dtype type, uint64_t cols);
+void vkh_weight_pack_row(enum vkh_dtype type, const void *row, void *packed, uint64_t cols);
+
 // Bytes on the device.
 uint64_t vkh_weight_bytes(enum vkh_dtype type, uint64_t rows, uint64_t cols);
 

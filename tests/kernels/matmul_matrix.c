@@ -4,6 +4,7 @@
 #include "gpu/upload.h"
 #include "kernels/head_nll.h"
 #include "kernels/matmul.h"
+#include "kernels/matrix_blocks.h"
 #include "kernels/swiglu.h"
 #include "matrix_test.h"
 
@@ -39,10 +40,10 @@ static struct operands make_operands(struct gpu_test *test, const struct vkh_mat
         {o.w, head},
         {(const char *)o.w + head * test_weight_row_bytes(type, s.cols), s.rows - head},
     };
+    const uint64_t panels = s.slice_panels * vkh_panel_rows(layout);
+    const bool in_panels = type == VKH_F16 || type == VKH_BF16 || vkh_matrix_decodes(layout, type);
     const uint64_t limit =
-        s.slice_panels && (type == VKH_F16 || type == VKH_BF16)
-            ? vkh_right_bytes(layout, s.slice_panels * vkh_panel_rows(layout), s.cols)
-            : 0;
+        panels && in_panels ? vkh_matrix_weight_bytes(layout, type, panels, s.cols) : 0;
     struct vkh_upload *upload;
     if (vkh_upload_create(test->device, test->stream, 0, &upload) != VKH_OK ||
         vkh_matrix_weight_create(test->device, upload, layout, "test", type, s.cols,
@@ -51,7 +52,7 @@ static struct operands make_operands(struct gpu_test *test, const struct vkh_mat
         exit(1);
     vkh_upload_destroy(&upload);
     CHECK(!limit || o.weight.n_slices > 1);
-    // Room for one panel: products of weights in blocks then come in parts.
+    // Room for one panel: products of weights that are unpacked then come in parts.
     o.panels = gpu_test_buffer(test, NULL, vkh_right_bytes(layout, 1, s.cols));
     return o;
 }
@@ -229,15 +230,15 @@ static void test_lengths(struct gpu_test *test, const struct vkh_matrix_layout *
     }
 }
 
-// Everything for the types in panels and Q8_0; the others differ from it in how an element is
-// decoded alone, which tests/golden/blocks.c looks at.
+// Everything for the types in panels, Q8_0 and Q5_1; the others differ in how an element is decoded
+// alone, which tests/golden/blocks.c and tests/kernels/matrix_blocks.c look at.
 static void test_variant(struct gpu_test *test, const struct vkh_matrix_layout *layout,
                          enum vkh_dtype type, const struct vkh_variant *variant, float *bits[CASES])
 {
     const uint32_t least = vkh_dtype_info(type)->block_elements / layout->side;
     test_rows(test, layout, type, variant, (struct shape){37, 9, least < 4 ? 12 : 3 * least, 3, 0},
               1.0f, &bits[0]);
-    if (type > VKH_BF16 && type != VKH_Q8_0)
+    if (type > VKH_BF16 && type != VKH_Q8_0 && type != VKH_Q5_1)
         return;
     test_rows(test, layout, type, variant, (struct shape){1, 1, 4, 0, 0}, 1.0f, &bits[1]);
     test_rows(test, layout, type, variant, (struct shape){259, 20, 8, 0, 1}, 1.0f, &bits[2]);
@@ -253,21 +254,33 @@ static void test_variant(struct gpu_test *test, const struct vkh_matrix_layout *
     test_lengths(test, layout, type, variant, &bits[9]);
 }
 
+static void test_variants(struct gpu_test *test, const struct vkh_matrix_layout *layout,
+                          enum vkh_dtype type, float *bits[CASES])
+{
+    uint32_t n;
+    const struct vkh_variant *variants = vkh_matmul_matrix_variants(layout, type, &n);
+#ifdef MATRIX_MACHINE
+    n = 1; // the tile that is emulated
+#endif
+    for (uint32_t i = 0; i < n; i++)
+        if (vkh_matmul_matrix_supported(test->device, layout, &variants[i]))
+            test_variant(test, layout, type, &variants[i], bits);
+}
+
+// Weights in blocks unpacked, then decoded, to the same bits.
 static void test_layout(struct gpu_test *test, const struct vkh_matrix_layout *layout)
 {
+    struct vkh_matrix_layout decoding = *layout;
+    decoding.decodes = true;
     for (int type = 0; type < VKH_N_DTYPES; type++) {
-        uint32_t n;
-        const struct vkh_variant *variants =
-            vkh_matmul_matrix_variants(layout, (enum vkh_dtype)type, &n);
 #ifdef MATRIX_MACHINE
         if (type != VKH_F16 && type != VKH_Q8_0)
-            continue; // the rest are packed alike
-        n = 1;        // the tile that is emulated
+            continue; // the rest are packed alike, and these machines decode none
 #endif
         float *bits[CASES] = {NULL};
-        for (uint32_t i = 0; i < n; i++)
-            if (vkh_matmul_matrix_supported(test->device, layout, &variants[i]))
-                test_variant(test, layout, (enum vkh_dtype)type, &variants[i], bits);
+        test_variants(test, layout, (enum vkh_dtype)type, bits);
+        if (vkh_matrix_decodes(&decoding, (enum vkh_dtype)type))
+            test_variants(test, &decoding, (enum vkh_dtype)type, bits);
         for (int i = 0; i < CASES; i++)
             free(bits[i]);
     }

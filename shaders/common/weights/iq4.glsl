@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What the quants of IQ4_NL and IQ4_XS stand for: signed bytes, the first the lowest.
+// IQ4_NL and IQ4_XS have codes, bits4 gives them. What they stand for: signed bytes, the first the
+// lowest.
+#define WEIGHT_CODED
 const uint iq4_values[4] = {0xbfad9881u, 0xf6eaddcfu, 0x26190d01u, 0x71594535u};
 
 float iq4_value(uint quant)

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "bits256.glsl"
 
-vec2 weight_group(uint row, uint k, uint cols)
+#define WEIGHT_SCALED
+
+ivec2 weight_scales(uint row, uint k, uint cols)
 {
-    const uint scales = row + (cols >> 4);
-    const uint both = weight_byte(scales, k >> 4);
-    const vec2 d = unpackHalf2x16(weight_words[scales + (cols >> 6) + (k >> 8)]);
-    return vec2(d.x * float(both & 15u), -(d.y * float(both >> 4)));
+    const uint both = weight_byte(row + (cols >> 4), k >> 4);
+    return ivec2(both & 15u, both >> 4);
+}
+
+vec2 weight_units(uint row, uint k, uint cols)
+{
+    return unpackHalf2x16(weight_words[row + (cols >> 4) + (cols >> 6) + (k >> 8)]);
 }
 
 vec4 weight_quants(uint row, uint k, uint cols)

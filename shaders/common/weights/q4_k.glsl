@@ -2,10 +2,14 @@
 #include "bits256.glsl"
 #include "q4_k_scales.glsl"
 
-vec2 weight_group(uint row, uint k, uint cols)
+ivec2 weight_scales(uint row, uint k, uint cols)
 {
-    const uint scales = row + (cols >> 3);
-    return scale_and_minimum(scales, scales + 3u * (cols >> 8), k);
+    return scale_and_minimum(row + (cols >> 3), k);
+}
+
+vec2 weight_units(uint row, uint k, uint cols)
+{
+    return unpackHalf2x16(weight_words[row + (cols >> 3) + 3u * (cols >> 8) + (k >> 8)]);
 }
 
 vec4 weight_quants(uint row, uint k, uint cols)

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "bits256.glsl"
 
-vec2 weight_group(uint row, uint k, uint cols)
+#define WEIGHT_SCALED
+
+ivec2 weight_scales(uint row, uint k, uint cols)
 {
-    const uint scales = row + (cols >> 3) + (cols >> 4);
-    const int scale = int(weight_byte(scales, k >> 4) << 24) >> 24;
-    return vec2(weight_half(scales + (cols >> 6), k >> 8) * float(scale), 0);
+    const uint byte = weight_byte(row + (cols >> 3) + (cols >> 4), k >> 4);
+    return ivec2(int(byte << 24) >> 24, 0);
+}
+
+vec2 weight_units(uint row, uint k, uint cols)
+{
+    return vec2(weight_half(row + (cols >> 3) + (cols >> 4) + (cols >> 6), k >> 8), 0);
 }
 
 // The low bits: 16 words for every 128 elements, the low halves for the first 64 of them.
