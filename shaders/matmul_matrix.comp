@@ -10,8 +10,8 @@
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 // x[t]·w[r] on cooperative matrices, a workgroup a block of X_TILES x W_TILES tiles, and what follows
-// of it (matrix/epilogue.glsl). Both operands lie in panels, [panel][k tile][8][LANES] words, or with
-// MATRIX_BLOCKS w as matrix/blocks.glsl says.
+// of it (matrix/epilogue.glsl). Both operands lie in panels, [panel][k tile][8][LANES] words, or
+// with MATRIX_BLOCKS w as matrix/blocks.glsl has it.
 layout(local_size_x_id = 4) in;
 #ifdef MATRIX_TRANSPOSED
 layout(constant_id = 8) const uint OPERAND_WORDS = 1;

@@ -3,7 +3,8 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 // Rows in blocks (src/kernels/weight.h) to what products decode (matrix/blocks.glsl); an invocation
-// makes a step of one lane of a tile. Rows past the last become zeros. Define MATRIX_SIDE and the type.
+// makes a step of one lane of a tile. Rows past the last become zeros. Define MATRIX_SIDE and the
+// type.
 layout(local_size_x = 64) in;
 layout(constant_id = 0) const uint LAYOUT_B = 0;
 layout(constant_id = 1) const uint BLOCK_FORMAT = 0;

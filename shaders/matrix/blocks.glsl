@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: MIT
 // Weights in blocks as products decode them (src/kernels/matrix_blocks.h), one order for all types.
 // Of each panel and step of STEP_TILES tiles of k, one after another:
-//   low bits   [n][8][LANES] words of a level's low LOW_BITS bits, as the loads take them: pairs of 32
-//              bits for two bits, words of 128 for four, two of these (n) for eight
+//   low bits   [n][8][LANES] words of a level's low LOW_BITS bits, as the loads take them: of 64 bits
+//              for two, of 128 for four, and n = 2 of these for eight
 //   high bits  [8][LANES][HIGH_BITS] words of 32 bits, of what a level has beyond the low ones
 //   records    [8][sets][rows of a word][RECORD_WORDS] words of 32 bits: of each row of a tile its
 //              scales in this step, those of the rows that an invocation's words have side by side
-// A level is a quant plus BIAS, or a code. An invocation has the eight of its word in each of the tiles
-// of k, in quads: of b bits, quad q is in word q * b / 8 from bit q * b % 8 of each byte on, its
-// elements 0, 2, 1, 3 in bytes 0, 1, 2, 3, so that two come out in the halves of a word.
+// A level is a quant plus BIAS, or a code. An invocation has the eight of its word in each of the
+// tiles of k, in quads: of b bits, quad q is in 32-bit word q * b / 8 from bit q * b % 8 of each byte
+// on, its elements 0, 2, 1, 3 in bytes 0, 1, 2, 3, so that two come out in the halves of a word.
 //
 // Records have what the type has, exactly:
 //   scales alone     fp16, of two groups; then as many offsets, where there are any
-//   scales in units  fp16 units of scales and minima, then a byte for each group: signed scales plus
-//                    128 where there are no minima; of 32 elements, scales, then minima; of 16 with
-//                    minima, four bits of each. Without minima and with two groups, the bytes are
-//                    where the second unit would be.
+//   scales in units  fp16 units of scales and minima, then bytes. Without minima, signed scales plus
+//                    128; where groups of 32 make two bytes of them, in the second unit's place.
+//                    With minima, scales and then minima, or for groups of 16 four bits of each.
 //
 // The includer declares SIDE, LANES, PANEL, LAYOUT_B and the constant BLOCK_FORMAT.
 

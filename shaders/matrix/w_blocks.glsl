@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-// w in blocks (blocks.glsl): a step of an invocation travels packed, in a third of the registers that
-// its elements take, and becomes operands when it is stored. Elements are those that
-// common/weights.glsl and a rounding to fp16 give, to the last bit.
+// w in blocks (blocks.glsl): a step of an invocation travels packed, in 4 to 10 registers instead of
+// the 16 that its operands take, and becomes those when it is stored. They are what the elements of
+// common/weights.glsl are when rounded to fp16, to the last bit.
 #include "blocks.glsl"
 
 layout(binding = 1) readonly buffer WPairs { uvec2 w_pairs[]; };
 layout(binding = 1) readonly buffer WUints { uint w_uints[]; };
 
-uint w_at;                            // 32-bit words before the block's step at hand
-uint records_at;                      // from a step's first, of this invocation
-uvec4 low_fetched[2];                 // of the step after next
-uvec2 high_fetched;                   // of it, too
+uint w_at;                               // 32-bit words before the block's step at hand
+uint records_at;                         // from a step's first, of this invocation
+uvec4 low_fetched[2];                    // of the step after next, as are the next two
+uvec2 high_fetched;
 uvec4 records_fetched[ROWS_OF_WORD / 2]; // two rows each
 
 void fetch_w(uint ahead)
@@ -34,8 +34,8 @@ void fetch_w(uint ahead)
     }
 }
 
-// What the format decides is chosen among values, not by branches: the driver knows the format when it
-// compiles, and makes only what is chosen.
+// What the format decides is chosen among values, not by branches: the driver knows the format when
+// it compiles, and makes only what is chosen.
 
 // The levels of elements 2 * pair and the next of word i, in the halves of a word.
 uint levels_of(uint i, uint pair)
@@ -52,8 +52,8 @@ uint levels_of(uint i, uint pair)
            (high >> HIGH_BITS * quad % 8u + odd & high_mask) << LOW_BITS;
 }
 
-// What codes stand for, which count from -8 here: IQ4's values are within 0.26 of a polynomial, and 1536
-// leaves a half no room for fractions.
+// What codes stand for, which count from -8 here: IQ4's values are within 0.26 of a polynomial, and
+// 1536 leaves a half no room for fractions.
 f16vec2 decoded(f16vec2 code)
 {
     const float c[7] = {14.492, 6.783, -12.246, 36.346, 4.9585, 92.076, 1.253};
@@ -125,8 +125,7 @@ uint operands_of(uint i, uint pair)
     const uvec2 b = record_of((2 * pair + 1) * ROWS_OF_WORD / 8);
     const vec2 of_a = group_of(a, g), of_b = group_of(b, g);
     const f16vec2 halves = quants * f16vec2(half_of(a.x, g), half_of(b.x, g));
-    const f16vec2 floats =
-        f16vec2(vec2(of_a.x, of_b.x) * vec2(quants) + vec2(of_a.y, of_b.y));
+    const f16vec2 floats = f16vec2(vec2(of_a.x, of_b.x) * vec2(quants) + vec2(of_a.y, of_b.y));
     return packFloat2x16(HAS_UNITS || HAS_OFFSETS ? floats : halves);
 }
 
@@ -151,8 +150,8 @@ void begin_w()
     fetch_w(1);
 }
 
-// Two words a tile of k, as two share their groups' scales; what is fetched then has most of a step to
-// arrive in.
+// Two words a tile of k, as two share their groups' scales; what is fetched then has most of a step
+// to arrive in.
 void bring_w(uint turn, uint k)
 {
     if (k < TILES / 2) {
@@ -160,7 +159,7 @@ void bring_w(uint turn, uint k)
         store_w(1 - turn, 2 * k + 1);
     }
     if (k + 1 == TILES / 2)
-        fetch_w(turn + 2);
+        fetch_w(turn + W_AHEAD);
 }
 
 void advance_w()

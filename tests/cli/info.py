@@ -6,8 +6,8 @@ import sys
 
 from cli_test import DATA, Tests
 
-OF_MATRICES = {'operands', 'tile'}
-OPERATIONS = {'matmul', 'attention', 'head', 'tier', 'operands', 'tile'}
+OF_MATRICES = {'operands', 'unpack', 'tile'}
+OPERATIONS = {'matmul', 'attention', 'head', 'tier', 'operands', 'unpack', 'tile'}
 
 
 def variants(text):
@@ -31,7 +31,7 @@ def test_devices(t):
     t.check(OPERATIONS <= {row[0] for row in rows}, f'operations {rows}')
     for operation in {row[0] for row in rows}:
         used = [row for row in rows if row[0] == operation and row[2]]
-        # No operands and tile where there are no matrices.
+        # No operands, unpack and tile where there are no matrices.
         some = operation not in OF_MATRICES or not all(row[3].startswith(('needs', 'not')) for row in rows
                                               if row[0] == operation)
         t.check(len(used) == some, f'{operation}: used {used}')

@@ -169,8 +169,10 @@ int main(void)
 {
     struct gpu_test test = gpu_test_open();
     const uint32_t needs = VKH_CAP_FLOAT16 | VKH_CAP_GROUP_256 | VKH_CAP_SHARED_32K;
-    if (needs & ~vkh_device_caps(test.device)->bits)
+    if (needs & ~vkh_device_caps(test.device)->bits) {
+        gpu_test_close(&test);
         return CHECK_SKIPPED;
+    }
     for (int type = 0; type < VKH_N_DTYPES; type++) {
         struct vkh_matrix_layout layout = {.decodes = true};
         if (!vkh_matrix_decodes(&layout, (enum vkh_dtype)type))

@@ -20,17 +20,14 @@ uint w_block;
 
 #include "matrix/w_blocks.glsl"
 
+// Of words that are this invocation's own.
 void write_step(uint turn, uint step_)
 {
-    barrier();
-    if (step_ * STEP < k_tiles) {
-        for (uint i = 0; i < TILES; i++) {
-            const uint place = i * INVOCATIONS + gl_LocalInvocationIndex;
-            out_words[(w_block * k_tiles + step_ * STEP) * PANEL * LANES + place] =
-                w_shared[turn][place];
-        }
+    for (uint i = 0; i < TILES; i++) {
+        const uint place = i * INVOCATIONS + gl_LocalInvocationIndex;
+        out_words[(w_block * k_tiles + step_ * STEP) * PANEL * LANES + place] =
+            w_shared[turn][place];
     }
-    barrier();
 }
 
 void main()
@@ -39,7 +36,7 @@ void main()
     place_w();
     begin_w();
     for (uint step_ = 0; step_ * STEP < k_tiles; step_ += 2) {
-        for (uint turn = 0; turn < 2; turn++) {
+        for (uint turn = 0; turn < 2 && (step_ + turn) * STEP < k_tiles; turn++) {
             write_step(turn, step_ + turn);
             for (uint k = 0; k + 1 < STEP; k++)
                 bring_w(turn, k);
