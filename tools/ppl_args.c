@@ -87,7 +87,8 @@ static void set_regime(const struct tool *tool, const char *option, enum vkh_ppl
     if (args->regime.kind != VKH_REGIME_PREFIX)
         tool_die(tool, TOOL_USAGE, "%s: --window or --chunked, once", option);
     args->regime.kind = kind;
-    args->regime.window = tool_option_number(tool, option, text, 4, 1 << 24);
+    args->regime.window =
+        tool_option_number(tool, option, text, kind == VKH_REGIME_CHUNKED ? 4 : 2, 1 << 24);
 }
 
 static void set_shard(const struct tool *tool, const char *text, struct ppl_args *args)

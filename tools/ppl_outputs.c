@@ -109,6 +109,11 @@ static enum vkh_report_format format_of_ending(const struct tool *tool, const ch
         path);
 }
 
+static bool is_stdout(const char *path)
+{
+    return path && strcmp(path, "-") == 0;
+}
+
 void ppl_outputs_settle(const struct tool *tool, const char *format, struct ppl_args *args)
 {
     enum vkh_report_format chosen = VKH_REPORT_TABLE;
@@ -118,6 +123,10 @@ void ppl_outputs_settle(const struct tool *tool, const char *format, struct ppl_
     for (uint32_t i = 0; i < args->n_outputs; i++)
         args->outputs[i].format = format ? chosen : format_of_ending(tool, args->outputs[i].path);
     args->format = args->n_outputs > 0 ? VKH_REPORT_TABLE : chosen;
+    if (format && args->n_outputs == 0 && (is_stdout(args->nll) || is_stdout(args->curve)))
+        tool_die(tool, TOOL_USAGE,
+                 "--format: standard output is that of %s, so --output is missing",
+                 is_stdout(args->nll) ? "--nll" : "--curve");
     if (args->plot && !ends_with(args->plot, ".svg") && !ends_with(args->plot, ".png"))
         tool_die(tool, TOOL_USAGE, "--plot: \"%s\" ends in neither .svg nor .png", args->plot);
 }
@@ -127,7 +136,7 @@ static void check_writable(const struct tool *tool, const struct named_file *out
 {
     const char *path = output->path;
     struct stat info;
-    if (strcmp(path, "-") == 0)
+    if (is_stdout(path))
         return;
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
         if (S_ISDIR(info.st_mode) || access(path, W_OK) != 0)
@@ -165,7 +174,7 @@ static void check_against(const struct tool *tool, const struct named_file *outp
 static void check_against_inputs(const struct tool *tool, const struct ppl_args *args,
                                  const struct named_file *output)
 {
-    if (strcmp(output->path, "-") == 0)
+    if (is_stdout(output->path))
         return;
     if (args->model)
         check_against(tool, output, &(struct named_file){"--model", args->model});
@@ -236,13 +245,13 @@ enum vkh_status ppl_outputs_write(struct tool *tool, const struct ppl_args *args
 {
     const struct vkh_log log = tool_log(tool);
     enum vkh_status first = VKH_OK, status;
-    bool to_stdout = args->n_outputs == 0 || !tool->quiet;
+    bool to_stdout = (args->n_outputs == 0 || !tool->quiet) && !is_stdout(args->nll) &&
+                     !is_stdout(args->curve); // what is asked for there takes the table's place
     for (uint32_t i = 0; i < args->n_outputs; i++) {
         const struct ppl_output *output = &args->outputs[i];
         status = save(args, command, results, output->format, output->path, &log);
         first = first == VKH_OK ? status : first;
-        if (output->path[0] == '-' && output->path[1] == '\0')
-            to_stdout = false;
+        to_stdout &= !is_stdout(output->path);
     }
     if (args->nll) {
         status = vkh_report_nll(results, texts, args->nll, &log);

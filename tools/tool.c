@@ -174,7 +174,8 @@ uint64_t tool_option_bytes(const struct tool *tool, const char *option, const ch
             return number << 10 * i;
     }
     tool_die(tool, TOOL_USAGE,
-             "%s: \"%s\" is not a size: a number of bytes, KiB, MiB or GiB, as 6GiB", option, text);
+             "%s: \"%s\" is not a size: a number of bytes, KiB, MiB, GiB or TiB, as 6GiB", option,
+             text);
 }
 
 void tool_option_lengths(const struct tool *tool, const char *text, uint32_t **lengths,

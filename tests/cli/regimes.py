@@ -35,6 +35,8 @@ def test_windows(t):
     t.check({c['length'] for c in root['results']} == {N}, 'the default length')
     t.check(all(c['tokens_scored'] == N - 1 for c in root['results']), 'tokens scored')
     t.check(table(t, '--window', 100)['stride'] == 50, 'the default stride')
+    least = table(t, '--window', 2, '--lengths', 20)
+    t.check(all(c['tokens_scored'] == 19 for c in least['results']), 'windows of 2 tokens')
     # One window is one pass.
     whole, window = table(t, '--lengths', N), table(t, '--window', 5000, '--lengths', N)
     for a, b in zip(whole['results'], window['results']):
@@ -197,6 +199,11 @@ def test_curve(t):
                 seen += 1
         t.check(sum(curve['tokens']) == 299, 'tokens of a curve')
     t.check(seen == len(lines) and seen > 80, f'{seen} buckets, {len(lines)} lines')
+    # On standard output, where the table would be.
+    options = ('--model', MODEL, '--tokens', IDS, '--lengths', 300, '-m', 'baseline', '-m', 'hybrid:cf=2')
+    t.check(t.run(*options, '--curve', '-').stdout == (t.folder / 'c.tsv').read_text(), '--curve -')
+    lines = list(csv.DictReader(t.run(*options, '--nll', '-').stdout.splitlines(), delimiter='\t'))
+    t.check(lines == rows, '--nll -')
 
 
 def test_varying(t):

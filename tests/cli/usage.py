@@ -47,13 +47,15 @@ def test_numbers(t):
         t.fails(1, *common, f'--lengths={number}', says='--lengths')
     t.fails(1, *common, '--lengths', '100,4097', says=('4097', '300', str(IDS)))
     t.fails(1, *common, '--lengths', '301', says=('301', '300'))
+    for option, least in (('--window', 2), ('--chunked', 4)):
+        t.fails(1, *common, option, least - 1, says=(option, f'from {least} to'))
 
 
 def test_sizes(t):
     common = ('--model', MODEL, '--tokens', IDS)
     for size in ('', '0', '0GiB', 'GiB', '-1', '1.5GiB', '6GB', '6G', '6gib', '6 GiB', '6GiBs',
                  '18446744073709551616', '17179869184GiB'):
-        t.fails(1, *common, f'--memory={size}', says=('--memory', f'"{size}"', '6GiB'))
+        t.fails(1, *common, f'--memory={size}', says=('--memory', f'"{size}"', 'GiB or TiB, as 6GiB'))
 
 
 def test_names(t):
@@ -81,6 +83,9 @@ def test_overwriting(t):
     t.fails(1, *common, '--nll', book, says=('--nll', '--tokens'))
     t.fails(1, *common, '-o', 'a.csv', '--nll', 'a.csv', says=('--nll', '--output'))
     t.fails(1, *common, '-o', 'a.csv', '-o', 'a.csv', says='--output')
+    t.fails(1, *common, '--nll', '-', '--curve', '-', says=('--curve', '--nll'))
+    t.fails(1, *common, '--nll', '-', '--format', 'json', says=('--format', '--nll', '--output'))
+    t.fails(1, *common, '--curve', '-', '--format', 'table', says=('--format', '--curve'))
     t.fails(2, *common, '--nll', t.folder, says=str(t.folder))
     t.check(book.read_text() == '1 2 3', 'the tokens are gone')
 
