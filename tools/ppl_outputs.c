@@ -114,6 +114,14 @@ static bool is_stdout(const char *path)
     return path && strcmp(path, "-") == 0;
 }
 
+static bool has_page(const struct ppl_args *args)
+{
+    bool has = args->format == VKH_REPORT_HTML;
+    for (uint32_t i = 0; i < args->n_outputs; i++)
+        has |= args->outputs[i].format == VKH_REPORT_HTML;
+    return has;
+}
+
 void ppl_outputs_settle(const struct tool *tool, const char *format, struct ppl_args *args)
 {
     enum vkh_report_format chosen = VKH_REPORT_TABLE;
@@ -127,6 +135,8 @@ void ppl_outputs_settle(const struct tool *tool, const char *format, struct ppl_
         tool_die(tool, TOOL_USAGE,
                  "--format: standard output is that of %s, so --output is missing",
                  is_stdout(args->nll) ? "--nll" : "--curve");
+    if (args->reference && !has_page(args))
+        tool_die(tool, TOOL_USAGE, "--reference: no output is HTML, which alone shows it");
     if (args->plot && !ends_with(args->plot, ".svg") && !ends_with(args->plot, ".png"))
         tool_die(tool, TOOL_USAGE, "--plot: \"%s\" ends in neither .svg nor .png", args->plot);
 }
@@ -190,13 +200,14 @@ static void check_against_inputs(const struct tool *tool, const struct ppl_args 
         check_against(tool, output, &(struct named_file){"a report", args->reports.items[i]});
 }
 
-// Nor must it end without the program that draws.
-static void check_plot(const struct tool *tool, const char *path)
+// Nor must it end without the program that draws, or at a table that cannot be read.
+static void check_report(const struct tool *tool, const char *option, const char *path,
+                         enum vkh_status (*check)(const char *path, const struct vkh_log *log))
 {
     struct tool named = *tool;
-    named.context = "--plot";
+    named.context = option;
     const struct vkh_log log = tool_log(&named);
-    const enum vkh_status status = vkh_report_plot_check(path, &log);
+    const enum vkh_status status = check(path, &log);
     if (status != VKH_OK)
         exit((int)tool_exit_of(status));
 }
@@ -227,7 +238,9 @@ void ppl_outputs_check(const struct tool *tool, const struct ppl_args *args)
     }
     free(files);
     if (args->plot && !args->memory_plan)
-        check_plot(tool, args->plot);
+        check_report(tool, "--plot", args->plot, vkh_report_plot_check);
+    if (args->reference && !args->memory_plan)
+        check_report(tool, "--reference", args->reference, vkh_report_reference_check);
 }
 
 static enum vkh_status save(const struct ppl_args *args, const char *command,

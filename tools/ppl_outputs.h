@@ -24,7 +24,8 @@ extern const struct argp ppl_outputs_parser;
 // Gives every output its format: `format`, or without one that of its ending.
 void ppl_outputs_settle(const struct tool *tool, const char *format, struct ppl_args *args);
 
-// Every file can be written, none replaces an input or another output, and plots can be drawn.
+// Every file can be written, none replaces an input or another output, plots can be drawn and the
+// reference read.
 void ppl_outputs_check(const struct tool *tool, const struct ppl_args *args);
 
 void ppl_add_string(const struct tool *tool, const char *text, struct ppl_strings *strings);

@@ -47,6 +47,10 @@ VKH_API enum vkh_status vkh_report_html(const struct vkh_ppl_results *results,
                                         const struct vkh_report_html_options *options,
                                         const char *path, const struct vkh_log *log);
 
+// Whether such a reference can be read, for asking before a long run: fails as vkh_report_html
+// would.
+VKH_API enum vkh_status vkh_report_reference_check(const char *path, const struct vkh_log *log);
+
 // PPL against length, one line a method, as SVG or PNG by the path's ending. Drawn by gnuplot as a
 // child process; VKH_ERR_UNSUPPORTED when it is not installed or the ending is another.
 VKH_API enum vkh_status vkh_report_plot(const struct vkh_ppl_results *results, const char *path,

@@ -3,10 +3,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <vkhrope/report.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/number.h"
+#include "report/format.h"
 #include "report/text.h"
 
 enum { MOST_ROWS = 1 << 16 };
@@ -75,6 +77,20 @@ enum vkh_status vkh_reference_read(const char *path, const struct vkh_log *log,
     status = reference->rows ? parse(&file, path, log, arena, reference)
                              : vkh_fail(log, VKH_ERR_MEMORY, "%s: out of memory", path);
     vkh_file_close(&file);
+    return status;
+}
+
+enum vkh_status vkh_report_reference_check(const char *path, const struct vkh_log *log)
+{
+    struct vkh_arena arena = {0};
+    struct vkh_reference reference;
+    struct vkh_c_locale locale;
+    enum vkh_status status = vkh_c_locale_enter(&locale, log);
+    if (status != VKH_OK)
+        return status;
+    status = vkh_reference_read(path, log, &arena, &reference);
+    vkh_arena_fini(&arena);
+    vkh_c_locale_leave(&locale);
     return status;
 }
 

@@ -133,6 +133,20 @@ def test_plot(t):
     (t.folder / 'gnuplot').unlink()
 
 
+def test_reference(t):
+    """A published table that cannot be read, or that nothing shows, ends the run before it begins."""
+    common = ('--model', 'missing.gguf', '--tokens', IDS, '--reference')
+    good, bad = t.write('good.csv', '64,64,1,baseline\n'), t.write('bad.csv', '64,64\n')
+    page = ('-o', 'r.html')
+    t.fails(2, *common, 'missing.csv', *page, says=('--reference', 'missing.csv', 'cannot open'))
+    t.fails(2, *common, bad, *page, says=('--reference', 'bad.csv:1'))
+    t.fails(2, *common, bad, '--format', 'html', says='bad.csv:1')
+    t.fails(2, *common, good, *page, says='missing.gguf')
+    t.fails(2, 'merge', 'missing.json', '--reference', bad, *page, says='bad.csv:1')
+    for others in ((), ('-o', 'r.json'), ('--format', 'csv'), ('-o', 'r.md', '--plot', 'r.svg')):
+        t.fails(1, *common, good, *others, says=('--reference', 'no output is HTML'))
+
+
 def main():
     tests = Tests(sys.argv[1])
     test_help(tests)
@@ -143,6 +157,7 @@ def main():
     test_overwriting(tests)
     test_resume(tests)
     test_plot(tests)
+    test_reference(tests)
     test_inputs(tests)
     return tests.result()
 
