@@ -164,19 +164,10 @@ static void check_writable(const struct tool *tool, const struct named_file *out
     free(folder);
 }
 
-static bool is_same_file(const char *a, const char *b)
-{
-    struct stat of_a, of_b;
-    if (strcmp(a, b) == 0)
-        return true;
-    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && S_ISREG(of_a.st_mode) &&
-           of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
-}
-
 static void check_against(const struct tool *tool, const struct named_file *output,
                           const struct named_file *other)
 {
-    if (is_same_file(output->path, other->path))
+    if (tool_is_same_file(output->path, other->path))
         tool_die(tool, TOOL_USAGE, "%s: %s is also the file of %s", output->option, output->path,
                  other->option);
 }

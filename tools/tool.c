@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 // Headings begin the line; no note on short options after the list.
 static const char help_format[] = "doc-opt-col=0,no-dup-args-note";
@@ -124,6 +125,15 @@ int tool_finish(const struct tool *tool, enum tool_exit code)
         code = TOOL_FILE;
     }
     return (int)code;
+}
+
+bool tool_is_same_file(const char *a, const char *b)
+{
+    struct stat of_a, of_b;
+    if (strcmp(a, b) == 0)
+        return true;
+    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && S_ISREG(of_a.st_mode) &&
+           of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
 }
 
 bool tool_parse_number(const char *text, const char *end, uint64_t most, uint64_t *number)

@@ -67,6 +67,9 @@ void tool_print(const char *text);
 // Ends main: what was printed must have gone out, else the code is TOOL_FILE.
 int tool_finish(const struct tool *tool, enum tool_exit code);
 
+// Whether two names are alike, or are of one regular file.
+bool tool_is_same_file(const char *a, const char *b);
+
 // The bytes of `text` up to `end` as a decimal number without sign, space or anything else; false
 // when they are not one, or it is beyond `most`.
 bool tool_parse_number(const char *text, const char *end, uint64_t most, uint64_t *number);

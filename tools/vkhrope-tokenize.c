@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // vkhrope-tokenize: a text as a model's tokenizer sees it.
 #include <argp.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <vkhrope/tokenizer.h>
 
 #include "input.h"
+#include "output.h"
 
 enum { OPT_MODEL = 256, OPT_TEXT, OPT_IDS };
 
@@ -34,6 +34,13 @@ struct args {
     const char *model, *text, *output;
     bool ids_only;
 };
+
+static void check_output(const struct args *args, const char *option, const char *input)
+{
+    if (tool_is_same_file(args->output, input))
+        tool_die(args->tool, TOOL_USAGE, "--output: %s is also the file of %s", args->output,
+                 option);
+}
 
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
@@ -61,6 +68,10 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         if (!args->model || !args->text)
             tool_die(args->tool, TOOL_USAGE, "%s is missing (see --help)",
                      args->model ? "--text" : "--model");
+        if (args->output && strcmp(args->output, "-") != 0) {
+            check_output(args, "--model", args->model);
+            check_output(args, "--text", args->text);
+        }
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -107,29 +118,18 @@ static void print_ids(const int32_t *ids, uint64_t n_ids, FILE *out)
         fprintf(out, "%" PRId32 "%c", ids[i], i % 16 == 15 || i + 1 == n_ids ? '\n' : ' ');
 }
 
-static enum vkh_status cannot_write(const struct tool *tool, const char *path)
-{
-    tool_message(tool, "%s: cannot write: %s", path, strerror(errno));
-    return VKH_ERR_IO;
-}
-
 static enum vkh_status write_ids(const struct args *args, const struct vkh_tokenizer *tokenizer,
                                  const int32_t *ids, uint64_t n_ids)
 {
-    const bool to_stdout = !args->output || strcmp(args->output, "-") == 0;
-    FILE *out = to_stdout ? stdout : fopen(args->output, "wb");
-    if (!out)
-        return cannot_write(args->tool, args->output);
+    struct output out;
+    const enum vkh_status status = output_open(args->tool, args->output ? args->output : "-", &out);
+    if (status != VKH_OK)
+        return status;
     if (args->ids_only)
-        print_ids(ids, n_ids, out);
+        print_ids(ids, n_ids, out.stream);
     else
-        print_listing(tokenizer, ids, n_ids, out);
-    if (to_stdout)
-        return VKH_OK; // tool_finish looks whether it went out
-    const bool failed = ferror(out) != 0;
-    if (fclose(out) != 0 || failed)
-        return cannot_write(args->tool, args->output);
-    return VKH_OK;
+        print_listing(tokenizer, ids, n_ids, out.stream);
+    return output_commit(args->tool, &out);
 }
 
 static enum vkh_status tokenize(const struct args *args)

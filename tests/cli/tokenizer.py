@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""vkhrope-tokenize: listings, ids, and its errors."""
+"""vkhrope-tokenize: listings, ids, and its errors.
+
+tokenizer.py PROGRAM FULL_DISK
+"""
 import json
 import pathlib
 import sys
 
-from cli_test import DATA, Tests
+from cli_test import DATA, Tests, full_disk
 
 NAMES = ('gpt2', 'llama3', 'qwen2', 'smollm')
 MODEL = DATA / 'tokenizer-llama3.json'
@@ -93,6 +96,31 @@ def test_files(t):
         t.fails(2, *common, text, '--output', '/dev/full', says='/dev/full')
 
 
+def test_output(t, module):
+    """No output replaces an input, and where the disk is full the file stays as it was."""
+    text, model = t.write('own.txt', 'abc ' * 99), t.write('own.json', MODEL.read_bytes())
+    (t.folder / 'link.txt').symlink_to('own.txt')
+    common = ('--model', model, '--text', text, '--ids', '-o')
+    for output in ('own.txt', 'link.txt', text):
+        t.fails(1, *common, output, says=('--output', str(output), '--text'))
+    t.fails(1, *common, 'own.json', says=('--output', '--model'))
+    t.check(text.read_text() == 'abc ' * 99, 'the text is gone')
+    t.run(*common, '-')
+    full = full_disk(module, 64)
+    for before in ('what was there', None):
+        out = t.folder / 'full.ids'
+        out.unlink(missing_ok=True)
+        if before:
+            out.write_text(before)
+        t.fails(2, *common, 'full.ids', env=full, says=('full.ids', 'No space left on device'))
+        t.check((out.read_text() if out.exists() else None) == before, 'the old file is gone')
+        t.check(len(list(t.folder.glob('full.ids*'))) == bool(before), 'a temporary file stays')
+    (t.folder / 'link.ids').symlink_to('real.ids')
+    t.write('real.ids', '')
+    t.run(*common, 'link.ids')
+    t.check((t.folder / 'link.ids').is_symlink() and (t.folder / 'real.ids').read_text(), 'a link')
+
+
 if __name__ == '__main__':
     tests = Tests(sys.argv[1])
     test_help(tests)
@@ -101,4 +129,5 @@ if __name__ == '__main__':
     test_listing(tests)
     test_usage(tests)
     test_files(tests)
+    test_output(tests, sys.argv[2])
     sys.exit(tests.result())
