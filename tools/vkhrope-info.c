@@ -40,6 +40,21 @@ struct args {
     const char *model;
 };
 
+// A model is described without a device.
+static void check_options(const struct args *args)
+{
+    const struct vkh_device_options *device = &args->device;
+    const char *option = args->tune               ? "--tune"
+                         : device->select         ? "--device"
+                         : args->variants         ? "--variant"
+                         : device->caps_mask      ? "--caps-mask"
+                         : device->minimum_limits ? "--minimum-limits"
+                                                  : NULL;
+    if (args->model && option)
+        tool_die(args->tool, TOOL_USAGE, "--model: it asks no device: leave out --model, or %s",
+                 option);
+}
+
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
     struct args *args = state->input;
@@ -71,6 +86,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case ARGP_KEY_ARG:
         tool_die(args->tool, TOOL_USAGE, "\"%s\": every argument belongs to an option (see --help)",
                  text);
+    case ARGP_KEY_END:
+        check_options(args);
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }

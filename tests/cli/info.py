@@ -73,6 +73,10 @@ def test_model(t):
     text = t.run('--model', t.write('evil.gguf', evil)).stdout
     t.check('\x1b' not in text and '?[2J??-bad!' in text, f'a name steers the terminal: {text!r}')
     t.fails(2, '--model', 'missing.gguf', says='missing.gguf')
+    model = ('--model', DATA / 'tiny-untied-f16.gguf')
+    for option in (['--tune'], ['--device', '0'], ['--variant', 'matmul=floor'],
+                   ['--caps-mask', 'float16'], ['--minimum-limits']):
+        t.fails(1, *option, *model, says=('--model', option[0]))
 
 
 def test_usage(t):
