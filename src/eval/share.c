@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "eval/share.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -87,30 +88,35 @@ static void narrow_texts(struct vkh_eval *eval, const struct run *run)
     eval->block.first_text += run->first;
 }
 
-// By texts, then by methods. A method's percentiles of divergences need its tokens of every text in
-// one place, so that with a reference all texts are one run of neighbours.
-static enum vkh_status narrow(struct vkh_eval *eval, const struct vkh_ppl_share *share,
-                              const char *name, struct vkh_arena *arena, const struct vkh_log *log)
+static enum vkh_status check_share(const struct vkh_ppl_share *share, const char *name,
+                                   const struct vkh_log *log)
 {
-    uint32_t n_useful = 0;
-    if (share->count == 0 && share->index == 0)
-        return VKH_OK;
-    if (share->index < 1 || share->index > share->count)
+    if ((share->count || share->index) && (share->index < 1 || share->index > share->count))
         return vkh_fail(log, VKH_ERR_ARGUMENT, "%s %u of %u: from 1 to %u", name, share->index,
                         share->count, share->count);
+    return VKH_OK;
+}
+
+// By texts, then by methods. A method's percentiles of divergences need its tokens of every text in
+// one place, so that with a reference all texts are one run of neighbours. `asked` begins messages.
+static enum vkh_status narrow(struct vkh_eval *eval, const struct vkh_ppl_share *share,
+                              const char *asked, struct vkh_arena *arena, const struct vkh_log *log)
+{
+    uint32_t n_useful = 0;
+    if (share->count == 0)
+        return VKH_OK;
     for (uint32_t i = 0; i < eval->n_texts; i++)
         n_useful += vkh_eval_tokens_used(eval, i) > 0;
     if (eval->reference != VKH_NONE && share->count > eval->n_lanes)
         return vkh_fail(log, VKH_ERR_ARGUMENT,
-                        "%s %u of %u: with kl, %u methods make %u at the most: texts are not cut",
-                        name, share->index, share->count, eval->n_lanes, eval->n_lanes);
+                        "%s with kl, %u methods make %u at the most: texts are not cut", asked,
+                        eval->n_lanes, eval->n_lanes);
     if (eval->reference != VKH_NONE)
         n_useful = 1;
     const uint64_t most = (uint64_t)n_useful * eval->n_lanes;
     if (share->count > most)
-        return vkh_fail(
-            log, VKH_ERR_ARGUMENT, "%s %u of %u: %u methods on %u texts make %llu at the most",
-            name, share->index, share->count, eval->n_lanes, n_useful, (unsigned long long)most);
+        return vkh_fail(log, VKH_ERR_ARGUMENT, "%s %u methods on %u texts make %llu at the most",
+                        asked, eval->n_lanes, n_useful, (unsigned long long)most);
     const uint32_t n_runs = (uint32_t)vkh_min_size(share->count, n_useful);
     uint32_t run_index = 0, at = share->index - 1, n_parts;
     for (;; run_index++) { // the first runs are of one part more where they are not all alike
@@ -134,9 +140,17 @@ enum vkh_status vkh_eval_share(struct vkh_eval *eval, struct vkh_arena *arena,
         .all_texts = eval->n_texts,
         .all_methods = eval->n_lanes,
     };
-    enum vkh_status status = narrow(eval, &eval->options->shard, "shard", arena, log);
+    const struct vkh_ppl_share *shard = &eval->options->shard, *part = &eval->options->part;
+    char of_shard[48], of_part[32]; // a part is a device's
+    snprintf(of_shard, sizeof(of_shard), "shard %u of %u:", shard->index, shard->count);
+    snprintf(of_part, sizeof(of_part), "devices: %u, but", part->count);
+    enum vkh_status status = check_share(shard, "shard", log);
     if (status == VKH_OK)
-        status = narrow(eval, &eval->options->part, "part", arena, log);
+        status = check_share(part, "part", log);
+    if (status == VKH_OK)
+        status = narrow(eval, shard, of_shard, arena, log);
+    if (status == VKH_OK)
+        status = narrow(eval, part, of_part, arena, log);
     if (status != VKH_OK)
         return status;
     bool reached = false;
