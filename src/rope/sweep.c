@@ -8,6 +8,9 @@
 #include "base/log.h"
 #include "base/number.h"
 
+// In billionths, a double still holds every whole number.
+static const double MOST_VALUE = 9e6;
+
 // The places of a range in a spec: "…:KEY=LOW..HIGH:STEP…".
 struct range {
     const char *key, *low, *dots, *high, *colon, *step, *end;
@@ -71,6 +74,12 @@ enum vkh_status vkh_sweep_expand(const char *spec, struct vkh_arena *arena,
                         "sweep '%.120s': one value of the method must be LOW..HIGH:STEP, as in "
                         "hybrid:cf=1.2..3:0.1",
                         spec);
+    if (!(fabs(range.first) <= MOST_VALUE && fabs(range.last) <= MOST_VALUE &&
+          value_at(&range, 0) == range.first))
+        return vkh_fail(log, VKH_ERR_ARGUMENT,
+                        "sweep '%.120s': its values must be from -%.0f to %.0f, and LOW a multiple "
+                        "of 1e-9",
+                        spec, MOST_VALUE, MOST_VALUE);
     const double steps = floor((range.last - range.first) / range.by + 1e-6);
     if (!(range.by >= 1e-9 && steps >= 0 && steps < VKH_SWEEP_MOST))
         return vkh_fail(log, VKH_ERR_ARGUMENT,

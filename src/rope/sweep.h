@@ -19,7 +19,8 @@ struct vkh_sweep {
 };
 
 // A range is KEY=LOW..HIGH:STEP, LOW and HIGH included; the spec has exactly one. VKH_ERR_ARGUMENT
-// when it has not, or the range is empty or longer than VKH_SWEEP_MOST. The specs are not yet
+// when it has not, the range is empty or longer than VKH_SWEEP_MOST, reaches beyond nine
+// millions, or LOW is no multiple of a billionth. The specs are not yet
 // parsed. Lives in the arena.
 enum vkh_status vkh_sweep_expand(const char *spec, struct vkh_arena *arena,
                                  const struct vkh_log *log, struct vkh_sweep *sweep);

@@ -244,6 +244,14 @@ static void test_sweeps(void)
     check_sweep("hybrid:cf=2..3:0", 0, "no value", NULL);
     check_sweep("hybrid:cf=2..3:-1", 0, "no value", NULL);
     check_sweep("hybrid:cf=1..3:0.001", 0, "more than 1000", NULL);
+    check_sweep("grouped:group=2,window=8388607.5..8388608:0.5", 2,
+                "grouped:group=2,window=8388607.5", "grouped:group=2,window=8388608");
+    check_sweep("hybrid:cf=1e300..1e300:1", 0, "sweep 'hybrid:cf=1e300..1e300:1': its values",
+                NULL);
+    check_sweep("hybrid:cf=1..9000001:9000000", 0, "to 9000000", NULL);
+    check_sweep("linear:factor=-1e7..1:1e7", 0, "from -9000000", NULL);
+    check_sweep("hybrid:cf=1e-12..1:1", 0, "LOW a multiple of 1e-9", NULL);
+    check_sweep("hybrid:cf=1.00000000025..2:1", 0, "LOW a multiple", NULL);
     struct vkh_arena arena = {0};
     struct vkh_sweep sweep;
     CHECK(vkh_sweep_expand("hybrid:cf=1.2..3:0.1", &arena, NULL, &sweep) == VKH_OK);
