@@ -23,6 +23,10 @@ struct report_test {
     uint64_t text_tokens;
     uint32_t text_used;
     uint64_t text_digest;
+    struct {
+        struct vkh_ppl_text_cell parts[REPORT_TEST_MOST];
+        double nll[REPORT_TEST_MOST], error[REPORT_TEST_MOST];
+    } curves[VKH_CURVES];
 };
 
 static char report_test_line[2048];
@@ -128,6 +132,27 @@ static inline void report_test_example(struct report_test *test)
     static const double ppl[] = {48.5, 51.4, 59.4, 79.3, 48.5, 58.1,
                                  71.3, 76.5, 48.5, 71.0, 88.3, 98.9};
     report_test_fill(test, 512, 3, methods, 4, lengths, ppl);
+}
+
+// Curves of one text in these buckets: NLL 1, 2, 3, …, with errors of a half down to an eighth.
+static inline void report_test_curves(struct report_test *test, const struct vkh_ppl_bucket *linear,
+                                      uint32_t n_linear, const struct vkh_ppl_bucket *octaves,
+                                      uint32_t n_octaves)
+{
+    static const double errors[] = {0.5, 0.25, 0.5, 0.25, 0.5, 0.125};
+    for (int c = 0; c < VKH_CURVES; c++) {
+        const uint32_t n = c == VKH_CURVE_LINEAR ? n_linear : n_octaves;
+        const struct vkh_ppl_bucket *buckets = c == VKH_CURVE_LINEAR ? linear : octaves;
+        for (uint32_t i = 0; i < test->results.n_methods * n; i++) {
+            const uint32_t tokens = (uint32_t)buckets[i % n].tokens;
+            const double nll = i + 1.0, deviation = errors[i % 6] * sqrt(tokens);
+            test->curves[c].parts[i] = (struct vkh_ppl_text_cell){tokens, nll, exp(nll), deviation};
+            test->curves[c].nll[i] = nll;
+            test->curves[c].error[i] = deviation / sqrt(tokens);
+        }
+        test->results.curves[c] = (struct vkh_ppl_curve){
+            n, buckets, test->curves[c].nll, test->curves[c].error, test->curves[c].parts};
+    }
 }
 
 // The text that a format gives; the caller frees it.

@@ -159,7 +159,7 @@ struct vkh_ppl_cell {
     double tokens_per_second; // length / seconds
 };
 
-// One text's part in a cell. tokens_scored 0: none, and the rest is NaN.
+// One text's part in a cell, or in a curve's bucket. tokens_scored 0: none, and the rest is NaN.
 struct vkh_ppl_text_cell {
     uint32_t tokens_scored;
     double nll, ppl;
@@ -199,7 +199,8 @@ struct vkh_ppl_sweep {
 };
 
 // NLL against position, which is a token's index from its window's beginning. Buckets without a
-// scored token are left out. A method with more than one pass is shown at the longest length.
+// scored token are left out. A method with more than one pass is shown at the longest length, each
+// text at the longest that it reaches.
 enum vkh_ppl_curve_scale {
     VKH_CURVE_LINEAR, // buckets alike, 64 at the most
     VKH_CURVE_LOG,    // each twice as wide as the one before
@@ -213,6 +214,8 @@ struct vkh_ppl_curve {
     uint32_t n_buckets;
     const struct vkh_ppl_bucket *buckets;
     const double *nll, *standard_error; // [n_methods][n_buckets]
+    // [n_texts][n_methods][n_buckets], which these follow from.
+    const struct vkh_ppl_text_cell *texts;
 };
 
 // How a run is to be done within the memory that it may take, in device bytes. All of it is chosen

@@ -15,6 +15,29 @@ struct vkh_moments vkh_moments_join(struct vkh_moments a, struct vkh_moments b)
     return (struct vkh_moments){a.n + b.n, a.mean + apart * (of_b / n), sqrt(squares / (n - 1))};
 }
 
+struct vkh_moments vkh_moments_of(const struct vkh_ppl_text_cell *part)
+{
+    return (struct vkh_moments){part->tokens_scored, part->nll, part->deviation};
+}
+
+struct vkh_ppl_text_cell vkh_moments_part(struct vkh_moments moments)
+{
+    if (moments.n == 0)
+        return (struct vkh_ppl_text_cell){0, NAN, NAN, NAN};
+    return (struct vkh_ppl_text_cell){(uint32_t)moments.n, moments.mean, exp(moments.mean),
+                                      moments.deviation};
+}
+
+// Of `n_texts` parts, `stride` elements apart.
+static struct vkh_moments join_texts(const struct vkh_ppl_text_cell *first, uint64_t stride,
+                                     uint32_t n_texts)
+{
+    struct vkh_moments all = {0, 0.0, 0.0};
+    for (uint32_t i = 0; i < n_texts; i++)
+        all = vkh_moments_join(all, vkh_moments_of(&first[i * stride]));
+    return all;
+}
+
 // Averages over the texts that have a part, and their errors between them.
 static void average_means(const struct vkh_ppl_text_cell *first, uint64_t stride, uint32_t n_texts,
                           struct vkh_ppl_cell *cell)
@@ -40,19 +63,32 @@ static void average_means(const struct vkh_ppl_text_cell *first, uint64_t stride
 void vkh_average_texts(const struct vkh_ppl_text_cell *first, uint64_t stride, uint32_t n_texts,
                        struct vkh_ppl_cell *cell)
 {
-    struct vkh_moments all = {0, 0.0, 0.0};
+    const struct vkh_moments all = join_texts(first, stride, n_texts);
     cell->texts = 0;
-    for (uint32_t i = 0; i < n_texts; i++) {
-        const struct vkh_ppl_text_cell *text = &first[i * stride];
-        const struct vkh_moments own = {text->tokens_scored, text->nll, text->deviation};
-        all = vkh_moments_join(all, own);
-        cell->texts += own.n > 0;
-    }
+    for (uint32_t i = 0; i < n_texts; i++)
+        cell->texts += first[i * stride].tokens_scored > 0;
     cell->tokens_scored = all.n;
     cell->nll = all.mean;
     cell->ppl = exp(all.mean);
     cell->standard_error = cell->ppl * all.deviation / sqrt((double)all.n);
     average_means(first, stride, n_texts, cell);
+}
+
+bool vkh_average_curve(const struct vkh_ppl_text_cell *texts, uint32_t n_texts, uint32_t n_methods,
+                       struct vkh_ppl_bucket *buckets, uint32_t n_buckets, double *nll,
+                       double *standard_error)
+{
+    const uint64_t row = (uint64_t)n_methods * n_buckets;
+    bool good = true;
+    for (uint64_t i = 0; i < row; i++) {
+        const struct vkh_moments all = join_texts(&texts[i], row, n_texts);
+        struct vkh_ppl_bucket *bucket = &buckets[i % n_buckets];
+        good &= all.n > 0 && (i < n_buckets || all.n == bucket->tokens);
+        bucket->tokens = all.n;
+        nll[i] = all.mean;
+        standard_error[i] = all.deviation / sqrt((double)all.n);
+    }
+    return good;
 }
 
 void vkh_average_compare(struct vkh_ppl_cell *cells, uint32_t n_methods, uint32_t n_lengths)

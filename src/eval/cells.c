@@ -116,15 +116,8 @@ static enum vkh_status check_reading(const struct vkh_eval *eval, const struct v
 static void fill_texts(const struct vkh_eval *eval, uint32_t lane, uint32_t index,
                        struct vkh_ppl_text_cell *texts, uint64_t stride)
 {
-    for (uint32_t text = 0; text < eval->n_texts; text++) {
-        const struct vkh_moments m = moments_of(eval, lane, index, text);
-        texts[text * stride] = (struct vkh_ppl_text_cell){
-            .tokens_scored = (uint32_t)m.n,
-            .nll = m.n ? m.mean : (double)NAN,
-            .ppl = m.n ? exp(m.mean) : (double)NAN,
-            .deviation = m.n ? m.deviation : (double)NAN,
-        };
-    }
+    for (uint32_t text = 0; text < eval->n_texts; text++)
+        texts[text * stride] = vkh_moments_part(moments_of(eval, lane, index, text));
 }
 
 static enum vkh_status fill_cell(const struct vkh_eval *eval, uint32_t lane, uint32_t index,

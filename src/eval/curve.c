@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "base/average.h"
 #include "base/log.h"
 
 enum { MOST_LINEAR = 64, MOST_BUCKETS = MOST_LINEAR };
@@ -38,11 +39,13 @@ struct sums {
     double sum, squares;
 };
 
-static void add_reading(const struct vkh_eval *eval, const struct vkh_reading *reading,
-                        struct scale scale, struct sums sums[MOST_BUCKETS])
+// At the longest length that the text reaches.
+static void add_text(const struct vkh_eval *eval, uint32_t text, uint32_t lane, struct scale scale,
+                     struct sums sums[MOST_BUCKETS])
 {
     const struct vkh_ppl_regime *regime = &eval->options->regime;
-    for (uint32_t t = 1; t < reading->n_tokens; t++) {
+    const struct vkh_reading *reading = vkh_eval_longest_reading(eval, text, lane);
+    for (uint32_t t = 1; reading && t < reading->n_tokens; t++) {
         if (!vkh_ppl_regime_scores(regime, t, reading->n_tokens))
             continue;
         struct sums *into = &sums[bucket_of(scale, vkh_ppl_regime_context(regime, t))];
@@ -53,51 +56,52 @@ static void add_reading(const struct vkh_eval *eval, const struct vkh_reading *r
     }
 }
 
-// Each text at the longest length that it reaches.
-static void add_lane(const struct vkh_eval *eval, uint32_t lane, struct scale scale,
-                     struct sums sums[MOST_BUCKETS])
+static struct vkh_moments moments_of(const struct sums *sums)
 {
-    for (uint32_t text = 0; text < eval->n_texts; text++) {
-        const struct vkh_reading *reading = vkh_eval_longest_reading(eval, text, lane);
-        if (reading)
-            add_reading(eval, reading, scale, sums);
-    }
+    const double n = (double)sums->n, mean = sums->n ? sums->sum / n : 0.0;
+    const double variance = n > 1 ? fmax(sums->squares - n * mean * mean, 0.0) / (n - 1) : 0.0;
+    return (struct vkh_moments){sums->n, mean, sqrt(variance)};
 }
 
-static void write_row(const struct sums *sums, double *nll, double *error)
+// Those with a token, which are the same ones in every lane; *n_buckets of them.
+static void find_buckets(const struct vkh_eval *eval, struct scale scale,
+                         uint32_t used[MOST_BUCKETS], uint32_t *n_buckets)
 {
-    const double n = (double)sums->n, mean = sums->sum / n;
-    const double variance = n > 1 ? fmax(sums->squares - n * mean * mean, 0.0) / (n - 1) : 0.0;
-    *nll = mean;
-    *error = sqrt(variance / n);
+    struct sums sums[MOST_BUCKETS] = {0};
+    for (uint32_t text = 0; text < eval->n_texts; text++)
+        add_text(eval, text, 0, scale, sums);
+    *n_buckets = 0;
+    for (uint32_t b = 0; b < MOST_BUCKETS; b++)
+        if (sums[b].n > 0)
+            used[(*n_buckets)++] = b;
 }
 
 static enum vkh_status make_curve(const struct vkh_eval *eval, struct scale scale,
                                   struct vkh_arena *arena, const struct vkh_log *log,
                                   struct vkh_ppl_curve *curve)
 {
-    struct vkh_ppl_bucket *buckets = vkh_arena_alloc(arena, MOST_BUCKETS, sizeof(*buckets));
-    const size_t most = (size_t)eval->n_lanes * MOST_BUCKETS;
-    double *nll = vkh_arena_alloc(arena, most, sizeof(*nll));
-    double *error = vkh_arena_alloc(arena, most, sizeof(*error));
-    if (!buckets || !nll || !error)
+    uint32_t used[MOST_BUCKETS], n;
+    find_buckets(eval, scale, used, &n);
+    const size_t row = (size_t)eval->n_lanes * n;
+    struct vkh_ppl_bucket *buckets = vkh_arena_alloc(arena, n, sizeof(*buckets));
+    struct vkh_ppl_text_cell *texts = vkh_arena_alloc(arena, eval->n_texts, row * sizeof(*texts));
+    double *nll = vkh_arena_alloc(arena, row, sizeof(*nll));
+    double *error = vkh_arena_alloc(arena, row, sizeof(*error));
+    if (!buckets || !texts || !nll || !error)
         return vkh_fail(log, VKH_ERR_MEMORY, "curve: out of host memory");
-    size_t at = 0;
-    uint32_t n_buckets = 0;
-    for (uint32_t lane = 0; lane < eval->n_lanes; lane++) {
-        struct sums sums[MOST_BUCKETS] = {0};
-        add_lane(eval, lane, scale, sums);
-        n_buckets = 0;
-        for (uint32_t b = 0; b < MOST_BUCKETS; b++) {
-            if (sums[b].n == 0)
-                continue; // the same ones in every lane
-            buckets[n_buckets] = bounds_of(scale, b);
-            buckets[n_buckets++].tokens = sums[b].n;
-            write_row(&sums[b], &nll[at], &error[at]);
-            at++;
+    struct vkh_ppl_text_cell *at = texts;
+    for (uint32_t text = 0; text < eval->n_texts; text++) {
+        for (uint32_t lane = 0; lane < eval->n_lanes; lane++) {
+            struct sums sums[MOST_BUCKETS] = {0};
+            add_text(eval, text, lane, scale, sums);
+            for (uint32_t b = 0; b < n; b++)
+                *at++ = vkh_moments_part(moments_of(&sums[used[b]]));
         }
     }
-    *curve = (struct vkh_ppl_curve){n_buckets, buckets, nll, error};
+    for (uint32_t b = 0; b < n; b++)
+        buckets[b] = bounds_of(scale, used[b]);
+    vkh_average_curve(texts, eval->n_texts, eval->n_lanes, buckets, n, nll, error);
+    *curve = (struct vkh_ppl_curve){n, buckets, nll, error, texts};
     return VKH_OK;
 }
 

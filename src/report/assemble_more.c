@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Curves and sweeps of an assembly.
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,36 +144,37 @@ static bool find_buckets(const struct vkh_assembly *assembly, int which, struct 
     return all != NULL;
 }
 
-// Of the pieces that have a method's curve over the same texts the one with the longest length.
-static bool is_shown(const struct vkh_assembly *assembly, uint32_t place, uint32_t method)
+// Joins one text's parts in a piece's buckets into those of the scale.
+static void add_parts(const struct scale *scale, const struct vkh_ppl_curve *curve,
+                      const struct vkh_ppl_text_cell *from, struct vkh_ppl_text_cell *to)
 {
-    const struct vkh_place *own = &assembly->places[place];
-    const uint32_t n_lengths = own->piece.results->n_lengths;
-    for (uint32_t p = 0; p < assembly->n_places; p++) {
-        const struct vkh_place *other = &assembly->places[p];
-        const uint32_t n = other->piece.results->n_lengths;
-        if (p == place || other->first_text != own->first_text || n == 0 || n_lengths == 0)
-            continue;
-        const uint32_t theirs = other->lengths[n - 1], ours = own->lengths[n_lengths - 1];
-        for (uint32_t m = 0; m < other->piece.results->n_methods; m++)
-            if (other->methods[m] == method && (theirs > ours || (theirs == ours && p < place)))
-                return false;
-    }
-    return true;
-}
-
-static void add_curve(const struct scale *scale, const struct vkh_ppl_curve *curve, uint32_t row,
-                      struct vkh_moments *moments)
-{
+    for (uint32_t i = 0; i < scale->n; i++)
+        to[i] = vkh_moments_part((struct vkh_moments){0});
     for (uint32_t i = 0; i < curve->n_buckets; i++) {
         const struct vkh_ppl_bucket key = bucket_of(scale, &curve->buckets[i]);
         const struct vkh_ppl_bucket *into =
             bsearch(&key, scale->buckets, scale->n, sizeof(key), compare_buckets);
-        const uint64_t at = (uint64_t)row * curve->n_buckets + i;
-        const double n = (double)curve->buckets[i].tokens;
-        struct vkh_moments *sum = &moments[into - scale->buckets];
-        *sum = vkh_moments_join(*sum, (struct vkh_moments){curve->buckets[i].tokens, curve->nll[at],
-                                                           curve->standard_error[at] * sqrt(n)});
+        struct vkh_ppl_text_cell *part = &to[into - scale->buckets];
+        *part = vkh_moments_part(vkh_moments_join(vkh_moments_of(part), vkh_moments_of(&from[i])));
+    }
+}
+
+// Each text is shown at the longest length that it reaches in any piece; those that have a method
+// at that length agree.
+static void take_parts(const struct vkh_place *place, const struct scale *scale,
+                       const struct vkh_ppl_results *results, struct vkh_ppl_text_cell *parts)
+{
+    const struct vkh_ppl_results *piece = place->piece.results;
+    const struct vkh_ppl_curve *curve = curve_of(place, scale->which);
+    for (uint32_t t = 0; t < piece->n_texts; t++) {
+        const uint64_t text = (uint64_t)place->first_text + t;
+        if (piece->text_used[t] != results->text_used[text])
+            continue;
+        for (uint32_t m = 0; m < piece->n_methods; m++) {
+            const uint64_t from = (uint64_t)t * piece->n_methods + m;
+            const uint64_t to = text * results->n_methods + place->methods[m];
+            add_parts(scale, curve, &curve->texts[from * curve->n_buckets], &parts[to * scale->n]);
+        }
     }
 }
 
@@ -182,32 +182,22 @@ static enum vkh_status make_curve(const struct vkh_assembly *assembly, const str
                                   struct vkh_arena *arena, const struct vkh_log *log,
                                   struct vkh_ppl_results *results)
 {
-    const size_t row = (size_t)scale->n * sizeof(double);
-    double *nll = vkh_arena_alloc(arena, results->n_methods, row);
-    double *error = vkh_arena_alloc(arena, results->n_methods, row);
-    struct vkh_moments *moments = vkh_arena_alloc(arena, scale->n, sizeof(*moments));
-    if (!nll || !error || !moments)
+    const size_t row = (size_t)results->n_methods * scale->n;
+    double *nll = vkh_arena_alloc(arena, row, sizeof(*nll));
+    double *error = vkh_arena_alloc(arena, row, sizeof(*error));
+    struct vkh_ppl_text_cell *parts =
+        vkh_arena_alloc(arena, results->n_texts, row * sizeof(*parts));
+    if (!nll || !error || !parts)
         return out_of_memory(log);
-    for (uint32_t method = 0; method < results->n_methods; method++) {
-        memset(moments, 0, scale->n * sizeof(*moments));
-        for (uint32_t p = 0; p < assembly->n_places; p++) {
-            const struct vkh_place *place = &assembly->places[p];
-            for (uint32_t m = 0; m < place->piece.results->n_methods; m++)
-                if (place->methods[m] == method && is_shown(assembly, p, method))
-                    add_curve(scale, curve_of(place, scale->which), m, moments);
-        }
-        for (uint32_t i = 0; i < scale->n; i++) {
-            const uint64_t at = (uint64_t)method * scale->n + i;
-            if (moments[i].n == 0 || (method > 0 && moments[i].n != scale->buckets[i].tokens))
-                return vkh_fail(log, VKH_ERR_ARGUMENT,
-                                "merge: the curves of %s are not of the same tokens as others",
-                                results->methods[method]);
-            scale->buckets[i].tokens = moments[i].n;
-            nll[at] = moments[i].mean;
-            error[at] = moments[i].deviation / sqrt((double)moments[i].n);
-        }
-    }
-    results->curves[scale->which] = (struct vkh_ppl_curve){scale->n, scale->buckets, nll, error};
+    for (uint32_t p = assembly->n_places; p-- > 0;)
+        take_parts(&assembly->places[p], scale, results, parts);
+    if (!vkh_average_curve(parts, results->n_texts, results->n_methods, scale->buckets, scale->n,
+                           nll, error))
+        return vkh_fail(log, VKH_ERR_ARGUMENT,
+                        "merge: the curves of %s are not of the same tokens for every method",
+                        results->model);
+    results->curves[scale->which] =
+        (struct vkh_ppl_curve){scale->n, scale->buckets, nll, error, parts};
     return VKH_OK;
 }
 

@@ -185,12 +185,31 @@ static json_t *numbers(const double *values, uint32_t n)
     return array;
 }
 
+// A text's parts in the buckets of a method, which are a row of curve->texts.
+static json_t *text_curve(const char *text, const char *method, const struct vkh_ppl_curve *curve,
+                          uint64_t row)
+{
+    json_t *tokens = json_array(), *nll = json_array(), *deviation = json_array();
+    for (uint32_t b = 0; b < curve->n_buckets; b++) {
+        const struct vkh_ppl_text_cell *part = &curve->texts[row * curve->n_buckets + b];
+        push(&tokens, json_integer(part->tokens_scored));
+        push(&nll, vkh_json_real(part->nll));
+        push(&deviation, vkh_json_real(part->deviation));
+    }
+    return json_pack("{s:s, s:s, s:o, s:o, s:o}", // one value a key
+                     "text", text,                //
+                     "method", method,            //
+                     "tokens", tokens,            //
+                     "nll", nll,                  //
+                     "deviation", deviation);
+}
+
 static json_t *curve_object(const struct vkh_ppl_results *results, const char *scale,
                             const struct vkh_ppl_curve *curve)
 {
     const uint32_t n = curve->n_buckets;
     json_t *first = json_array(), *end = json_array(), *tokens = json_array();
-    json_t *methods = json_array();
+    json_t *methods = json_array(), *texts = json_array();
     for (uint32_t b = 0; b < n; b++) {
         push(&first, json_integer(curve->buckets[b].first));
         push(&end, json_integer(curve->buckets[b].end));
@@ -203,12 +222,17 @@ static json_t *curve_object(const struct vkh_ppl_results *results, const char *s
                                  "nll", numbers(curve->nll + row, n), //
                                  "stderr", numbers(curve->standard_error + row, n)));
     }
-    return json_pack("{s:s, s:o, s:o, s:o, s:o}", // one value a key
-                     "scale", scale,              //
-                     "first", first,              //
-                     "end", end,                  //
-                     "tokens", tokens,            //
-                     "methods", methods);
+    for (uint32_t t = 0; t < results->n_texts; t++)
+        for (uint32_t m = 0; m < results->n_methods; m++)
+            push(&texts, text_curve(results->text_names[t], results->methods[m], curve,
+                                    (uint64_t)t * results->n_methods + m));
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", // one value a key
+                     "scale", scale,                   //
+                     "first", first,                   //
+                     "end", end,                       //
+                     "tokens", tokens,                 //
+                     "methods", methods,               //
+                     "texts", texts);
 }
 
 json_t *vkh_json_curves(const struct vkh_ppl_results *results)

@@ -208,14 +208,14 @@ void vkh_read_sweeps(struct vkh_fields *fields, const struct vkh_object *run,
     r->n_sweeps = (uint32_t)n;
 }
 
-static void read_buckets(struct vkh_fields *fields, const struct vkh_object *from,
-                         struct vkh_ppl_curve *curve)
+// Their bounds.
+static struct vkh_ppl_bucket *read_buckets(struct vkh_fields *fields, const struct vkh_object *from,
+                                           uint32_t *n_buckets)
 {
     enum { MOST_BUCKETS = 1 << 12, END = 2 * VKH_READ_MOST_TOKENS };
     const json_t *first = vkh_fields_array(fields, from, "first", SIZE_MAX);
     const size_t n = json_array_size(first);
     const json_t *end = vkh_fields_array(fields, from, "end", n);
-    const json_t *tokens = vkh_fields_array(fields, from, "tokens", n);
     struct vkh_ppl_bucket *buckets = vkh_read_alloc(fields, n, sizeof(*buckets));
     if (n > MOST_BUCKETS)
         vkh_fields_fail(fields, from, "first", "too many buckets");
@@ -225,34 +225,98 @@ static void read_buckets(struct vkh_fields *fields, const struct vkh_object *fro
             (uint32_t)vkh_fields_number(fields, from, "first", first, i, least, END - 1);
         buckets[i].end =
             (uint32_t)vkh_fields_number(fields, from, "end", end, i, buckets[i].first + 1.0, END);
-        buckets[i].tokens =
-            (uint64_t)vkh_fields_number(fields, from, "tokens", tokens, i, 1, VKH_READ_MOST);
     }
-    curve->buckets = buckets;
-    curve->n_buckets = (uint32_t)n;
+    *n_buckets = (uint32_t)n;
+    return buckets;
+}
+
+// A text's parts in n buckets, of `most` tokens in all.
+static void read_text_curve(struct vkh_fields *fields, const struct vkh_object *from, uint32_t n,
+                            uint64_t most, struct vkh_ppl_text_cell *parts)
+{
+    const json_t *tokens = vkh_fields_array(fields, from, "tokens", n);
+    const json_t *nll = vkh_fields_array(fields, from, "nll", n);
+    const json_t *deviation = vkh_fields_array(fields, from, "deviation", n);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < n && fields->status == VKH_OK; i++) {
+        struct vkh_moments own = {0, 0.0, 0.0};
+        own.n =
+            (uint64_t)vkh_fields_number(fields, from, "tokens", tokens, i, 0, VKH_READ_MOST_TOKENS);
+        if (own.n > 0) {
+            own.mean = vkh_fields_number(fields, from, "nll", nll, i, -1e9, 1e9);
+            own.deviation = vkh_fields_number(fields, from, "deviation", deviation, i, 0, 1e9);
+        } else if (!json_is_null(json_array_get(nll, i)) ||
+                   !json_is_null(json_array_get(deviation, i))) {
+            vkh_fields_fail(fields, from, "nll", "a number, where no token is scored");
+        }
+        parts[i] = vkh_moments_part(own);
+        sum += own.n;
+    }
+    if (sum > most)
+        vkh_fields_fail(fields, from, "tokens", "more than are used of the text");
+}
+
+static struct vkh_ppl_text_cell *read_text_curves(struct vkh_fields *fields,
+                                                  const struct vkh_object *from,
+                                                  const struct vkh_ppl_results *r, uint32_t n)
+{
+    const uint64_t rows = (uint64_t)r->n_texts * r->n_methods; // of elements that were read
+    const json_t *texts = vkh_fields_array(fields, from, "texts", rows);
+    struct vkh_ppl_text_cell *parts =
+        texts ? vkh_read_alloc(fields, rows, n * sizeof(*parts)) : NULL;
+    for (uint64_t i = 0; i < rows && fields->status == VKH_OK; i++) {
+        const struct vkh_object row = vkh_fields_element(fields, from, "texts", texts, i);
+        check_name(fields, &row, "text", r->text_names[i / r->n_methods]);
+        check_name(fields, &row, "method", r->methods[i % r->n_methods]);
+        read_text_curve(fields, &row, n, r->text_used[i / r->n_methods], &parts[i * n]);
+    }
+    return parts;
+}
+
+static void check_follow(struct vkh_fields *fields, const struct vkh_object *row, const char *key,
+                         const double *want, uint32_t n)
+{
+    const json_t *array = vkh_fields_array(fields, row, key, n);
+    for (uint32_t i = 0; i < n && fields->status == VKH_OK; i++) {
+        const double number = vkh_fields_number(fields, row, key, array, i, -1e9, 1e9);
+        if (!(fabs(want[i] - number) <= 1e-9 * (1 + fabs(number))))
+            vkh_fields_fail(fields, row, key, "does not follow from texts");
+    }
+}
+
+// That a method's curve, and the tokens of all, are those that follow from the texts.
+static void check_curve(struct vkh_fields *fields, const struct vkh_object *from,
+                        const struct vkh_ppl_results *r, const struct vkh_ppl_curve *curve)
+{
+    const uint32_t n = curve->n_buckets;
+    const json_t *tokens = vkh_fields_array(fields, from, "tokens", n);
+    const json_t *methods = vkh_fields_array(fields, from, "methods", r->n_methods);
+    for (uint32_t i = 0; i < n && fields->status == VKH_OK; i++)
+        if ((uint64_t)vkh_fields_number(fields, from, "tokens", tokens, i, 1, VKH_READ_MOST) !=
+            curve->buckets[i].tokens)
+            vkh_fields_fail(fields, from, "tokens", "not the sum of the texts' tokens");
+    for (uint32_t m = 0; m < r->n_methods && fields->status == VKH_OK; m++) {
+        const struct vkh_object row = vkh_fields_element(fields, from, "methods", methods, m);
+        check_name(fields, &row, "method", r->methods[m]);
+        check_follow(fields, &row, "nll", &curve->nll[(uint64_t)m * n], n);
+        check_follow(fields, &row, "stderr", &curve->standard_error[(uint64_t)m * n], n);
+    }
 }
 
 static void read_curve(struct vkh_fields *fields, const struct vkh_object *from,
                        const struct vkh_ppl_results *r, struct vkh_ppl_curve *curve)
 {
-    const json_t *methods = vkh_fields_array(fields, from, "methods", r->n_methods);
-    read_buckets(fields, from, curve);
-    const uint32_t n = curve->n_buckets;
+    uint32_t n;
+    struct vkh_ppl_bucket *buckets = read_buckets(fields, from, &n);
+    const struct vkh_ppl_text_cell *texts = read_text_curves(fields, from, r, n);
     double *nll = vkh_read_alloc(fields, r->n_methods, n * sizeof(*nll));
     double *error = vkh_read_alloc(fields, r->n_methods, n * sizeof(*error));
-    for (uint32_t m = 0; m < r->n_methods && fields->status == VKH_OK; m++) {
-        const struct vkh_object row = vkh_fields_element(fields, from, "methods", methods, m);
-        const json_t *means = vkh_fields_array(fields, &row, "nll", n);
-        const json_t *errors = vkh_fields_array(fields, &row, "stderr", n);
-        check_name(fields, &row, "method", r->methods[m]);
-        for (uint32_t i = 0; i < n && fields->status == VKH_OK; i++) {
-            const uint64_t at = (uint64_t)m * n + i;
-            nll[at] = vkh_fields_number(fields, &row, "nll", means, i, -1e9, 1e9);
-            error[at] = vkh_fields_number(fields, &row, "stderr", errors, i, 0, 1e9);
-        }
-    }
-    curve->nll = nll;
-    curve->standard_error = error;
+    if (fields->status != VKH_OK)
+        return;
+    if (!vkh_average_curve(texts, r->n_texts, r->n_methods, buckets, n, nll, error))
+        vkh_fields_fail(fields, from, "texts", "not as many tokens for each method, or none");
+    *curve = (struct vkh_ppl_curve){n, buckets, nll, error, texts};
+    check_curve(fields, from, r, curve);
 }
 
 void vkh_read_curves(struct vkh_fields *fields, const struct vkh_object *run,

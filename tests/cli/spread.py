@@ -51,6 +51,9 @@ def check_curves(t, a, b, what):
                     all(math.isclose(p, q, rel_tol=1e-12) for p, q in zip(m['nll'], n['nll'])) and
                     all(math.isclose(p, q, rel_tol=1e-9, abs_tol=1e-9)
                         for p, q in zip(m['stderr'], n['stderr'])), f'{what}: {m} {n}')
+        t.check([[v[k] for k in ('text', 'method', 'tokens')] for v in x['texts']] ==
+                [[v[k] for k in ('text', 'method', 'tokens')] for v in y['texts']],
+                f'{what}: tokens of texts')
 
 
 def run_shards(t, count, *options):
@@ -210,6 +213,33 @@ def test_runs(t):
         t.check(all(f'length: {m}' in plot for m in ('tiny-tied', 'tiny-untied')), 'their titles')
 
 
+def test_curves(t):
+    """Each text is at the longest length that it reaches in any of the runs: its curve is in one of
+    a shorter length where it ends before the longest."""
+    short, long = t.write('60.ids', ' '.join(IDS[:60])), t.write('300.ids', ' '.join(IDS))
+    common = ('--model', MODEL, '--tokens', short, '--tokens', long, '--quiet')
+    for name, method, lengths in (('a', 'baseline', '40'), ('b', 'baseline', '200'),
+                                  ('c', 'hybrid:cf=2', '40,200'), ('ab', 'baseline', '40,200')):
+        t.run(*common, '-m', method, '--lengths', lengths, '-o', f'curve-{name}.json')
+    t.run(*common, '-m', 'baseline', '-m', 'hybrid:cf=2', '--lengths', '40,200', '-o', 'curve-abc.json')
+    for names in ('ab', 'ba', 'abc', 'cba'):
+        t.run('merge', *(f'curve-{n}.json' for n in names), '--quiet', '-o', 'merged.json')
+        merged, whole = load(t, 'merged.json'), load(t, f'curve-{"".join(sorted(names))}.json')
+        methods = {m['method'] for m in whole['methods']}
+        t.check({m['method'] for m in merged['methods']} == methods, f'{names}: methods')
+        for curve in merged['curves'] + whole['curves']:
+            t.check(sum(curve['tokens']) == 39 + 199, f'{names}: {sum(curve["tokens"])} tokens')
+            for key in ('methods', 'texts'):  # in the order of the runs
+                curve[key].sort(key=lambda row: (row.get('text', ''), row['method']))
+        check_curves(t, merged, whole, names)
+    broken = load(t, 'curve-ab.json')
+    broken['curves'][0]['texts'][1]['tokens'][0] += 1
+    t.fails(2, 'merge', t.write('x.json', json.dumps(broken)), says=('curves[0].', 'tokens'))
+    broken = load(t, 'curve-ab.json')
+    broken['curves'][1]['methods'][0]['stderr'][0] += 1e-6
+    t.fails(2, 'merge', t.write('x.json', json.dumps(broken)), says='stderr')
+
+
 def test_divergences(t):
     """KL divergences stay in a table of one reference, and keep others out of it."""
     common = ('--model', MODEL, '--tokens', DATA / 'tiny-tied.ids', '--quiet', '--lengths',
@@ -350,6 +380,7 @@ def main():
     test_split(t, common)
     test_refusals(t, common)
     test_runs(t)
+    test_curves(t)
     test_divergences(t)
     test_divergence_shards(t)
     test_hostile(t, stride)

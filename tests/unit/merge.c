@@ -29,7 +29,6 @@ static void fill(struct report_test *test)
 {
     static const struct vkh_ppl_bucket linear[] = {{0, 64, 63}, {64, 128, 64}};
     static const struct vkh_ppl_bucket octaves[] = {{1, 2, 1}};
-    static const double nll[] = {1, 2, 3, 4, 5, 6}, error[] = {0.5, 0.25, 0.5, 0.25, 0.5, 0.125};
     static const uint32_t methods[] = {1, 2};
     static const double values[] = {1.5, 2};
     static uint32_t best[] = {UINT32_MAX, 0, 0, 0};
@@ -46,8 +45,7 @@ static void fill(struct report_test *test)
         test->cells[i].vs_baseline_percent = (baseline - test->cells[i].ppl) / baseline * 100;
     }
     test->text_name = "book.txt";
-    test->results.curves[VKH_CURVE_LINEAR] = (struct vkh_ppl_curve){2, linear, nll, error};
-    test->results.curves[VKH_CURVE_LOG] = (struct vkh_ppl_curve){1, octaves, nll, error};
+    report_test_curves(test, linear, 2, octaves, 1);
     test->results.n_sweeps = 1;
     test->results.sweeps = &sweep;
 }

@@ -177,11 +177,9 @@ static void test_curves(void)
 {
     static const struct vkh_ppl_bucket linear[] = {{0, 64, 63}, {64, 128, 64}},
                                        log2[] = {{1, 2, 1}};
-    static const double nll[] = {1, 2, 3, 4, 5, 6}, error[] = {0.5, 0.25, 0.5, 0.25, 0.5, 0.125};
     struct report_test test;
     report_test_example(&test);
-    test.results.curves[VKH_CURVE_LINEAR] = (struct vkh_ppl_curve){2, linear, nll, error};
-    test.results.curves[VKH_CURVE_LOG] = (struct vkh_ppl_curve){1, log2, nll, error};
+    report_test_curves(&test, linear, 2, log2, 1);
     char path[] = "/tmp/vkhrope-curve-XXXXXX";
     close(mkstemp(path));
     CHECK(vkh_report_curve(&test.results, path, &report_test_log) == VKH_OK);
@@ -202,6 +200,12 @@ static void test_curves(void)
     CHECK(json_integer_value(json_array_get(json_object_get(first, "tokens"), 0)) == 63);
     json_t *last = json_object_get(json_array_get(lanes, 2), "stderr");
     CHECK(json_array_size(lanes) == 3 && json_real_value(json_array_get(last, 1)) == 0.125);
+    json_t *texts = json_object_get(first, "texts"), *part = json_array_get(texts, 1);
+    CHECK(json_array_size(texts) == 3 && strcmp(string_at(part, "text"), "") == 0 &&
+          strcmp(string_at(part, "method"), "hybrid:cf=1.5") == 0);
+    CHECK(json_integer_value(json_array_get(json_object_get(part, "tokens"), 1)) == 64 &&
+          json_real_value(json_array_get(json_object_get(part, "nll"), 1)) == 4 &&
+          json_real_value(json_array_get(json_object_get(part, "deviation"), 1)) == 0.25 * 8);
     json_decref(root);
 }
 

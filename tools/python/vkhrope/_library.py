@@ -85,7 +85,7 @@ class PplTokenKl(Structure):
 
 class PplCurve(Structure):
     _fields_ = [('n_buckets', c_uint32), ('buckets', c_void_p), ('nll', POINTER(c_double)),
-                ('standard_error', POINTER(c_double))]
+                ('standard_error', POINTER(c_double)), ('texts', c_void_p)]
 
 
 class PplMemory(Structure):
