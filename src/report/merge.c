@@ -70,7 +70,14 @@ static bool has_same_texts(const struct vkh_ppl_results *a, const struct vkh_ppl
     return same;
 }
 
-// Both have it as the same numbers.
+static bool is_same_divergence(const struct vkh_ppl_kl *a, const struct vkh_ppl_kl *b)
+{
+    return a->mean == b->mean && a->standard_error == b->standard_error && a->median == b->median &&
+           a->p90 == b->p90 && a->p95 == b->p95 && a->p99 == b->p99 && a->maximum == b->maximum &&
+           a->same_top == b->same_top;
+}
+
+// Both have it as the same numbers; both have divergences, or none has.
 static bool is_same_cell(const struct vkh_ppl_results *a, uint64_t at_a,
                          const struct vkh_ppl_results *b, uint64_t at_b)
 {
@@ -83,7 +90,7 @@ static bool is_same_cell(const struct vkh_ppl_results *a, uint64_t at_a,
             (x->tokens_scored && (x->nll != y->nll || x->deviation != y->deviation)))
             return false;
     }
-    return true;
+    return !a->kl || is_same_divergence(&a->kl[at_a], &b->kl[at_b]);
 }
 
 // Whether some cell is in both with other numbers; *cell says which, in a.

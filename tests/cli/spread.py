@@ -250,6 +250,13 @@ def test_divergences(t):
     t.run('merge', 'kl-2.json', 'kl-3.json', '--quiet', '-o', 'kl.json')
     whole, merged = load(t, 'kl-all.json'), load(t, 'kl.json')
     t.check(whole['kl'] and numbers(merged) == numbers(whole), f'{merged}, not {whole}')
+    for field in ('mean', 'stderr', 'median', 'p90', 'p95', 'p99', 'max', 'same_top'):
+        contradicts = copy.deepcopy(load(t, 'kl-2.json'))
+        contradicts['kl']['results'][1][field] += 1e-9
+        change(t, 'x.json', contradicts)
+        t.fails(1, 'merge', 'kl-2.json', 'x.json', says=('x.json', 'hybrid:cf=2 at length 128'))
+    elsewhere = change(t, 'x.json', contradicts, device='Another GPU')
+    t.check(t.run('merge', 'kl-2.json', elsewhere).stdout.count('\n== ') == 1, 'two tables')
     out = t.run('merge', 'kl-2.json', 'b.json').stdout
     t.check([line for line in out.splitlines() if line.startswith('== ')] ==
             ['== tiny-tied, KL divergences from baseline', '== tiny-tied, no KL divergences'], out)
