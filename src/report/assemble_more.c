@@ -13,47 +13,63 @@ static enum vkh_status out_of_memory(const struct vkh_log *log)
     return vkh_fail(log, VKH_ERR_MEMORY, "merge: out of memory");
 }
 
-// A sweep's values in ascending order, each once; the arrays have room for one more.
-static void add_value(struct vkh_ppl_sweep *sweep, uint32_t *methods, double *values,
-                      uint32_t method, double value)
+struct value {
+    double value;
+    uint32_t method;
+};
+
+static int compare_values(const void *a, const void *b)
 {
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < sweep->n; i++)
-        if (methods[i] == method)
-            return;
-    while (at < sweep->n && values[at] < value)
-        at++;
-    memmove(&methods[at + 1], &methods[at], (sweep->n - at) * sizeof(*methods));
-    memmove(&values[at + 1], &values[at], (sweep->n - at) * sizeof(*values));
-    methods[at] = method;
-    values[at] = value;
-    sweep->n++;
+    const struct value *x = a, *y = b;
+    const int order = (x->value > y->value) - (x->value < y->value);
+    return order ? order : (x->method > y->method) - (x->method < y->method);
 }
 
-// What all the pieces have of the sweep `spec`.
-static bool make_sweep(const struct vkh_assembly *assembly, const struct vkh_ppl_sweep *like,
-                       struct vkh_arena *arena, const struct vkh_ppl_results *results,
-                       struct vkh_ppl_sweep *sweep)
+// What all the pieces have of the sweep `spec`, in ascending order, each method once; `seen` is of
+// all methods.
+static uint32_t find_values(const struct vkh_assembly *assembly, const char *spec,
+                            struct value *values, bool *seen)
 {
-    uint32_t *methods = vkh_arena_alloc(arena, (size_t)results->n_methods + 1, sizeof(*methods));
-    double *values = vkh_arena_alloc(arena, (size_t)results->n_methods + 1, sizeof(*values));
+    uint32_t n = 0;
+    for (uint32_t p = 0; p < assembly->n_places; p++) {
+        const struct vkh_place *place = &assembly->places[p];
+        for (uint32_t s = 0; s < place->piece.results->n_sweeps; s++) {
+            const struct vkh_ppl_sweep *from = &place->piece.results->sweeps[s];
+            for (uint32_t i = 0; i < from->n && strcmp(from->spec, spec) == 0; i++) {
+                const uint32_t method = place->methods[from->methods[i]];
+                if (!seen[method])
+                    values[n++] = (struct value){from->values[i], method};
+                seen[method] = true;
+            }
+        }
+    }
+    qsort(values, n, sizeof(*values), compare_values);
+    for (uint32_t i = 0; i < n; i++)
+        seen[values[i].method] = false;
+    return n;
+}
+
+// `found` and `seen` have room for all methods; the latter are false, and are so again.
+static bool make_sweep(const struct vkh_assembly *assembly, const struct vkh_ppl_sweep *like,
+                       struct value *found, bool *seen, struct vkh_arena *arena,
+                       const struct vkh_ppl_results *results, struct vkh_ppl_sweep *sweep)
+{
+    const uint32_t n = find_values(assembly, like->spec, found, seen);
+    uint32_t *methods = vkh_arena_alloc(arena, n, sizeof(*methods));
+    double *values = vkh_arena_alloc(arena, n, sizeof(*values));
     *sweep = (struct vkh_ppl_sweep){
         .spec = vkh_arena_strndup(arena, like->spec, strlen(like->spec)),
         .parameter = vkh_arena_strndup(arena, like->parameter, strlen(like->parameter)),
+        .n = n,
         .methods = methods,
         .values = values,
         .best = vkh_arena_alloc(arena, results->n_lengths, sizeof(*sweep->best)),
     };
     if (!methods || !values || !sweep->spec || !sweep->parameter || !sweep->best)
         return false;
-    for (uint32_t p = 0; p < assembly->n_places; p++) {
-        const struct vkh_place *place = &assembly->places[p];
-        for (uint32_t s = 0; s < place->piece.results->n_sweeps; s++) {
-            const struct vkh_ppl_sweep *from = &place->piece.results->sweeps[s];
-            for (uint32_t i = 0; i < from->n && strcmp(from->spec, like->spec) == 0; i++)
-                add_value(sweep, methods, values, place->methods[from->methods[i]],
-                          from->values[i]);
-        }
+    for (uint32_t i = 0; i < n; i++) {
+        methods[i] = found[i].method;
+        values[i] = found[i].value;
     }
     vkh_average_best(sweep, results->cells, results->n_lengths);
     return true;
@@ -73,13 +89,16 @@ enum vkh_status vkh_assemble_sweeps(const struct vkh_assembly *assembly, struct 
     size_t most = 0;
     for (uint32_t p = 0; p < assembly->n_places; p++)
         most += assembly->places[p].piece.results->n_sweeps;
-    bool good = (results->sweeps = vkh_arena_alloc(arena, most, sizeof(*results->sweeps))) != NULL;
+    struct value *values = vkh_arena_alloc(arena, results->n_methods, sizeof(*values));
+    bool *seen = vkh_arena_alloc(arena, results->n_methods, sizeof(*seen));
+    results->sweeps = vkh_arena_alloc(arena, most, sizeof(*results->sweeps));
+    bool good = values && seen && results->sweeps;
     for (uint32_t p = 0; p < assembly->n_places; p++) {
         const struct vkh_ppl_results *piece = assembly->places[p].piece.results;
         for (uint32_t s = 0; s < piece->n_sweeps && good; s++) {
             if (has_sweep(results, piece->sweeps[s].spec))
                 continue;
-            good = make_sweep(assembly, &piece->sweeps[s], arena, results,
+            good = make_sweep(assembly, &piece->sweeps[s], values, seen, arena, results,
                               &results->sweeps[results->n_sweeps]);
             results->n_sweeps += good;
         }

@@ -6,21 +6,12 @@
 #include "base/size.h"
 #include "report/assemble.h"
 #include "report/merge.h"
+#include "report/names.h"
 #include "report/owned.h"
 
 static enum vkh_status out_of_memory(const struct vkh_log *log)
 {
     return vkh_fail(log, VKH_ERR_MEMORY, "merge: out of memory");
-}
-
-// The place of a name among those that are there, at the end when it is new.
-static uint32_t place_name(const char **names, uint32_t *n, const char *name)
-{
-    for (uint32_t i = 0; i < *n; i++)
-        if (strcmp(names[i], name) == 0)
-            return i;
-    names[(*n)++] = name;
-    return *n - 1;
 }
 
 static int compare_lengths(const void *a, const void *b)
@@ -64,26 +55,34 @@ static bool place_lengths(const struct vkh_assembly *assembly, struct vkh_arena 
     return true;
 }
 
+// All methods of the places' pieces, in the order of their first appearance, and where each piece's
+// are among them.
 static bool place_methods(const struct vkh_assembly *assembly, struct vkh_arena *arena,
                           struct vkh_ppl_results *results)
 {
     uint64_t most = 0;
     for (uint32_t p = 0; p < assembly->n_places; p++)
         most += assembly->places[p].piece.results->n_methods;
+    const char **all = vkh_arena_alloc(arena, most, sizeof(*all));
+    uint32_t *places = vkh_arena_alloc(arena, most, sizeof(*places)), n = 0;
     results->methods = vkh_arena_alloc(arena, most, sizeof(*results->methods));
-    bool good = results->methods != NULL;
-    for (uint32_t p = 0; p < assembly->n_places && good; p++) {
-        struct vkh_place *place = &assembly->places[p];
-        const struct vkh_ppl_results *piece = place->piece.results;
-        place->methods = vkh_arena_alloc(arena, piece->n_methods, sizeof(*place->methods));
-        good = place->methods != NULL;
-        for (uint32_t m = 0; m < piece->n_methods && good; m++)
-            place->methods[m] =
-                place_name(results->methods, &results->n_methods, piece->methods[m]);
+    if (most > UINT32_MAX || !all || !places || !results->methods)
+        return false;
+    for (uint32_t p = 0; p < assembly->n_places; p++) {
+        const struct vkh_ppl_results *piece = assembly->places[p].piece.results;
+        assembly->places[p].methods = places + n;
+        memcpy(all + n, piece->methods, piece->n_methods * sizeof(*all));
+        n += piece->n_methods;
     }
-    for (uint32_t m = 0; m < results->n_methods && good; m++)
-        good = (results->methods[m] = vkh_arena_strndup(arena, results->methods[m],
-                                                        strlen(results->methods[m]))) != NULL;
+    struct vkh_names names;
+    bool good = vkh_names_sort(all, n, arena, &names);
+    for (uint32_t i = 0; i < n && good; i++) {
+        const uint32_t first = vkh_names_find(&names, all[i]);
+        places[i] = first < i ? places[first] : results->n_methods;
+        if (first == i)
+            good = (results->methods[results->n_methods++] =
+                        vkh_arena_strndup(arena, all[i], strlen(all[i]))) != NULL;
+    }
     return good;
 }
 

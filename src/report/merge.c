@@ -7,6 +7,7 @@
 #include <vkhrope/report.h>
 
 #include "base/log.h"
+#include "report/names.h"
 #include "report/owned.h"
 
 // One table, and the runs that it is put together from.
@@ -93,48 +94,68 @@ static bool is_same_cell(const struct vkh_ppl_results *a, uint64_t at_a,
     return !a->kl || is_same_divergence(&a->kl[at_a], &b->kl[at_b]);
 }
 
-// Whether some cell is in both with other numbers; *cell says which, in a.
-static bool differ(const struct vkh_ppl_results *a, const struct vkh_ppl_results *b,
-                   const struct vkh_ppl_cell **cell)
+// Whether some cell of a method is in both with other numbers; *cell says which, in a.
+static bool differ_in(const struct vkh_ppl_results *a, uint32_t method_a,
+                      const struct vkh_ppl_results *b, uint32_t method_b,
+                      const struct vkh_ppl_cell **cell)
 {
-    for (uint64_t i = 0; i < (uint64_t)a->n_methods * a->n_lengths; i++) {
-        for (uint64_t j = 0; j < (uint64_t)b->n_methods * b->n_lengths; j++) {
-            *cell = &a->cells[i];
-            if (a->cells[i].length == b->cells[j].length &&
-                strcmp(a->cells[i].method, b->cells[j].method) == 0 && !is_same_cell(a, i, b, j))
-                return true;
-        }
+    uint32_t l = 0;
+    for (uint32_t k = 0; k < a->n_lengths; k++) {
+        const uint64_t at = (uint64_t)method_a * a->n_lengths + k;
+        while (l < b->n_lengths && b->lengths[l] < a->lengths[k])
+            l++;
+        *cell = &a->cells[at];
+        if (l < b->n_lengths && b->lengths[l] == a->lengths[k] &&
+            !is_same_cell(a, at, b, (uint64_t)method_b * b->n_lengths + l))
+            return true;
     }
     return false;
 }
 
-// A name that stands for other ids here than there.
+// The same of any method; `methods` are b's.
+static bool differ(const struct vkh_ppl_results *a, const struct vkh_ppl_results *b,
+                   const struct vkh_names *methods, const struct vkh_ppl_cell **cell)
+{
+    for (uint32_t m = 0; m < a->n_methods; m++) {
+        const uint32_t theirs = vkh_names_find(methods, a->methods[m]);
+        if (theirs < b->n_methods && differ_in(a, m, b, theirs, cell))
+            return true;
+    }
+    return false;
+}
+
+// A name that stands for other ids here than there; `texts` are b's.
 static enum vkh_status check_texts(const struct vkh_piece *a, const struct vkh_piece *b,
-                                   const struct vkh_log *log)
+                                   const struct vkh_names *texts, const struct vkh_log *log)
 {
     const struct vkh_ppl_results *x = a->results, *y = b->results;
-    for (uint32_t i = 0; i < x->n_texts; i++)
-        for (uint32_t j = 0; j < y->n_texts; j++)
-            if (*x->text_names[i] && strcmp(x->text_names[i], y->text_names[j]) == 0 &&
-                x->text_digests[i] != y->text_digests[j])
-                return vkh_fail(log, VKH_ERR_ARGUMENT, "%s: text %s has other tokens than in %s",
-                                b->name, y->text_names[j], a->name);
+    for (uint32_t i = 0; i < x->n_texts; i++) {
+        const uint32_t j = vkh_names_find(texts, x->text_names[i]);
+        if (*x->text_names[i] && j < y->n_texts && x->text_digests[i] != y->text_digests[j])
+            return vkh_fail(log, VKH_ERR_ARGUMENT, "%s: text %s has other tokens than in %s",
+                            b->name, y->text_names[j], a->name);
+    }
     return VKH_OK;
 }
 
+// The names in a run, to be looked up for each of the others.
+struct run_names {
+    struct vkh_names methods, texts;
+};
+
 // Whether a run can stand in a table with another; an error when they contradict each other.
 static enum vkh_status fits(const struct vkh_piece *there, const struct vkh_piece *run,
-                            const struct vkh_log *log, bool *good)
+                            const struct run_names *names, const struct vkh_log *log, bool *good)
 {
     const struct vkh_ppl_results *a = there->results, *b = run->results;
     const struct vkh_ppl_cell *cell;
     *good = false;
     if (!is_same_kind(a, b))
         return VKH_OK;
-    const enum vkh_status status = check_texts(there, run, log);
+    const enum vkh_status status = check_texts(there, run, &names->texts, log);
     if (status != VKH_OK || !has_same_texts(a, b))
         return status;
-    *good = !differ(a, b, &cell);
+    *good = !differ(a, b, &names->methods, &cell);
     if (!*good && strcmp(a->device, b->device) == 0 && strcmp(a->driver, b->driver) == 0 &&
         strcmp(a->variants, b->variants) == 0)
         return vkh_fail(log, VKH_ERR_ARGUMENT,
@@ -145,11 +166,16 @@ static enum vkh_status fits(const struct vkh_piece *there, const struct vkh_piec
 
 static enum vkh_status add_run(struct merge *merge, const struct vkh_piece *run)
 {
+    const struct vkh_ppl_results *results = run->results;
+    struct run_names names;
+    if (!vkh_names_sort(results->methods, results->n_methods, &merge->arena, &names.methods) ||
+        !vkh_names_sort(results->text_names, results->n_texts, &merge->arena, &names.texts))
+        return out_of_memory(merge->log);
     for (uint32_t i = 0; i < merge->n_tables; i++) {
         struct table *table = &merge->tables[i];
         bool good = true;
         for (uint32_t r = 0; r < table->n && good; r++) {
-            const enum vkh_status status = fits(&table->runs[r], run, merge->log, &good);
+            const enum vkh_status status = fits(&table->runs[r], run, &names, merge->log, &good);
             if (status != VKH_OK)
                 return status;
         }

@@ -91,15 +91,27 @@ static void read_head(struct vkh_fields *fields, const struct vkh_object *run,
     read_memory(fields, run, &r->memory);
 }
 
+static void check_once(struct vkh_fields *fields, const struct vkh_object *run, const json_t *array,
+                       const struct vkh_ppl_results *r, struct vkh_names *names)
+{
+    if (!vkh_names_sort(r->methods, r->n_methods, fields->arena, names))
+        fields->status = vkh_fail(fields->log, VKH_ERR_MEMORY, "%s: out of memory", fields->path);
+    for (uint32_t i = 0; i < r->n_methods && fields->status == VKH_OK; i++) {
+        const struct vkh_object from = vkh_fields_element(fields, run, "methods", array, i);
+        if (vkh_names_find(names, r->methods[i]) != i)
+            vkh_fields_fail(fields, &from, "method", "there twice");
+    }
+}
+
 static void read_methods(struct vkh_fields *fields, const struct vkh_object *run,
-                         struct vkh_ppl_results *r)
+                         struct vkh_names *names, struct vkh_ppl_results *r)
 {
     const json_t *array = vkh_fields_array(fields, run, "methods", SIZE_MAX);
     const size_t n = json_array_size(array);
     r->methods = vkh_read_alloc(fields, n, sizeof(*r->methods));
     r->method_details = vkh_read_alloc(fields, n, sizeof(*r->method_details));
-    if (array && (n == 0 || n > VKH_READ_MOST_TOKENS))
-        vkh_fields_fail(fields, run, "methods", "none, or too many");
+    if (array && (n == 0 || n > VKH_READ_MOST_METHODS))
+        vkh_fields_fail(fields, run, "methods", "none, or more than 65536");
     for (size_t i = 0; i < n && fields->status == VKH_OK; i++) {
         const struct vkh_object from = vkh_fields_element(fields, run, "methods", array, i);
         r->methods[i] = vkh_fields_string(fields, &from, "method", false);
@@ -109,11 +121,10 @@ static void read_methods(struct vkh_fields *fields, const struct vkh_object *run
             .why = vkh_fields_string(fields, &from, "why", true),
             .device = vkh_fields_string(fields, &from, "device", false),
         };
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(r->methods[i], r->methods[j]) == 0)
-                vkh_fields_fail(fields, &from, "method", "there twice");
     }
     r->n_methods = (uint32_t)n;
+    if (fields->status == VKH_OK)
+        check_once(fields, run, array, r, names);
 }
 
 static uint64_t read_digest(struct vkh_fields *fields, const struct vkh_object *from)
@@ -176,17 +187,18 @@ static void read_shard(struct vkh_fields *fields, const struct vkh_object *run,
 static void read_run(struct vkh_fields *fields, const struct vkh_object *run,
                      struct vkh_ppl_results *results)
 {
+    struct vkh_names methods;
     read_head(fields, run, results);
-    read_methods(fields, run, results);
+    read_methods(fields, run, &methods, results);
     read_texts(fields, run, results);
     if (fields->status == VKH_OK)
         read_shard(fields, run, results);
     if (fields->status == VKH_OK)
         vkh_read_cells(fields, run, results);
     if (fields->status == VKH_OK)
-        vkh_read_sweeps(fields, run, results);
+        vkh_read_sweeps(fields, run, &methods, results);
     if (fields->status == VKH_OK)
-        vkh_read_divergences(fields, run, results);
+        vkh_read_divergences(fields, run, &methods, results);
     if (fields->status == VKH_OK)
         vkh_read_curves(fields, run, results);
 }

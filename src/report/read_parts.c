@@ -116,14 +116,6 @@ void vkh_read_cells(struct vkh_fields *fields, const struct vkh_object *run,
             vkh_fields_fail(fields, run, "results", "too far from the baseline for a percentage");
 }
 
-static uint32_t find_method(const struct vkh_ppl_results *r, const char *name)
-{
-    uint32_t at = 0;
-    while (at < r->n_methods && (!name || strcmp(r->methods[at], name) != 0))
-        at++;
-    return at;
-}
-
 static void read_divergence(struct vkh_fields *fields, const struct vkh_object *from,
                             struct vkh_ppl_kl *kl)
 {
@@ -141,7 +133,7 @@ static void read_divergence(struct vkh_fields *fields, const struct vkh_object *
 }
 
 void vkh_read_divergences(struct vkh_fields *fields, const struct vkh_object *run,
-                          struct vkh_ppl_results *r)
+                          const struct vkh_names *methods, struct vkh_ppl_results *r)
 {
     if (vkh_fields_is_null(run, "kl"))
         return;
@@ -153,7 +145,8 @@ void vkh_read_divergences(struct vkh_fields *fields, const struct vkh_object *ru
     r->kl_weight_type = vkh_fields_string(fields, &from, "weight_type", true);
     if ((r->kl_model != NULL) != (r->kl_weight_type != NULL))
         vkh_fields_fail(fields, &from, "weight_type", "not there where the model is");
-    if (!r->kl_model && !r->block.shard.count && find_method(r, r->kl_method) == r->n_methods)
+    if (!r->kl_model && !r->block.shard.count &&
+        vkh_names_find(methods, r->kl_method) == r->n_methods)
         vkh_fields_fail(fields, &from, "method", "not among the methods");
     if (r->n_texts != r->block.all_texts)
         vkh_fields_fail(fields, run, "kl", "of a part of the texts, which no run gives");
@@ -168,7 +161,8 @@ void vkh_read_divergences(struct vkh_fields *fields, const struct vkh_object *ru
 }
 
 static void read_sweep(struct vkh_fields *fields, const struct vkh_object *from,
-                       const struct vkh_ppl_results *r, struct vkh_ppl_sweep *sweep)
+                       const struct vkh_names *all, const struct vkh_ppl_results *r,
+                       struct vkh_ppl_sweep *sweep)
 {
     const json_t *names = vkh_fields_array(fields, from, "methods", SIZE_MAX);
     const size_t n = json_array_size(names);
@@ -178,7 +172,7 @@ static void read_sweep(struct vkh_fields *fields, const struct vkh_object *from,
     if (n > r->n_methods)
         vkh_fields_fail(fields, from, "methods", "more than there are");
     for (size_t i = 0; i < n && fields->status == VKH_OK; i++) {
-        methods[i] = find_method(r, json_string_value(json_array_get(names, i)));
+        methods[i] = vkh_names_find(all, json_string_value(json_array_get(names, i)));
         values[i] = vkh_fields_number(fields, from, "values", numbers, i, -1e15, 1e15);
         if (methods[i] == r->n_methods)
             vkh_fields_fail(fields, from, "methods", "one is not among the methods");
@@ -196,14 +190,17 @@ static void read_sweep(struct vkh_fields *fields, const struct vkh_object *from,
 }
 
 void vkh_read_sweeps(struct vkh_fields *fields, const struct vkh_object *run,
-                     struct vkh_ppl_results *r)
+                     const struct vkh_names *methods, struct vkh_ppl_results *r)
 {
+    enum { MOST_SWEEPS = 1024 };
     const json_t *array = vkh_fields_array(fields, run, "sweeps", SIZE_MAX);
     const size_t n = json_array_size(array);
+    if (n > MOST_SWEEPS)
+        vkh_fields_fail(fields, run, "sweeps", "more than 1024");
     r->sweeps = vkh_read_alloc(fields, n, sizeof(*r->sweeps));
     for (size_t i = 0; i < n && fields->status == VKH_OK; i++) {
         const struct vkh_object from = vkh_fields_element(fields, run, "sweeps", array, i);
-        read_sweep(fields, &from, r, &r->sweeps[i]);
+        read_sweep(fields, &from, methods, r, &r->sweeps[i]);
     }
     r->n_sweeps = (uint32_t)n;
 }

@@ -8,6 +8,7 @@ import copy
 import csv
 import json
 import math
+import resource
 import shutil
 import sys
 
@@ -305,6 +306,19 @@ def test_hostile(t, stride):
     t.fails(2, 'merge', t.write('x.json', '[3]'), says='[0]')
     t.fails(2, 'merge', t.write('x.json', json.dumps(good).replace(
         f'"chunk": {good["chunk"]}', '"chunk": 1e999')), says='x.json')
+
+    # Many methods: a limit, and below it no time that grows with their square.
+    many = {**good, 'methods': [{**good['methods'][0], 'method': f'm{i}'} for i in range(65537)]}
+    t.fails(2, 'merge', t.write('x.json', json.dumps(many)), says='methods: none, or more than 65536')
+    del many['methods'][65536], many['texts']
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    t.fails(2, 'merge', t.write('x.json', json.dumps(many)), says='x.json: texts: ')
+    seconds = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+    t.check(seconds < 2.5, f'{seconds} s for 65536 methods')
+    many['methods'][65535]['method'] = 'm7'
+    t.fails(2, 'merge', t.write('x.json', json.dumps(many)), says='methods[65535].method: there twice')
+    sweeps = {**good, 'sweeps': [{'sweep': '', 'parameter': '', 'methods': [], 'values': []}] * 1025}
+    t.fails(2, 'merge', t.write('x.json', json.dumps(sweeps)), says='sweeps: more than 1024')
 
     every = [(report, path, bad) for report in (good, shard) for path, before in walk(report)
              for bad in damages(path, names_of(path), before)]

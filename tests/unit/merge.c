@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Reports read back and merged, as the library's callers do.
+#include <time.h>
 #include <unistd.h>
 
 #include "report_test.h"
@@ -107,9 +108,56 @@ static void test_merge(void)
     vkh_ppl_results_destroy(&two);
 }
 
+// A strange report's methods are looked up among others, not compared with each: 2^16 of them in
+// each of two runs, of which half are in both.
+static void test_many(void)
+{
+    enum { N = 1 << 16 };
+    static char texts[N + N / 2][8];
+    static struct {
+        const char *methods[N];
+        struct vkh_ppl_method details[N];
+        struct vkh_ppl_cell cells[N];
+        struct vkh_ppl_text_cell text_cells[N];
+    } runs[2];
+    static const char *const names[] = {"a", "b"};
+    const struct vkh_ppl_results *pieces[2];
+    struct report_test tests[2];
+    struct vkh_ppl_results *merged;
+    for (int i = 0; i < N + N / 2; i++)
+        snprintf(texts[i], sizeof(texts[i]), "m%d", i * 7919 % (N + N / 2));
+    for (int r = 0; r < 2; r++) {
+        report_test_example(&tests[r]);
+        struct vkh_ppl_results *results = &tests[r].results;
+        for (int m = 0; m < N; m++) {
+            runs[r].methods[m] = texts[m + r * N / 2];
+            runs[r].details[m] = (struct vkh_ppl_method){"plain", 1, NULL, "Some GPU"};
+            runs[r].cells[m] = tests[r].cells[0];
+            runs[r].cells[m].method = runs[r].methods[m];
+            runs[r].text_cells[m] = tests[r].text_cells[0];
+        }
+        results->n_methods = N;
+        results->n_lengths = 1;
+        results->methods = runs[r].methods;
+        results->method_details = runs[r].details;
+        results->cells = runs[r].cells;
+        results->text_cells = runs[r].text_cells;
+        pieces[r] = results;
+    }
+    const clock_t start = clock();
+    CHECK(vkh_report_merge(pieces, names, 2, &report_test_log, &merged) == VKH_OK);
+    const double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    CHECK_MSG(seconds < 3, "%g s of the processor", seconds);
+    CHECK(merged && !merged->next && merged->n_methods == N + N / 2);
+    for (uint32_t m = 0; m < N + N / 2; m += 97)
+        CHECK(strcmp(merged->methods[m], texts[m]) == 0);
+    vkh_ppl_results_destroy(&merged);
+}
+
 int main(void)
 {
     test_read();
     test_merge();
+    test_many();
     return check_result();
 }
