@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "report/format.h"
+#include "report/names.h"
 #include "report/text.h"
 
 // False when out of memory, which `text` NULL means.
@@ -21,20 +22,19 @@ static bool add(struct vkh_notes *notes, const char *text)
 static const char *never_active(const struct vkh_ppl_results *results, struct vkh_arena *arena,
                                 bool *all)
 {
-    const char *names = "";
+    struct vkh_line names = vkh_line_start(arena);
     *all = true;
-    for (uint32_t m = 0; names && m < results->n_methods; m++) {
+    for (uint32_t m = 0; m < results->n_methods; m++) {
         const bool baseline = vkh_results_is_baseline(results, m);
         bool active = baseline;
         for (uint32_t l = 0; l < results->n_lengths; l++)
             active |= vkh_results_cell(results, m, l)->compression_active;
         if (!active)
-            names =
-                vkh_text_printf(arena, "%s%s%s", names, *names ? ", " : "", results->methods[m]);
+            vkh_line_add(&names, "%s%s", names.length ? ", " : "", results->methods[m]);
         else if (!baseline)
             *all = false;
     }
-    return names;
+    return names.text;
 }
 
 // The most tokens that one sequence has.
@@ -92,22 +92,22 @@ static bool add_methods(const struct vkh_ppl_results *results, struct vkh_arena 
 static bool add_sweep(const struct vkh_ppl_results *results, const struct vkh_ppl_sweep *sweep,
                       struct vkh_arena *arena, struct vkh_notes *notes)
 {
-    const char *line = vkh_text_printf(arena, "best %s of %s", sweep->parameter, sweep->spec);
-    for (uint32_t l = 0; l < results->n_lengths && line; l++) {
+    struct vkh_line line = vkh_line_start(arena);
+    vkh_line_add(&line, "best %s of %s", sweep->parameter, sweep->spec);
+    for (uint32_t l = 0; l < results->n_lengths; l++) {
         const char *separator = l ? ", " : ": ";
         const uint32_t best = sweep->best[l], length = results->lengths[l];
         if (best == UINT32_MAX) {
-            line = vkh_text_printf(arena, "%s%snone at %u (no position is moved)", line, separator,
-                                   length);
+            vkh_line_add(&line, "%snone at %u (no position is moved)", separator, length);
             continue;
         }
         const double ppl = vkh_results_cell(results, sweep->methods[best], l)->ppl;
         const char *number = vkh_text_ppl(arena, ppl);
-        line = number ? vkh_text_printf(arena, "%s%s%g at %u (%s)", line, separator,
-                                        sweep->values[best], length, number)
-                      : NULL;
+        if (!number)
+            return false;
+        vkh_line_add(&line, "%s%g at %u (%s)", separator, sweep->values[best], length, number);
     }
-    return add(notes, line);
+    return add(notes, line.text);
 }
 
 // "1024, each of 3 texts alike: baseline 51.40 ± 0.31, hybrid:cf=2 71.00 ± 0.52".
@@ -115,18 +115,19 @@ static bool add_macro(const struct vkh_ppl_results *results, uint32_t length,
                       struct vkh_arena *arena, struct vkh_notes *notes)
 {
     const uint32_t texts = vkh_results_cell(results, 0, length)->texts;
-    const char *line = vkh_text_printf(arena, "%u, each of %u text%s alike",
-                                       results->lengths[length], texts, texts == 1 ? "" : "s");
-    for (uint32_t m = 0; m < results->n_methods && line; m++) {
+    struct vkh_line line = vkh_line_start(arena);
+    vkh_line_add(&line, "%u, each of %u text%s alike", results->lengths[length], texts,
+                 texts == 1 ? "" : "s");
+    for (uint32_t m = 0; m < results->n_methods; m++) {
         const struct vkh_ppl_cell *cell = vkh_results_cell(results, m, length);
         const char *ppl = vkh_text_ppl(arena, cell->macro_ppl);
         const char *error =
             isnan(cell->macro_error) ? "" : vkh_text_printf(arena, " ± %.2g", cell->macro_error);
-        line = ppl && error ? vkh_text_printf(arena, "%s%s%s %s%s", line, m ? ", " : ": ",
-                                              results->methods[m], ppl, error)
-                            : NULL;
+        if (!ppl || !error)
+            return false;
+        vkh_line_add(&line, "%s%s %s%s", m ? ", " : ": ", results->methods[m], ppl, error);
     }
-    return add(notes, line);
+    return add(notes, line.text);
 }
 
 // "shard 2 of 4: texts 3 to 4 of 8, methods 1 to 3 of 3; …".
@@ -149,29 +150,30 @@ static bool add_shard(const struct vkh_ppl_results *results, struct vkh_arena *a
 static bool add_devices(const struct vkh_ppl_results *results, struct vkh_arena *arena,
                         struct vkh_notes *notes)
 {
-    const char *line = NULL;
-    for (uint32_t m = 0; m < results->n_methods; m++) {
-        const char *device = results->method_details[m].device;
-        bool again = false;
-        for (uint32_t before = 0; before < m; before++)
-            again |= strcmp(results->method_details[before].device, device) == 0;
-        if (again || strcmp(device, results->device) == 0)
-            continue;
-        const char *names = NULL;
-        for (uint32_t other = m; other < results->n_methods; other++) {
-            if (strcmp(results->method_details[other].device, device) != 0)
-                continue;
-            names = names ? vkh_text_printf(arena, "%s, %s", names, results->methods[other])
-                          : results->methods[other];
-            if (!names)
-                return false;
-        }
-        line = line ? vkh_text_printf(arena, "%s; %s on %s", line, names, device)
-                    : vkh_text_printf(arena, "%s on %s", names, device);
-        if (!line)
-            return false;
+    const uint32_t n = results->n_methods;
+    const char **devices = vkh_arena_alloc(arena, n, sizeof(*devices));
+    struct vkh_line *lines =
+        vkh_arena_alloc(arena, n, sizeof(*lines)); // at a device's first method
+    struct vkh_line line = vkh_line_start(arena);
+    struct vkh_names names;
+    for (uint32_t m = 0; m < n && devices; m++)
+        devices[m] = results->method_details[m].device;
+    if (!devices || !lines || !vkh_names_sort(devices, n, arena, &names))
+        return false;
+    for (uint32_t m = 0; m < n; m++) {
+        const uint32_t first = vkh_names_find(&names, devices[m]);
+        if (first == m)
+            lines[m] = vkh_line_start(arena);
+        vkh_line_add(&lines[first], "%s%s", first == m ? "" : ", ", results->methods[m]);
     }
-    return !line || add(notes, line);
+    for (uint32_t m = 0; m < n; m++) {
+        if (vkh_names_find(&names, devices[m]) != m || strcmp(devices[m], results->device) == 0)
+            continue;
+        if (!lines[m].text)
+            return false;
+        vkh_line_add(&line, "%s%s on %s", line.length ? "; " : "", lines[m].text, devices[m]);
+    }
+    return line.text && (!line.length || add(notes, line.text));
 }
 
 bool vkh_notes_make(const struct vkh_ppl_results *results, struct vkh_arena *arena,

@@ -43,6 +43,35 @@ char *vkh_text_printf(struct vkh_arena *arena, const char *fmt, ...)
     return text;
 }
 
+struct vkh_line vkh_line_start(struct vkh_arena *arena)
+{
+    enum { ROOM = 64 };
+    return (struct vkh_line){.arena = arena, .text = vkh_arena_alloc(arena, ROOM, 1), .room = ROOM};
+}
+
+void vkh_line_add(struct vkh_line *line, const char *fmt, ...)
+{
+    va_list args, again;
+    va_start(args, fmt);
+    va_copy(again, args);
+    const int length = vsnprintf(NULL, 0, fmt, args);
+    const size_t needed = line->length + (size_t)length + 1;
+    if (length < 0)
+        line->text = NULL;
+    if (line->text && needed > line->room) {
+        char *longer = vkh_arena_alloc(line->arena, needed, 2);
+        if (longer)
+            memcpy(longer, line->text, line->length);
+        line->text = longer;
+        line->room = 2 * needed;
+    }
+    if (line->text)
+        line->length +=
+            (size_t)vsnprintf(line->text + line->length, needed - line->length, fmt, again);
+    va_end(again);
+    va_end(args);
+}
+
 size_t vkh_text_width(const char *text)
 {
     return (size_t)u8_strwidth((const uint8_t *)text, "UTF-8");

@@ -16,6 +16,15 @@ char *vkh_text_clean(struct vkh_arena *arena, const char *text);
 
 char *vkh_text_printf(struct vkh_arena *arena, const char *fmt, ...) VKH_PRINTF(2, 3);
 
+// A text that grows at its end, however often; `text` is NULL when out of memory, and stays so.
+struct vkh_line {
+    struct vkh_arena *arena;
+    char *text;
+    size_t length, room;
+};
+struct vkh_line vkh_line_start(struct vkh_arena *arena); // ""
+void vkh_line_add(struct vkh_line *line, const char *fmt, ...) VKH_PRINTF(2, 3);
+
 // At most `width` columns, 1 or more, of valid UTF-8, the last an ellipsis when something was left
 // out.
 char *vkh_text_shorten(struct vkh_arena *arena, const char *text, size_t width);

@@ -152,6 +152,16 @@ static void test_many(void)
     for (uint32_t m = 0; m < N + N / 2; m += 97)
         CHECK(strcmp(merged->methods[m], texts[m]) == 0);
     vkh_ppl_results_destroy(&merged);
+
+    // Nor do the notes below a table take time, or memory, that grows with the square.
+    tests[0].results.n_methods = N / 4;
+    FILE *nowhere = fopen("/dev/null", "w");
+    const clock_t table = clock();
+    CHECK(vkh_report_write(&tests[0].results, VKH_REPORT_TABLE, &report_test_log, nowhere) ==
+          VKH_OK);
+    const double writing = (double)(clock() - table) / CLOCKS_PER_SEC;
+    CHECK_MSG(writing < 0.7, "%g s of the processor for the table", writing);
+    fclose(nowhere);
 }
 
 int main(void)
