@@ -128,5 +128,7 @@ enum vkh_status vkh_fit(struct vkh_device *device, const struct vkh_eval *eval,
     };
     choose(&f);
     fit->memory.device = heap;
-    return f.status == VKH_OK ? check_buffers(&f, fit, vkh_device_log(device)) : f.status;
+    if (f.status == VKH_OK && fit->memory.peak <= f.limit)
+        return check_buffers(&f, fit, vkh_device_log(device));
+    return f.status;
 }

@@ -16,8 +16,7 @@ struct vkh_fit {
 // The first that fits of: a walk by chunks; one by layers; the same with the weights streamed, in
 // the fewest batches; these with halves for keys and values, where their type is not chosen; then
 // with ever smaller chunks. Where nothing fits memory.fits is false, and the rest is of what takes
-// least. VKH_ERR_DEVICE_MEMORY where a buffer is too large for the device, however much memory
-// there is.
+// least. VKH_ERR_DEVICE_MEMORY where memory would do, and a buffer is too large for the device.
 enum vkh_status vkh_fit(struct vkh_device *device, const struct vkh_eval *eval,
                         const struct vkh_model *const models[VKH_N_MODELS], struct vkh_fit *fit);
 
