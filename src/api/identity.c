@@ -137,11 +137,12 @@ static void write_all(struct text *text, const struct vkh_device *device,
     add(text, "separate %d\nmethods", eval->options->separate);
     for (uint32_t i = 0; i < eval->n_lanes; i++)
         add(text, " %s", eval->lanes[i].applied);
-    add(text, "\nfrequencies %016" PRIx64 "\nlengths", hash_schedules(eval));
+    add(text, "\nlengths");
     for (uint32_t i = 0; i < eval->n_lengths; i++)
         add(text, " %u", eval->lengths[i]);
     add(text, "\n");
     write_reference(text, models[VKH_OTHER], graphs[VKH_OTHER], eval);
+    add(text, "frequencies %016" PRIx64 "\n", hash_schedules(eval));
 }
 
 const char *vkh_identity(const struct vkh_device *device,
