@@ -69,6 +69,7 @@ static inline void random_model(const struct vkh_config *config, enum vkh_dtype 
             .down =
                 random_tensor(model, &seed, "down", type, c->hidden, c->ffn, sqrt(3.0 / c->ffn)),
         };
+    model->path = c->name;
     model->output_norm = random_norm(model, &seed, "output_norm", c->hidden);
     model->output = tied ? model->embed
                          : random_tensor(model, &seed, "output", type, c->vocab, c->hidden, 2 * in);
