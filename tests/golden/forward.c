@@ -271,7 +271,7 @@ static void check_variants(struct gpu_test *test)
     static const char always[] = "rmsnorm matmul attention head tier ";
     CHECK_MSG(strncmp(tally.operations, always, strlen(always)) == 0, "%s", tally.operations);
     const char *rest = tally.operations + strlen(always);
-    CHECK_MSG(!*rest || strcmp(rest, "operands tile ") == 0, "%s", rest);
+    CHECK_MSG(!*rest || strcmp(rest, "operands unpack tile ") == 0, "%s", rest);
     CHECK(tally.variants >= tally.chosen && tally.wrong == 0);
 }
 
