@@ -28,7 +28,9 @@ enum vkh_status vkh_file_open(const char *path, const struct vkh_log *log, struc
         status = vkh_fail(log, VKH_ERR_IO, "%s: cannot stat: %s", path, strerror(errno));
     } else if (!S_ISREG(info.st_mode)) {
         status = vkh_fail(log, VKH_ERR_IO, "%s: not a regular file", path);
-    } else if (info.st_size > 0) {
+    } else if (info.st_size == 0) {
+        file->data = (const uint8_t *)"";
+    } else {
         void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (data == MAP_FAILED)
             status = vkh_fail(log, VKH_ERR_IO, "%s: cannot map: %s", path, strerror(errno));
@@ -41,7 +43,7 @@ enum vkh_status vkh_file_open(const char *path, const struct vkh_log *log, struc
 
 void vkh_file_close(struct vkh_file *file)
 {
-    if (file->data)
+    if (file->size > 0)
         munmap((void *)(uintptr_t)file->data, (size_t)file->size);
     *file = (struct vkh_file){0};
 }

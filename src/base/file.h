@@ -9,7 +9,7 @@
 
 struct vkh_log;
 
-// A regular file mapped read-only. An empty file has size 0 and data NULL.
+// A regular file mapped read-only. An empty file has data all the same.
 struct vkh_file {
     const uint8_t *data;
     uint64_t size;

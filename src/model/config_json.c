@@ -238,8 +238,7 @@ enum vkh_status vkh_config_from_json(const char *path, const struct vkh_log *log
     if (status != VKH_OK)
         return status;
     json_error_t error;
-    json_t *root = json_loadb(file.data ? (const char *)file.data : "", file.size,
-                              JSON_REJECT_DUPLICATES, &error);
+    json_t *root = json_loadb((const char *)file.data, file.size, JSON_REJECT_DUPLICATES, &error);
     const struct reader reader = {path, log, arena, root};
     if (!root)
         status = vkh_fail(log, VKH_ERR_FORMAT, "%s: line %d: %s", path, error.line, error.text);

@@ -139,8 +139,7 @@ static enum vkh_status open_index(struct shards *shards, const char *path,
     if (status != VKH_OK)
         return status;
     json_error_t error;
-    json_t *root = json_loadb(file.data ? (const char *)file.data : "", file.size,
-                              JSON_REJECT_DUPLICATES, &error);
+    json_t *root = json_loadb((const char *)file.data, file.size, JSON_REJECT_DUPLICATES, &error);
     json_t *map = json_object_get(root, "weight_map");
     if (!root)
         status =

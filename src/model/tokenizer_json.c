@@ -328,8 +328,7 @@ enum vkh_status vkh_tokenizer_from_json(const char *path, struct vkh_tokenizer *
     if (status != VKH_OK)
         return status;
     json_error_t error;
-    json_t *root = json_loadb(file.data ? (const char *)file.data : "", file.size,
-                              JSON_REJECT_DUPLICATES, &error);
+    json_t *root = json_loadb((const char *)file.data, file.size, JSON_REJECT_DUPLICATES, &error);
     vkh_file_close(&file);
     // Jansson that runs out of memory mostly says so by no line.
     if (!root && (error.line < 0 || json_error_code(&error) == json_error_out_of_memory))

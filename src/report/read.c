@@ -236,8 +236,7 @@ static enum vkh_status read_file(const char *path, const struct vkh_log *log, js
     const enum vkh_status status = vkh_file_open(path, log, &file);
     if (status != VKH_OK)
         return status;
-    *root = json_loadb(file.data ? (const char *)file.data : "", file.size, JSON_REJECT_DUPLICATES,
-                       &error);
+    *root = json_loadb((const char *)file.data, file.size, JSON_REJECT_DUPLICATES, &error);
     vkh_file_close(&file);
     return *root ? VKH_OK
                  : vkh_fail(log, VKH_ERR_FORMAT, "%s:%d:%d: not JSON: %s", path, error.line,

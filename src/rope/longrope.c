@@ -54,8 +54,7 @@ static enum vkh_status read_file(const char *path, const char *name, uint32_t n,
     if (status != VKH_OK)
         return status;
     json_error_t error;
-    json_t *root = json_loadb(file.data ? (const char *)file.data : "", file.size,
-                              JSON_REJECT_DUPLICATES, &error);
+    json_t *root = json_loadb((const char *)file.data, file.size, JSON_REJECT_DUPLICATES, &error);
     if (root)
         status = read_list(find_lists(root), name, path, n, turns, list);
     else
