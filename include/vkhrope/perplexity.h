@@ -291,7 +291,7 @@ VKH_API enum vkh_status vkh_ppl_plan(struct vkh_device *device, const struct vkh
 
 //   VKH_ERR_ARGUMENT       an option out of its range: a length beyond the text, an id outside the
 //                          vocabulary, a method unknown, malformed or beyond what the kernels
-//                          compute with, a checkpoint that is another run's or goes with kl
+//                          compute with, a checkpoint that is another run's
 //   VKH_ERR_IO             the checkpoint cannot be read or written (a full disk), or another
 //                          process uses it
 //   VKH_ERR_FORMAT         the checkpoint is damaged, or no checkpoint; a weight is not finite

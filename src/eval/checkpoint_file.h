@@ -15,7 +15,7 @@ struct vkh_checkpoint_file {
     uint32_t n_marks;           // written so far
 };
 
-// Opens, locks and makes the file, up to its records, which begin at `kept_at + kv_bytes` rounded
+// Opens, locks and makes the file, up to its records, which begin at `kept_at + kept_bytes` rounded
 // up to a block. As vkh_checkpoint_open; closed on failure.
 enum vkh_status vkh_checkpoint_file_open(const struct vkh_checkpoint_plan *plan,
                                          const struct vkh_log *log,
