@@ -14,10 +14,9 @@
 // tokens, values beside them [kv head][V][slot tile][dim tile] of tokens by dims. An invocation makes
 // one word of each of HEADS heads, whose turns are the same. Slots past the last token become zeros.
 layout(local_size_x = 128) in;
-layout(constant_id = 4) const uint LAYOUT_V = 0;
-layout(constant_id = 5) const uint HEAD_DIM = 64;
-layout(constant_id = 6) const uint ROTARY_DIM = 64;
-layout(constant_id = 7) const uint INTERLEAVED = 0;
+layout(constant_id = 4) const uint HEAD_DIM = 64;
+layout(constant_id = 5) const uint ROTARY_DIM = 64;
+layout(constant_id = 6) const uint INTERLEAVED = 0;
 layout(binding = 0) readonly buffer Qkv { float qkv[]; };
 layout(binding = 0) readonly buffer QkvPairs { vec2 qkv_pairs[]; };
 layout(binding = 1) readonly buffer Positions { uvec2 positions[]; };
@@ -147,7 +146,7 @@ void main()
     } else {
         heads = Heads((group - q_groups - kv_groups) * HEADS, n_kv_heads, n_heads + n_kv_heads, false,
                       false, 1.0);
-        make(LAYOUT_V, false, heads, words);
+        make(LAYOUT_B, false, heads, words);
     }
     [[unroll]] for (uint h = 0; h < HEADS; h++) {
         const uint head = heads.first + h;

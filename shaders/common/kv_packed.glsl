@@ -4,8 +4,7 @@
 // dims as rows, those of values with tokens as rows. In a key tile the bytes lie like those.
 layout(constant_id = 0) const uint HEAD_DIM = 64;
 layout(constant_id = 1) const uint SIDE = 0; // of matrices; 0: rows
-layout(constant_id = 2) const uint ORDER_K = 0;
-layout(constant_id = 3) const uint ORDER_V = 0;
+layout(constant_id = 2) const uint ORDER = 0; // of right operands
 layout(push_constant) uniform Push {
     uint capacity_tiles; // of a plane: of a head's keys, or its values
     uint first_tile;
@@ -27,7 +26,7 @@ uvec2 place_of(uint element, bool is_value)
     if (SIDE == 0)
         return uvec2(element / HEAD_DIM, element % HEAD_DIM);
     const uint tile = element / (EDGE * EDGE);
-    const uint at = element_at(is_value ? ORDER_V : ORDER_K, element % (EDGE * EDGE));
+    const uint at = element_at(ORDER, element % (EDGE * EDGE));
     const uvec2 inside = uvec2(at / EDGE, at % EDGE);
     return EDGE * uvec2(tile / DIM_TILES, tile % DIM_TILES) + (is_value ? inside : inside.yx);
 }

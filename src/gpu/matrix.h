@@ -12,9 +12,10 @@
 struct vkh_device;
 
 // An order has four bits for each bit of an element's place, word * 8 + index: the bit of
-// row * side + column that it is. Columns of left operands are counted anew, so that a
-// word's are neighbours: `a` and `b` say where an element of a matrix in memory belongs, and
-// `c` where an accumulator's is.
+// row * side + column that it is. The index of the sum is counted anew, so that four of a word
+// are neighbours, and columns of right operands and accumulators are counted alike: a product's
+// result is the next one's left operand. `a` and `b` say where an element of a matrix in memory
+// belongs, and `c` where an accumulator's is.
 //
 // Accumulators must become left operands without moving. Where they lie like right ones instead
 // (AMD's), the device is given the transposed product: what is said here of left and right holds
@@ -26,8 +27,6 @@ struct vkh_matrix_layout {
     bool transposed;
     uint32_t operand_words; // of an invocation: 1, or 2 where each half of a subgroup holds all
     uint32_t a, b, c;
-    uint32_t b_out;        // as b, for products whose rows become the left operand of another
-    uint32_t v;            // as b_out, for matrices whose rows are columns of an accumulator
     uint32_t column_lanes; // bits of the invocation that are bits of the column
     bool has_bf16;         // matrices of bf16 are there and lie alike
     // For who uses the layout to choose:

@@ -124,19 +124,16 @@ static void describe_straight(const struct order natural[3], uint32_t n_bits,
     uint32_t number[MAX_BITS];
     renumber(&natural[RIGHT], n_bits, number);
     struct order a = renumbered(&natural[LEFT], n_bits, NULL, number);
-    const struct order b = renumbered(&natural[RIGHT], n_bits, number, NULL);
-    const struct order b_out = renumbered(&natural[RIGHT], n_bits, number, number);
-    const struct order v = renumbered(&natural[RIGHT], n_bits, NULL, number);
+    const struct order b = renumbered(&natural[RIGHT], n_bits, number, number);
+    const struct order c = renumbered(&natural[SUM], n_bits, NULL, number);
     // LEFT_TILE in shaders/common/matrix.glsl exchanges the middle words back.
     const uint32_t second = a.bit[1];
     a.bit[1] = a.bit[2];
     a.bit[2] = second;
     layout->a = encode(&a, n_bits);
     layout->b = encode(&b, n_bits);
-    layout->b_out = encode(&b_out, n_bits);
-    layout->v = encode(&v, n_bits);
-    layout->c = encode(&natural[SUM], n_bits);
-    layout->column_lanes = column_lanes(&natural[SUM], n_bits);
+    layout->c = encode(&c, n_bits);
+    layout->column_lanes = column_lanes(&c, n_bits);
 }
 
 // (x w)^T = w^T x^T: the same product with the operands' parts exchanged.
@@ -168,7 +165,7 @@ static bool describe_transposed(const struct order turned[3], uint32_t n_bits,
     const struct order a = renumbered(left, n_bits, NULL, number);
     const struct order b = renumbered(&turned[RIGHT], n_bits, number, columns);
     layout->a = layout->c = encode(&a, n_bits);
-    layout->b = layout->b_out = layout->v = encode(&b, n_bits);
+    layout->b = encode(&b, n_bits);
     layout->column_lanes = column_lanes(&a, n_bits);
     return true;
 }

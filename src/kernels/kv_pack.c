@@ -20,8 +20,8 @@ enum vkh_status vkh_kv_pack_create(struct vkh_device *device,
         .shader = &vkh_shader_kv_pack,
         .n_bindings = 2,
         .push_bytes = sizeof(struct push),
-        .n_constants = 4,
-        .constants = {head_dim, layout->side, layout->b, layout->v},
+        .n_constants = 3,
+        .constants = {head_dim, layout->side, layout->b},
     };
     const enum vkh_status status = vkh_pipeline_get(device, &desc, &pack->pack);
     desc.shader = &vkh_shader_kv_unpack;

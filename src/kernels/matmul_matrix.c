@@ -140,16 +140,13 @@ vkh_matmul_matrix_create(struct vkh_device *device, const struct vkh_matrix_layo
         .subgroup_size = vkh_device_subgroup(device, layout->lanes),
     };
     vkh_matrix_constants(layout, desc.constants);
-    if (is_glu)
-        desc.constants[1] = layout->b_out;
     desc.constants[4] = shape->x * shape->w * layout->lanes;
     desc.constants[5] = is_glu ? 1 : epilogue == VKH_EPILOGUE_NLL ? 2 : 0;
     desc.constants[6] = epilogue == VKH_EPILOGUE_GLU_GELU;
-    desc.constants[7] =
-        (layout->c & 15) == 0; // neighbours of a row are neighbours of an invocation
+    desc.constants[7] = (layout->c & 0xff) == 0x10; // an invocation has four neighbours of a row
     desc.constants[8] = layout->transposed ? layout->operand_words : ends_odd && shape->x == 4;
     desc.constants[9] = matmul->variant == &decoding ? vkh_blocks_format(type) : 0;
-    status = vkh_matrix_unpack_create(device, layout, type, is_glu, &matmul->unpack);
+    status = vkh_matrix_unpack_create(device, layout, type, &matmul->unpack);
     return status == VKH_OK ? vkh_pipeline_get(device, &desc, &matmul->pipeline) : status;
 }
 

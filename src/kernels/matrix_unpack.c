@@ -28,8 +28,7 @@ static const struct vkh_shader *shader_of(const struct vkh_matrix_layout *layout
 
 enum vkh_status vkh_matrix_unpack_create(struct vkh_device *device,
                                          const struct vkh_matrix_layout *layout,
-                                         enum vkh_dtype type, bool glu,
-                                         struct vkh_matrix_unpack *unpack)
+                                         enum vkh_dtype type, struct vkh_matrix_unpack *unpack)
 {
     *unpack = (struct vkh_matrix_unpack){.device = device, .layout = *layout};
     const struct vkh_pipeline_desc desc = {
@@ -37,7 +36,7 @@ enum vkh_status vkh_matrix_unpack_create(struct vkh_device *device,
         .n_bindings = 2,
         .push_bytes = sizeof(struct push),
         .n_constants = 2,
-        .constants = {glu ? layout->b_out : layout->b, layout->bf16},
+        .constants = {layout->b, layout->bf16},
     };
     return desc.shader ? vkh_pipeline_get(device, &desc, &unpack->pipeline) : VKH_OK;
 }

@@ -16,11 +16,9 @@ struct vkh_matrix_unpack {
     const struct vkh_pipeline *pipeline; // NULL: products read the type as it lies
 };
 
-// `glu`: for weights made so.
 enum vkh_status vkh_matrix_unpack_create(struct vkh_device *device,
                                          const struct vkh_matrix_layout *layout,
-                                         enum vkh_dtype type, bool glu,
-                                         struct vkh_matrix_unpack *unpack);
+                                         enum vkh_dtype type, struct vkh_matrix_unpack *unpack);
 
 // Rows [first, first + n) of the panels, inside one of the weight's slices, whole panels.
 struct vkh_matrix_piece {

@@ -46,23 +46,22 @@ struct packing {
     const struct vkh_pipeline *pipeline;
 };
 
-static struct vkh_pipeline_desc kernel_of(const struct packing *p, bool glu)
+static struct vkh_pipeline_desc kernel_of(const struct packing *p)
 {
-    const uint32_t order = glu ? p->layout.b_out : p->layout.b;
     if (!are_operands(p->type))
         return (struct vkh_pipeline_desc){
             .shader = vkh_blocks_packing(&p->layout, p->type),
             .n_bindings = 2,
             .push_bytes = sizeof(struct push),
             .n_constants = 2,
-            .constants = {order, vkh_blocks_format(p->type)},
+            .constants = {p->layout.b, vkh_blocks_format(p->type)},
         };
     return (struct vkh_pipeline_desc){
         .shader = &vkh_shader_matrix_pack,
         .n_bindings = 2,
         .push_bytes = sizeof(struct push),
         .n_constants = 4,
-        .constants = {p->layout.side, order, p->type == VKH_BF16, p->layout.bf16},
+        .constants = {p->layout.side, p->layout.b, p->type == VKH_BF16, p->layout.bf16},
     };
 }
 
@@ -74,7 +73,7 @@ static enum vkh_status packing_init(struct packing *p, const struct vkh_matrix_w
     p->file_row_bytes = weight->cols / info->block_elements * info->block_bytes;
     p->row_bytes = vkh_weight_row_words(p->type, p->cols) * 4;
     p->word_k_tiles = are_operands(p->type) ? 1 : VKH_PANEL_K_TILES;
-    const struct vkh_pipeline_desc desc = kernel_of(p, weight->glu_rows != 0);
+    const struct vkh_pipeline_desc desc = kernel_of(p);
     return vkh_pipeline_get(p->device, &desc, &p->pipeline);
 }
 

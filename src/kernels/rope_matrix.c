@@ -24,10 +24,10 @@ enum vkh_status vkh_rope_matrix_create(struct vkh_device *device,
         .shader = rope->layout.side == 16 ? &vkh_shader_rope_matrix_16 : &vkh_shader_rope_matrix_8,
         .n_bindings = 5,
         .push_bytes = sizeof(struct push),
-        .n_constants = VKH_MATRIX_CONSTANTS + 4,
+        .n_constants = VKH_MATRIX_CONSTANTS + 3,
     };
     vkh_matrix_constants(&rope->layout, desc.constants);
-    const uint32_t own[] = {rope->layout.v, shape->head_dim, shape->rotary_dim, shape->interleaved};
+    const uint32_t own[] = {shape->head_dim, shape->rotary_dim, shape->interleaved};
     for (uint32_t i = 0; i < VKH_COUNTOF(own); i++)
         desc.constants[VKH_MATRIX_CONSTANTS + i] = own[i];
     return vkh_pipeline_get(device, &desc, &rope->pipeline);

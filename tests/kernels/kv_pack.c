@@ -12,7 +12,7 @@ struct setting {
     struct vkh_matrix_layout layout; // side 0: rows
     struct vkh_kv_shape shape;       // packed
     uint32_t first_slot, n_tokens;
-    uint32_t places[2][256]; // of keys and of values: where row * side + column lies in a tile
+    uint32_t places[256]; // where row * side + column of a tile lies
 };
 
 static float from_unpacked(const struct setting *s, const void *data, uint64_t element)
@@ -30,7 +30,7 @@ static uint64_t element_of(const struct setting *s, uint32_t plane, uint32_t slo
         return start + slot * head_dim + dim;
     const bool is_value = plane % 2;
     const uint64_t row = (is_value ? slot : dim) % side, column = (is_value ? dim : slot) % side;
-    const uint32_t place = s->places[is_value][row * side + column];
+    const uint32_t place = s->places[row * side + column];
     return start + ((slot / side) * (head_dim / side) + dim / side) * side * side + place;
 }
 
@@ -198,11 +198,9 @@ static struct setting setting_of(const struct vkh_matrix_layout *layout, uint32_
                                  uint32_t head_dim, uint32_t capacity, uint32_t first, uint32_t n)
 {
     const struct vkh_kv_shape shape = {n_kv_heads, head_dim, capacity, layout->side != 0, true};
-    struct setting s = {*layout, shape, first, n, {{0}}};
-    for (uint32_t place = 0; place < layout->side * layout->side; place++) {
-        s.places[0][vkh_tile_element(layout->b, place)] = place;
-        s.places[1][vkh_tile_element(layout->v, place)] = place;
-    }
+    struct setting s = {*layout, shape, first, n, {0}};
+    for (uint32_t place = 0; place < layout->side * layout->side; place++)
+        s.places[vkh_tile_element(layout->b, place)] = place;
     return s;
 }
 

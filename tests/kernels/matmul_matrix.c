@@ -102,7 +102,8 @@ static void check_bits(const char *what, float **first, float *got, uint64_t n)
     }
 }
 
-// Written into columns 2 … of a wider poisoned output, then added to.
+// Written into a wider poisoned output's columns 4 … or, where they do not come in fours, 2 …, then
+// added to.
 static void test_rows(struct gpu_test *test, const struct vkh_matrix_layout *layout,
                       enum vkh_dtype type, const struct vkh_variant *variant, struct shape shape,
                       float scale, float **first_bits)
@@ -110,7 +111,8 @@ static void test_rows(struct gpu_test *test, const struct vkh_matrix_layout *lay
     struct operands o = make_operands(test, layout, type, shape, false, scale);
     const struct shape s = o.shape;
     const struct vkh_matmul_matrix matmul = make_matmul(test, &o, VKH_EPILOGUE_ROWS, variant);
-    const uint32_t stride = (uint32_t)vkh_round_up(s.rows, 2) + 6, first = 2;
+    const uint32_t first = s.odd_rows ? 2 : 4;
+    const uint32_t stride = (uint32_t)vkh_round_up(s.rows, 4) + 2 * first;
     const uint64_t n = (uint64_t)s.n_tokens * s.rows;
     struct vkh_buffer *out = gpu_test_buffer(test, NULL, (uint64_t)s.n_tokens * stride * 4);
     float *w = weights_seen(&o), *want = malloc(n * sizeof(*want)), *got = malloc(n * sizeof(*got));

@@ -64,8 +64,7 @@ static uint16_t *decode(struct gpu_test *test, const struct vkh_matrix_layout *l
         .n_bindings = 2,
         .push_bytes = 4,
         .n_constants = 2,
-        .constants = {weight->glu_rows ? layout->b_out : layout->b,
-                      vkh_blocks_format(weight->type)},
+        .constants = {layout->b, vkh_blocks_format(weight->type)},
     };
     const struct vkh_pipeline *pipeline;
     if (vkh_pipeline_get(test->device, &desc, &pipeline) != VKH_OK)
@@ -90,8 +89,7 @@ static uint16_t *unpack(struct gpu_test *test, const struct vkh_matrix_layout *l
                         const struct vkh_matrix_weight *weight)
 {
     struct vkh_matrix_unpack kernel;
-    CHECK(vkh_matrix_unpack_create(test->device, layout, weight->type, weight->glu_rows != 0,
-                                   &kernel) == VKH_OK);
+    CHECK(vkh_matrix_unpack_create(test->device, layout, weight->type, &kernel) == VKH_OK);
     const uint64_t n = vkh_round_up(weight->rows, vkh_panel_rows(layout));
     struct vkh_buffer *out = gpu_test_buffer(test, NULL, n * weight->cols * 2);
     CHECK(weight->n_slices == 1);
@@ -111,7 +109,6 @@ static uint64_t differing(const struct vkh_matrix_layout *layout,
                           const uint16_t *want)
 {
     const uint32_t side = layout->side, tile_halves = side * side;
-    const uint32_t order = weight->glu_rows ? layout->b_out : layout->b;
     const uint64_t k_tiles = weight->cols / side;
     uint64_t n = 0;
     for (uint64_t i = 0; i < slice->n * weight->cols; i++) {
@@ -119,7 +116,7 @@ static uint64_t differing(const struct vkh_matrix_layout *layout,
         const uint64_t row_tile =
             tile / VKH_PANEL_TILES / k_tiles * VKH_PANEL_TILES + tile % VKH_PANEL_TILES;
         const uint64_t row = slice->first + row_tile * side +
-                             vkh_tile_element(order, (uint32_t)(i % tile_halves)) % side;
+                             vkh_tile_element(layout->b, (uint32_t)(i % tile_halves)) % side;
         const uint16_t theirs = want[slice->first * weight->cols + i];
         n += row < weight->rows && got[i] != theirs && ((got[i] | theirs) & 0x7fff) != 0;
     }

@@ -21,9 +21,9 @@ struct setting {
 // Places of a tile's elements, row * side + column of the rows as they are uploaded.
 static void find_places(const struct setting *s, uint32_t places[256])
 {
-    const uint32_t side = s->layout.side, order = s->glu ? s->layout.b_out : s->layout.b;
+    const uint32_t side = s->layout.side;
     for (uint32_t place = 0; place < side * side; place++) {
-        const uint32_t element = vkh_tile_element(order, place);
+        const uint32_t element = vkh_tile_element(s->layout.b, place);
         places[element % side * side + element / side] = place; // a right operand's rows are k
     }
 }
