@@ -111,16 +111,32 @@ void write_glu()
     }
 }
 
+const float LOWEST = -3.402823466e38;
+
+// Sums become logits. Those of rows past the last are the lowest: beside any other they vanish.
+void make_logits(uint i)
+{
+    if (cap > 0.0)
+        [[unroll]] for (uint j = 0; j < TILES; j++)
+            [[unroll]] for (uint e = 0; e < 8; e++)
+                sums[i][j][e] = cap * tanh(sums[i][j][e] / cap);
+    if (origin_of(i, TILES).y > n_rows)
+        [[unroll]] for (uint j = 0; j < TILES; j++)
+            [[unroll]] for (uint e = 0; e < 8; e++)
+                if (place_of_sum(i, j, e).y >= n_rows)
+                    sums[i][j][e] = LOWEST;
+}
+
 // Of the subgroup's tokens and rows: maximum and sum of exp(logit - maximum) at outs[strip][token],
 // and behind the strips the logit of each target.
 void write_nll()
 {
     const uint strip = first_row / (TILES * SIDE) + w_block * W_SUBGROUPS + w_first / TILES;
-    const float LOWEST = -3.402823466e38;
     [[unroll]] for (uint i = 0; i < TILES; i++) {
         float highest[8], total[8], picked[8];
         uint wanted[8]; // the target, counted from the subgroup's first row
         bool is_picked[8];
+        make_logits(i);
         [[unroll]] for (uint e = 0; e < 8; e++) {
             highest[e] = LOWEST;
             total[e] = 0.0;
@@ -132,13 +148,10 @@ void write_nll()
         }
         [[unroll]] for (uint j = 0; j < TILES; j++) {
             [[unroll]] for (uint e = 0; e < 8; e++) {
-                const uint slot = slot_of(e), row = j * SIDE + element_of(e) % SIDE;
-                const float logit = cap > 0.0 ? cap * tanh(sums[i][j][e] / cap) : sums[i][j][e];
-                const bool is_row = origin_of(i, 0).y + row < n_rows;
-                sums[i][j][e] = is_row ? logit : LOWEST;
+                const uint slot = slot_of(e);
                 highest[slot] = max(highest[slot], sums[i][j][e]);
-                if (is_row && row == wanted[slot]) {
-                    picked[slot] = logit;
+                if (j * SIDE + element_of(e) % SIDE == wanted[slot]) {
+                    picked[slot] = sums[i][j][e];
                     is_picked[slot] = true;
                 }
             }
@@ -148,8 +161,7 @@ void write_nll()
                 highest[e] = row_max(highest[e]);
         [[unroll]] for (uint j = 0; j < TILES; j++)
             [[unroll]] for (uint e = 0; e < 8; e++)
-                total[slot_of(e)] +=
-                    sums[i][j][e] == LOWEST ? 0.0 : exp(sums[i][j][e] - highest[slot_of(e)]);
+                total[slot_of(e)] += exp(sums[i][j][e] - highest[slot_of(e)]);
         [[unroll]] for (uint e = 0; e < 8; e++) {
             if (slot_of(e) == e) {
                 const float sum = row_sum(total[e]);
