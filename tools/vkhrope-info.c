@@ -182,6 +182,13 @@ static const char *why_not(const struct listing *listing, bool by_hand)
                            : "a later one is preferred";
 }
 
+static const char *why_never(const char *operation, const char *variant)
+{
+    return strcmp(operation, "unpack") == 0 && strcmp(variant, "product") == 0
+               ? "needs operands of f16, tile 4x2 and matrices that are not transposed"
+               : "not within the device's limits";
+}
+
 static bool is_by_hand(const char *list, const char *operation)
 {
     const size_t n = strlen(operation);
@@ -205,7 +212,7 @@ static void print_variant(void *user, const char *operation, const char *variant
     else if (supported)
         printf("%s\n", why_not(listing, by_hand));
     else if (missing_caps == 0)
-        printf("not within the device's limits\n");
+        printf("%s\n", why_never(operation, variant));
     if (supported || missing_caps == 0)
         return;
     printf("needs ");

@@ -20,7 +20,7 @@ struct vkh_stream;
 struct vkh_graph_plan {
     uint64_t weights, activations;   // device bytes
     uint64_t loading;                // more of them, while all weights are uploaded
-    uint64_t unpacked;               // of the activations: room for weights in blocks
+    uint64_t unpacked;               // of the activations: room for weights that are unpacked
     uint32_t chunk;                  // tokens at once, a multiple of VKH_KEY_TILE
     struct vkh_kv_shape kv;          // capacity 0: per pass
     struct vkh_matrix_layout layout; // side 0: rows of fp32 instead of cooperative matrices
@@ -64,7 +64,7 @@ uint32_t vkh_graph_hidden_size(const struct vkh_graph *graph);
 // "matmul=floor,attention=floor,…": the variants in use. Lives as long as the graph.
 const char *vkh_graph_variants(const struct vkh_graph *graph);
 // Of these and of those that the other weight types have, what the numbers follow from to the last
-// bit: tiles are left out.
+// bit: tiles and how weights in blocks are read are left out.
 const char *vkh_graph_numerics(const struct vkh_graph *graph);
 
 // Before the final norm, of tokens [from, from + n) of the chunk recorded last: fp32 [n][hidden].

@@ -66,15 +66,18 @@ const struct vkh_variant *vkh_operands_variants(uint32_t *n);
 enum vkh_status vkh_operands_choose(const struct vkh_device *device,
                                     struct vkh_matrix_layout *layout);
 
-// How products read weights in blocks, as variants of the operation "unpack": from panels of fp16
-// that they are unpacked to, unless decoding them in the product is chosen by hand. Both give the
-// same bits.
+// How products read weights in blocks, as variants of the operation "unpack": decoding them, which
+// takes no room and reads them once, or where products do not, or by hand, from panels of fp16 that
+// they are unpacked to. Both give the same bits.
 const struct vkh_variant *vkh_unpack_variants(uint32_t *n);
-// Whether products of such operands decode on the device.
+// Whether products of such operands decode: of fp16, on matrices that are not transposed, in tile
+// 4x2, where the device has it and no other is chosen by hand.
 bool vkh_unpack_decodes(const struct vkh_device *device, const struct vkh_matrix_layout *layout);
 // Chooses for a layout of the device with its operands. Fails as vkh_variant_choose does.
 enum vkh_status vkh_unpack_choose(const struct vkh_device *device,
                                   struct vkh_matrix_layout *layout);
+// The name of what was chosen, for weights of the type; NULL where they are not in blocks.
+const char *vkh_unpack_name(const struct vkh_matrix_layout *layout, enum vkh_dtype type);
 
 // Whether the device and the model's shapes and types suit cooperative matrices, and
 // vkh_tier_choose chooses them, after measuring both tiers where it was not done (graph/tune.h).

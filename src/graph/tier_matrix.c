@@ -201,9 +201,10 @@ static void describe(const struct vkh_graph *graph, char *text, size_t size)
     const struct vkh_matmul_matrix *matmul =
         matmul_for(graph, graph->plan.layout.bf16, glu_of(graph), gate->type, gate->shape[1]);
     const struct vkh_matrix_layout *layout = &graph->plan.layout;
-    snprintf(text, size, "tier=matrix,operands=%s,%stile=%s (matrices of %ux%u)",
-             layout->bf16 ? "bf16" : "f16", layout->decodes ? "unpack=product," : "",
-             matmul->variant->name, layout->side, layout->side);
+    const char *unpack = vkh_unpack_name(layout, gate->type);
+    snprintf(text, size, "tier=matrix,operands=%s,%s%s%stile=%s (matrices of %ux%u)",
+             layout->bf16 ? "bf16" : "f16", unpack ? "unpack=" : "", unpack ? unpack : "",
+             unpack ? "," : "", matmul->variant->name, layout->side, layout->side);
 }
 
 static void identify(const struct vkh_graph *graph, char *text, size_t size)
@@ -307,8 +308,8 @@ enum vkh_status vkh_operands_choose(const struct vkh_device *device,
 }
 
 static const struct vkh_variant unpacks[] = {
-    {.name = "product", .needs = VKH_CAP_MATRIX16},
     {.name = "panels", .needs = VKH_CAP_MATRIX16},
+    {.name = "product", .needs = VKH_CAP_MATRIX16},
 };
 
 const struct vkh_variant *vkh_unpack_variants(uint32_t *n)
@@ -320,8 +321,11 @@ const struct vkh_variant *vkh_unpack_variants(uint32_t *n)
 bool vkh_unpack_decodes(const struct vkh_device *device, const struct vkh_matrix_layout *layout)
 {
     struct vkh_matrix_layout decoding = *layout;
+    uint32_t n;
     decoding.decodes = true;
-    return vkh_matmul_matrix_fitting(device, &decoding, VKH_Q8_0) > 0;
+    const struct vkh_variant *tile = vkh_matmul_matrix_variants(&decoding, VKH_Q8_0, &n);
+    return vkh_matmul_matrix_supported(device, &decoding, tile) &&
+           vkh_variant_allowed(device, "tile", tile);
 }
 
 enum vkh_status vkh_unpack_choose(const struct vkh_device *device, struct vkh_matrix_layout *layout)
@@ -329,12 +333,20 @@ enum vkh_status vkh_unpack_choose(const struct vkh_device *device, struct vkh_ma
     const struct vkh_variant *chosen;
     const enum vkh_status status =
         vkh_variant_choose(device, "unpack", NULL, unpacks, VKH_COUNTOF(unpacks), &chosen);
-    layout->decodes = status == VKH_OK && chosen == &unpacks[0];
-    if (layout->decodes && !vkh_unpack_decodes(device, layout))
+    layout->decodes = false;
+    if (status != VKH_OK || chosen == &unpacks[0])
+        return status;
+    layout->decodes = vkh_unpack_decodes(device, layout);
+    if (!layout->decodes && vkh_variant_by_hand(device, "unpack"))
         return vkh_fail(vkh_device_log(device), VKH_ERR_ARGUMENT,
-                        "variant unpack=product: the device does not support it%s",
-                        layout->bf16 ? " with operands=bf16" : "");
-    return status;
+                        "variant unpack=product: it needs operands of f16, tile 4x2 and matrices "
+                        "that are not transposed");
+    return VKH_OK;
+}
+
+const char *vkh_unpack_name(const struct vkh_matrix_layout *layout, enum vkh_dtype type)
+{
+    return vkh_dtype_info(type)->block_elements > 1 ? unpacks[layout->decodes].name : NULL;
 }
 
 static bool chooses_matrix(const struct vkh_device *device, const struct vkh_model *model)

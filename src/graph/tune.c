@@ -13,6 +13,7 @@
 #include "gpu/choices.h"
 #include "gpu/stream.h"
 #include "graph/event.h"
+#include "graph/tier.h"
 #include "model/model.h"
 
 enum { FIRST_TOKENS = 256, ROUNDS = 9, LEAST_ROUNDS = 3, MOST_CALLS = 32 };
@@ -190,6 +191,8 @@ static enum vkh_status tune(struct vkh_device *device, enum vkh_dtype type, uint
     uint32_t wanted = 0;
     if (mask & (1u << VKH_EVENT_TILE | 1u << VKH_EVENT_TIER))
         status = vkh_matrix_layout(device, &trial.layout);
+    if (status == VKH_OK && trial.layout.side)
+        status = vkh_unpack_choose(device, &trial.layout);
     if (vkh_matmul_matrix_fitting(device, &trial.layout, type) == 0)
         trial.layout = (struct vkh_matrix_layout){0};
     for (uint32_t i = 0; i < VKH_N_EVENTS && status == VKH_OK; i++)

@@ -54,7 +54,7 @@ uint64_t vkh_weights_plan(const struct vkh_model *model, const struct vkh_matrix
 uint64_t vkh_weights_staging(const struct vkh_model *model, const struct vkh_matrix_layout *layout,
                              bool streamed);
 
-// Bytes of room in which each matrix can be unpacked, part after part; 0: none is in blocks.
+// Bytes of room in which each matrix can be unpacked, part after part; 0: none is.
 uint64_t vkh_weights_unpacked(const struct vkh_device *device, const struct vkh_model *model,
                               const struct vkh_matrix_layout *layout);
 

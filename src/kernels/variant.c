@@ -42,6 +42,19 @@ bool vkh_variant_by_hand(const struct vkh_device *device, const char *op)
     return name_by_hand(vkh_device_variants(device), op, &length) != NULL;
 }
 
+static bool has_name(const struct vkh_variant *variant, const char *name, size_t length)
+{
+    return strlen(variant->name) == length && memcmp(variant->name, name, length) == 0;
+}
+
+bool vkh_variant_allowed(const struct vkh_device *device, const char *op,
+                         const struct vkh_variant *variant)
+{
+    size_t length;
+    const char *name = name_by_hand(vkh_device_variants(device), op, &length);
+    return !name || has_name(variant, name, length);
+}
+
 // NULL where nothing was measured, or what was chosen then is not there now.
 static const struct vkh_variant *measured(const struct vkh_device *device, const char *op,
                                           const char *type, const struct vkh_variant *variants,
@@ -67,7 +80,7 @@ enum vkh_status vkh_variant_choose(const struct vkh_device *device, const char *
     if (*chosen)
         return VKH_OK;
     for (uint32_t i = 0; i < n_variants; i++) {
-        if (name && (strlen(variants[i].name) != length || memcmp(variants[i].name, name, length)))
+        if (name && !has_name(&variants[i], name, length))
             continue;
         if (vkh_variant_supported(device, &variants[i]))
             *chosen = &variants[i];

@@ -26,6 +26,9 @@ bool vkh_variant_supported(const struct vkh_device *device, const struct vkh_var
 
 // Whether the device's options name one for `op`.
 bool vkh_variant_by_hand(const struct vkh_device *device, const char *op);
+// Whether they name none but this one.
+bool vkh_variant_allowed(const struct vkh_device *device, const char *op,
+                         const struct vkh_variant *variant);
 
 // The one the device's options name for `op`, else the one that was measured as the fastest
 // (gpu/choices.h; `type` is the weights', NULL where they have no part in it), else the last
