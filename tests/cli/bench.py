@@ -63,7 +63,8 @@ def bench(t, command, *arguments):
     own = (TILES if matrix else VARIANT).get(command, {})
     t.check(root['copy_gb_per_second'] > 0 and root['peak_device_bytes'] > 0, f'{command}: {root}')
     for row in root['results']:
-        check_types(t, f'{command} row', row, {**ROWS[command], **own, **TIMES})
+        unpack = {'unpack': str} if matrix and row.get('type', '').startswith(('Q', 'IQ')) else {}
+        check_types(t, f'{command} row', row, {**ROWS[command], **own, **unpack, **TIMES})
         t.check(0 < row['seconds_least'] <= row['seconds'] <= row['seconds_most'], f'times {row}')
         t.check(close(row['spread'] * row['seconds'], row['seconds_most'] - row['seconds_least'])
                 or row['spread'] == 0, f'spread {row}')
@@ -148,6 +149,7 @@ def test_matrix(t):
         t.check(close(operations(row), 2 * row['m'] * row['n'] * row['k']), f'operations {row}')
     t.check(bench(t, 'matmul', *SHORT, '--lengths', '70', '--type', 'f32')['tier'] == 'rows',
             'f32 on matrices')
+    bench(t, 'matmul', *SHORT, '--lengths', '70', '--type', 'q8_0')
 
 
 def test_attention(t):

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/size.h"
+#include "graph/tier.h"
 #include "model/model.h"
 #include "product.h"
 
@@ -126,14 +127,16 @@ static enum vkh_status measure(struct product *p, const struct product_tier *tie
     char tile[24] = "";
     if (tier->describe_tile)
         tier->describe_tile(p, tile, sizeof(tile));
-    json_t *row = json_pack("{s:s, s:s, s:s, s:s*, s:I, s:I, s:I, s:f}", // one value a key
-                            "matrix", p->matrix.name,                    //
-                            "type", vkh_dtype_info(p->type)->name,       //
-                            "variant", tier->variant(p)->name,           //
-                            "tile", *tile ? tile : NULL,                 //
-                            "m", (json_int_t)p->n_tokens,                //
-                            "n", (json_int_t)p->matrix.rows,             //
-                            "k", (json_int_t)p->matrix.cols,             //
+    const char *unpack = bench->layout.side ? vkh_unpack_name(&bench->layout, p->type) : NULL;
+    json_t *row = json_pack("{s:s, s:s, s:s, s:s*, s:s*, s:I, s:I, s:I, s:f}", // one value a key
+                            "matrix", p->matrix.name,                          //
+                            "type", vkh_dtype_info(p->type)->name,             //
+                            "variant", tier->variant(p)->name,                 //
+                            "unpack", unpack,                                  //
+                            "tile", *tile ? tile : NULL,                       //
+                            "m", (json_int_t)p->n_tokens,                      //
+                            "n", (json_int_t)p->matrix.rows,                   //
+                            "k", (json_int_t)p->matrix.cols,                   //
                             "error", error);
     return bench_add_row(bench, row, &times.device,
                          2.0 * p->n_tokens * (double)p->matrix.rows * (double)p->matrix.cols);

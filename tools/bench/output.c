@@ -96,6 +96,7 @@ static const struct column columns[] = {
     {"matrix", "matrix", 1, -12, -1},
     {"type", "type", 1, -5, -1},
     {"variant", "variant", 1, -10, -1},
+    {"unpack", "unpack", 1, -8, -1},
     {"tile", "tile", 1, -8, -1},
     {"m", "m", 1, 7, -1},
     {"n", "n", 1, 7, -1},
