@@ -45,7 +45,7 @@ void pack_levels(uint to, uint in_panel, uint row0, uint k0, uint lane)
             continue;
         const uint level = level_of(row, k), quad = n / 4, at = 8 * (e / 2 % 2) + 16 * (e % 2);
         low[quad * LOW_BITS / 8] |= (level & (1u << LOW_BITS) - 1u) << at + quad * LOW_BITS % 8u;
-        high[quad * HIGH_BITS / 8] |= level >> LOW_BITS << at + quad * HIGH_BITS % 8u;
+        high[quad * HIGH_BITS / 8] |= level >> LOW_BITS << at + high_bit(quad);
     }
     const uint word = in_panel * LANES + lane, run = min(LOW_BITS, 4u);
     for (uint i = 0; i < LOW_BITS; i++)
@@ -59,19 +59,17 @@ uvec2 record_of(uint row, uint k0)
     uvec2 record = uvec2(0);
 #ifdef WEIGHT_SCALED
     const uint n = STEP_TILES * SIDE / GROUP;
-    uint bytes = 0;
+    uint integers = 0;
     for (uint g = 0; g < n; g++) {
         const ivec2 scales = weight_scales(row * row_words, k0 + g * GROUP, cols);
-        if (!HAS_OFFSETS)
-            bytes |= uint(scales.x + 128) << 8 * g;
-        else
-            bytes |= uint(scales.x | scales.y << (GROUP == 32u ? 16 : 4)) << 8 * g;
+        const int both = HAS_OFFSETS ? scales.x | scales.y << 16 : scales.x + 128;
+        integers |= uint(both) << integer_bit(g);
     }
     record.x = half2_bits(weight_units(row * row_words, k0, cols));
     if (RECORD_WORDS == 1u)
-        record.x |= bytes << 16;
+        record.x |= integers << 16;
     else
-        record.y = bytes;
+        record.y = integers;
 #else
     for (uint g = 0; g * GROUP < STEP_TILES * SIDE; g++) {
         const vec2 group = weight_group(row * row_words, k0 + g * GROUP, cols);

@@ -9,12 +9,14 @@
 // A level is a quant plus BIAS, or a code. An invocation has the eight of its word in each of the
 // tiles of k, in quads: of b bits, quad q is in 32-bit word q * b / 8 from bit q * b % 8 of each byte
 // on, its elements 0, 2, 1, 3 in bytes 0, 1, 2, 3, so that two come out in the halves of a word.
+// High bits lie from high_bit(q) on of each byte instead.
 //
 // Records have what the type has, exactly:
 //   scales alone     fp16, of two groups; then as many offsets, where there are any
-//   scales in units  fp16 units of scales and minima, then bytes. Without minima, signed scales plus
-//                    128; where groups of 32 make two bytes of them, in the second unit's place.
-//                    With minima, scales and then minima, or for groups of 16 four bits of each.
+//   scales in units  fp16 units of scales and minima, then integers of INTEGER_BITS. Without
+//                    minima, signed scales plus 128, those of neighbours in the halves of the word;
+//                    where groups of 32 make two of them, in the second unit's place. With minima,
+//                    scales in the low half and minima in the high one.
 //
 // The includer declares SIDE, LANES, PANEL, LAYOUT_B and the constant BLOCK_FORMAT.
 
@@ -35,6 +37,21 @@ const bool HAS_CODES = (BLOCK_FORMAT >> 26 & 1u) != 0u;
 const uint HIGH_FIRST = PANEL * LANES * LOW_BITS;
 const uint RECORDS_FIRST = HIGH_FIRST + PANEL * LANES * HIGH_BITS;
 const uint STEP_WORDS = RECORDS_FIRST + PANEL * SIDE * RECORD_WORDS;
+
+// Those of the two quads of a word of operands are as far apart as their low bits, so that one
+// shift brings both behind these.
+uint high_bit(uint quad)
+{
+    const uint bit = quad / 2 * HIGH_BITS;
+    return (bit % LOW_BITS + bit / LOW_BITS * 2 * LOW_BITS + quad % 2 * LOW_BITS) % 8;
+}
+
+// Where a group's scale lies in the word of integers; its minimum is 16 bits further.
+const uint INTEGER_BITS = HAS_OFFSETS && GROUP == 16u ? 4u : 8u;
+uint integer_bit(uint g)
+{
+    return HAS_OFFSETS || RECORD_WORDS == 1u ? g * INTEGER_BITS : g / 2 * INTEGER_BITS + g % 2 * 16;
+}
 
 // The set of rows that the lane's words have, counted in the tile: the bits of the row in the lane.
 uint set_of(uint lane)

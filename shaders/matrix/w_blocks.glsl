@@ -7,49 +7,78 @@
 layout(binding = 1) readonly buffer WPairs { uvec2 w_pairs[]; };
 layout(binding = 1) readonly buffer WUints { uint w_uints[]; };
 
-uint w_at;                               // 32-bit words before the block's step at hand
-uint records_at;                         // from a step's first, of this invocation
+uint low_at, high_at, records_at;        // of this invocation's step at hand, in its loads
+uint halves_of_1024;                     // two
 uvec4 low_fetched[2];                    // of the step after next, as are the next two
 uvec2 high_fetched;
 uvec4 records_fetched[ROWS_OF_WORD / 2]; // two rows each
 
+// Words of 32 bits that one load of each brings.
+const uint LOW_RUN = LOW_BITS == 2u ? 2u : 4u;
+const uint HIGH_RUN = HIGH_BITS == 2u ? 2u : 1u;
+const uint RECORDS_RUN = RECORD_WORDS == 1u ? 2u : 4u;
+
 void fetch_w(uint ahead)
 {
-    const uint at = w_at + ahead * STEP_WORDS, own = gl_LocalInvocationIndex;
+    const uint low = low_at + ahead * STEP_WORDS / LOW_RUN;
+    const uint high = high_at + ahead * STEP_WORDS / HIGH_RUN;
+    const uint records = records_at + ahead * STEP_WORDS / RECORDS_RUN;
     if (LOW_BITS == 2u)
-        low_fetched[0].xy = w_pairs[at / 2 + own];
+        low_fetched[0].xy = w_pairs[low];
     else
-        low_fetched[0] = w_words[at / 4 + own];
+        low_fetched[0] = w_words[low];
     if (LOW_BITS == 8u)
-        low_fetched[1] = w_words[at / 4 + INVOCATIONS + own];
+        low_fetched[1] = w_words[low + INVOCATIONS];
     if (HIGH_BITS == 1u)
-        high_fetched.x = w_uints[at + HIGH_FIRST + own];
+        high_fetched.x = w_uints[high];
     if (HIGH_BITS == 2u)
-        high_fetched = w_pairs[(at + HIGH_FIRST) / 2 + own];
+        high_fetched = w_pairs[high];
     [[unroll]] for (uint i = 0; i < ROWS_OF_WORD / 2; i++) {
         if (RECORD_WORDS == 1u)
-            records_fetched[i].xy = w_pairs[(at + records_at) / 2 + i];
+            records_fetched[i].xy = w_pairs[records + i];
         else
-            records_fetched[i] = w_words[(at + records_at) / 4 + i];
+            records_fetched[i] = w_words[records + i];
     }
 }
 
 // What the format decides is chosen among values, not by branches: the driver knows the format when
 // it compiles, and makes only what is chosen.
 
-// The levels of elements 2 * pair and the next of word i, in the halves of a word.
+// Bits that lie from bit `from` of each half on, so that they lie from bit `to` on.
+uint moved(uint halves, uint from, uint to)
+{
+    return from < to ? halves << to - from : halves >> from - to;
+}
+
+// Where a quad's levels stay in the halves of a word.
+uint level_bit(uint quad)
+{
+    return LOW_BITS * quad % 8u;
+}
+
+// By how much the exponents of 1024 in both halves, whose last bits are ones, are lowered for
+// levels from this bit on to be counted in ones there.
+uint lowered(uint bit)
+{
+    return (bit << 10) * 0x10001u;
+}
+
+// The levels of elements 2 * pair and the next of word i, as the last bits of halves: what is above
+// them is that power of two.
 uint levels_of(uint i, uint pair)
 {
-    const uint quad = 2 * i + pair / 2, odd = 8 * (pair % 2);
+    const uint quad = 2 * i + pair / 2, odd = 8 * (pair % 2), bit = level_bit(quad);
     const uint two = low_fetched[0][i / 2], four = low_fetched[0][i];
     const uint eight = low_fetched[quad / 4][quad % 4];
     const uint low = LOW_BITS == 8u ? eight : LOW_BITS == 4u ? four : two;
     const uint one_high = high_fetched.x, two_high = high_fetched[i / 2];
     const uint high = HIGH_BITS == 2u ? two_high : HIGH_BITS == 1u ? one_high : 0u;
-    const uint low_mask = ((1u << LOW_BITS) - 1u) * 0x10001u;
-    const uint high_mask = ((1u << HIGH_BITS) - 1u) * 0x10001u;
-    return low >> LOW_BITS * quad % 8u + odd & low_mask |
-           (high >> HIGH_BITS * quad % 8u + odd & high_mask) << LOW_BITS;
+    const uint low_mask = ((1u << LOW_BITS) - 1u << bit) * 0x10001u;
+    const uint high_mask = ((1u << HIGH_BITS) - 1u << bit + LOW_BITS) * 0x10001u;
+    const uint power = halves_of_1024 - lowered(bit);
+    const uint shifted = moved(high, high_bit(quad) + odd, bit + LOW_BITS);
+    const uint above = HIGH_BITS == 0u ? power : shifted & high_mask | power;
+    return low >> odd & low_mask | above;
 }
 
 // What codes stand for, which count from -8 here: IQ4's values are within 0.26 of a polynomial, and
@@ -65,11 +94,11 @@ f16vec2 decoded(f16vec2 code)
     return whole;
 }
 
-// The quants of two levels: 1024 as a half, with a level for its last bits, is 1024 + level.
-f16vec2 quants_of(uint levels)
+// The quants of such levels.
+f16vec2 quants_of(uint levels, uint bit)
 {
-    const f16vec2 raised = unpackFloat2x16(levels | 0x64006400u);
-    const f16vec2 quants = raised - unpackFloat2x16(0x64006400u + BIAS * 0x10001u);
+    const uint zero = 0x64006400u - lowered(bit) + (BIAS << bit) * 0x10001u;
+    const f16vec2 quants = unpackFloat2x16(levels) - unpackFloat2x16(zero);
     const f16vec2 values = decoded(quants);
     return HAS_CODES ? values : quants;
 }
@@ -82,23 +111,19 @@ uvec2 record_of(uint r)
     return RECORD_WORDS == 1u ? small : large;
 }
 
-// A small integer without a conversion.
-float float_of(uint small)
-{
-    return uintBitsToFloat(0x4b000000u | small) - 8388608.0;
-}
-
 // Scale and offset of a row's group g in the step, where the block has units of them.
 vec2 group_in_units(uvec2 record, uint g)
 {
     const vec2 units = vec2(unpackFloat2x16(record.x));
     const uint beside = record.x >> 16, behind = record.y;
-    const uint bytes = (RECORD_WORDS == 1u ? beside : behind) >> 8 * g;
-    const uint mask = HAS_OFFSETS && GROUP == 16u ? 15u : 255u;
-    const uint minimum_at = GROUP == 16u ? 4u : 16u;
-    const float scale = float_of(bytes & mask), minimum = float_of(bytes >> minimum_at & mask);
-    const vec2 both = vec2(units.x * scale, -(units.y * minimum));
-    const vec2 one = vec2(units.x * (scale - 128.0), 0.0);
+    const uint integers = RECORD_WORDS == 1u ? beside : behind;
+    const uint at = integer_bit(g), mask = ((1u << INTEGER_BITS) - 1u) * 0x10001u;
+    const uint zero = HAS_OFFSETS ? 0x64006400u : 0x64806480u; // scales alone count from -128
+    const f16vec2 two =
+        unpackFloat2x16(integers >> at % 16u & mask | halves_of_1024) - unpackFloat2x16(zero);
+    const float first = float(two.x), second = float(two.y);
+    const vec2 both = vec2(units.x * first, -(units.y * second));
+    const vec2 one = vec2(units.x * (at < 16u ? first : second), 0.0);
     return HAS_OFFSETS ? both : one;
 }
 
@@ -115,17 +140,19 @@ vec2 group_of(uvec2 record, uint g)
     return HAS_UNITS ? in_units : plain;
 }
 
-// Two neighbours of word i. Where fp16 scales are all there is, a product of halves has the one
-// rounding that fp32's, which is exact, gets on its way to fp16.
+// Two neighbours of word i. fp32's products of scale and quant are exact, fused with the offset or
+// not; where fp16 scales are all there is, a product of halves has the one rounding that they get
+// on their way to fp16.
 uint operands_of(uint i, uint pair)
 {
-    const f16vec2 quants = quants_of(levels_of(i, pair));
+    const f16vec2 quants = quants_of(levels_of(i, pair), level_bit(2 * i + pair / 2));
     const uint g = i * SIDE / GROUP;
     const uvec2 a = record_of(2 * pair * ROWS_OF_WORD / 8);
     const uvec2 b = record_of((2 * pair + 1) * ROWS_OF_WORD / 8);
     const vec2 of_a = group_of(a, g), of_b = group_of(b, g);
     const f16vec2 halves = quants * f16vec2(half_of(a.x, g), half_of(b.x, g));
-    const f16vec2 floats = f16vec2(vec2(of_a.x, of_b.x) * vec2(quants) + vec2(of_a.y, of_b.y));
+    const f16vec2 floats =
+        f16vec2(fma(vec2(of_a.x, of_b.x), vec2(quants), vec2(of_a.y, of_b.y)));
     return packFloat2x16(HAS_UNITS || HAS_OFFSETS ? floats : halves);
 }
 
@@ -138,8 +165,13 @@ void store_w(uint turn, uint i)
 
 void place_w()
 {
-    w_at = w_block * (k_tiles / STEP_TILES) * STEP_WORDS;
-    records_at = records_of(gl_LocalInvocationIndex / LANES, gl_LocalInvocationIndex % LANES);
+    const uint first = w_block * (k_tiles / STEP_TILES) * STEP_WORDS, own = gl_LocalInvocationIndex;
+    low_at = first / LOW_RUN + own;
+    high_at = (first + HIGH_FIRST) / HIGH_RUN + own;
+    records_at = (first + records_of(own / LANES, own % LANES)) / RECORDS_RUN;
+    // k_tiles is even, which no compiler knows: NVIDIA's makes one instruction of an "and" with a
+    // literal and an "or" with a register, but two of two literals.
+    halves_of_1024 = 0x64006400u | k_tiles & 1u;
 }
 
 void begin_w()
@@ -164,5 +196,7 @@ void bring_w(uint turn, uint k)
 
 void advance_w()
 {
-    w_at += 2 * STEP_WORDS;
+    low_at += 2 * STEP_WORDS / LOW_RUN;
+    high_at += 2 * STEP_WORDS / HIGH_RUN;
+    records_at += 2 * STEP_WORDS / RECORDS_RUN;
 }
