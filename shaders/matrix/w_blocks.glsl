@@ -57,10 +57,10 @@ uint level_bit(uint quad)
 }
 
 // By how much the exponents of 1024 in both halves, whose last bits are ones, are lowered for
-// levels from this bit on to be counted in ones there.
+// levels from this bit on to be counted in ones there, or codes in eighths.
 uint lowered(uint bit)
 {
-    return (bit << 10) * 0x10001u;
+    return (bit + (HAS_CODES ? 3u : 0u) << 10) * 0x10001u;
 }
 
 // The levels of elements 2 * pair and the next of word i, as the last bits of halves: what is above
@@ -81,15 +81,14 @@ uint levels_of(uint i, uint pair)
     return low >> odd & low_mask | above;
 }
 
-// What codes stand for, which count from -8 here: IQ4's values are within 0.26 of a polynomial, and
+// What codes stand for: IQ4's values are within 0.44 of a polynomial in halves, fused or not, and
 // 1536 leaves a half no room for fractions.
-f16vec2 decoded(f16vec2 code)
+f16vec2 decoded(f16vec2 eighths)
 {
-    const float c[7] = {14.492, 6.783, -12.246, 36.346, 4.9585, 92.076, 1.253};
-    const f16vec2 x = code * float16_t(0.125);
+    const float c[5] = {6.53, 42.12, -1.0957, 91.44, 1.434};
     f16vec2 value = f16vec2(c[0]);
-    [[unroll]] for (uint i = 1; i < 7; i++)
-        value = fma(value, x, f16vec2(c[i]));
+    [[unroll]] for (uint i = 1; i < 5; i++)
+        value = fma(value, eighths, f16vec2(c[i]));
     precise const f16vec2 whole = value + float16_t(1536.0) - float16_t(1536.0);
     return whole;
 }
