@@ -10,11 +10,11 @@
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 #extension GL_KHR_shader_subgroup_vote : require
-// Causal attention on cooperative matrices with an online softmax. 8 subgroups share the keys of
-// one kv head; each takes ROW_TILES tiles of queries of one head through them, KEY_TILES at a step.
-// Keys and values of the next step travel to registers while the probabilities meet the values, and
-// go to the other half of shared memory. Exponents are to base 2; queries come scaled for it.
-// Define HEAD_DIM.
+// Causal attention on cooperative matrices with an online softmax. Subgroups share the keys of one kv
+// head; each takes ROW_TILES tiles of queries of one head through them, KEY_TILES at a step. A step's
+// values travel to registers while its probabilities are made, the next one's keys while these meet
+// the values. Workgroups are small, so that a processor has two at different points of a step.
+// Exponents are to base 2; queries come scaled for it. Define HEAD_DIM.
 layout(local_size_x_id = 4) in;
 layout(constant_id = 5) const uint HEADS = 1; // of a workgroup, all of one kv head
 layout(constant_id = 6) const uint CAPPED = 0;
@@ -36,7 +36,7 @@ layout(push_constant) uniform Push {
 
 #include "common/matrix.glsl"
 
-// As many rows as the registers hold beside the sums, and keys as fit twice in shared memory.
+// As many rows as the registers hold beside the sums, and keys as leave room for what travels.
 // Transposed operands may be twice as large: of the widest heads, queries are then read each time.
 #ifdef MATRIX_TRANSPOSED
 const uint ROW_TILES = 1;
@@ -47,50 +47,42 @@ const uint ROW_TILES = 1;
 #define READS_QUERIES 0
 const uint ROW_TILES = HEAD_DIM > 128 ? 1 : 2;
 #endif
-const uint KEY_TILES = HEAD_DIM > 128 ? 1 : HEAD_DIM == 96 ? 4 : 2;
-const uint SUBGROUPS = 8, INVOCATIONS = SUBGROUPS * LANES;
+const uint KEY_TILES = HEAD_DIM > 128 ? 1 : 2;
+const uint SUBGROUPS = HEAD_DIM > 128 ? 8 : 4, INVOCATIONS = SUBGROUPS * LANES;
 const uint DIM_TILES = HEAD_DIM / SIDE;
 const uint STEP_KEYS = KEY_TILES * SIDE;
 const uint STEP_WORDS = KEY_TILES * DIM_TILES * LANES;
-const uint WORDS = STEP_WORDS / INVOCATIONS; // of an invocation, keys and values each
+const uint WORDS = STEP_WORDS / INVOCATIONS; // of an invocation, of keys or of values
 const uint QUERY_ROWS = ROW_TILES * SIDE;            // of a subgroup
 // An invocation holds ELEMENTS neighbours of each of SLOTS rows of an accumulator.
 const uint SLOTS = ROW_ELEMENTS == 0 ? 1 : ROW_ELEMENTS == 4 ? 2 : 8, ELEMENTS = 8 / SLOTS;
 // Scores that count for nothing, and a maximum before any score, beside which those vanish.
 const float HIDDEN = -3.402823466e38, LOWEST = -1e30;
 
-shared uvec4 kv_shared[2 * 2 * STEP_WORDS]; // [turn][keys, values]
+const uint KEYS = 0, VALUES = 1;
+shared uvec4 kv_shared[2 * STEP_WORDS];
 
-// Keys and values of a step to registers, and from there to shared memory.
-#define FETCH(step_index)                                                                          \
+// A step's keys or values to registers, and from there to shared memory.
+#define FETCH(what, step_index)                                                                    \
     {                                                                                              \
         const uint key_ = (step_index) * STEP_KEYS;                                                \
         const bool prefix_ = key_ < prefix_tokens;                                                 \
         const uint capacity_ = prefix_ ? prefix_tiles : own_tiles;                                 \
-        const uint at_ =                                                                           \
-            (2 * kv_head * capacity_ + (prefix_ ? key_ : key_ - prefix_tokens) / SIDE) *           \
-                DIM_TILES * LANES +                                                                \
-            gl_LocalInvocationIndex;                                                               \
-        const uint values_ = capacity_ * DIM_TILES * LANES;                                        \
+        const uint at_ = ((2 * kv_head + (what)) * capacity_ +                                     \
+                          (prefix_ ? key_ : key_ - prefix_tokens) / SIDE) *                        \
+                             DIM_TILES * LANES +                                                   \
+                         gl_LocalInvocationIndex;                                                  \
         if (prefix_) {                                                                             \
-            [[unroll]] for (uint i_ = 0; i_ < WORDS; i_++) {                                       \
+            [[unroll]] for (uint i_ = 0; i_ < WORDS; i_++)                                         \
                 fetched[i_] = prefix_words[at_ + i_ * INVOCATIONS];                                \
-                fetched[WORDS + i_] = prefix_words[at_ + values_ + i_ * INVOCATIONS];              \
-            }                                                                                      \
         } else {                                                                                   \
-            [[unroll]] for (uint i_ = 0; i_ < WORDS; i_++) {                                       \
+            [[unroll]] for (uint i_ = 0; i_ < WORDS; i_++)                                         \
                 fetched[i_] = own_words[at_ + i_ * INVOCATIONS];                                   \
-                fetched[WORDS + i_] = own_words[at_ + values_ + i_ * INVOCATIONS];                 \
-            }                                                                                      \
         }                                                                                          \
     }
-#define STORE(turn)                                                                                \
-    [[unroll]] for (uint i_ = 0; i_ < WORDS; i_++) {                                               \
-        kv_shared[(turn) * 2 * STEP_WORDS + i_ * INVOCATIONS + gl_LocalInvocationIndex] =          \
-            fetched[i_];                                                                           \
-        kv_shared[(turn) * 2 * STEP_WORDS + STEP_WORDS + i_ * INVOCATIONS +                        \
-                  gl_LocalInvocationIndex] = fetched[WORDS + i_];                                  \
-    }
+#define STORE(what)                                                                                \
+    [[unroll]] for (uint i_ = 0; i_ < WORDS; i_++)                                                 \
+        kv_shared[(what) * STEP_WORDS + i_ * INVOCATIONS + gl_LocalInvocationIndex] = fetched[i_];
 
 MATRIX_C sums[ROW_TILES][DIM_TILES];
 float highest[ROW_TILES][SLOTS], total[ROW_TILES][SLOTS];
@@ -129,115 +121,109 @@ void main()
                            : (first_token + block - window + 1) / STEP_KEYS;
     const uint end =
         (first_token + min(block + sharing * ROW_TILES * SIDE, n_tokens) - 1) / STEP_KEYS + 1;
-    uvec4 fetched[2 * WORDS];
-    FETCH(begin)
-    STORE(0)
-    barrier();
-    for (uint pair = begin; pair < end; pair += 2) {
-        [[unroll]] for (uint turn = 0; turn < 2; turn++) {
-            const uint now = pair + turn;
-            const uint at_turn = turn * 2 * STEP_WORDS;
-            const uint other = 1 - turn;
-            if (now >= end)
-                break;
-            MATRIX_C scores[ROW_TILES][KEY_TILES];
-            [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
-                [[unroll]] for (uint j = 0; j < KEY_TILES; j++)
-                    scores[i][j] = MATRIX_ZERO;
+    uvec4 fetched[WORDS];
+    FETCH(KEYS, begin)
+    STORE(KEYS)
+    for (uint now = begin; now < end; now++) {
+        barrier(); // the keys are there, the values before are done with
+        MATRIX_C scores[ROW_TILES][KEY_TILES];
+        [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
+            [[unroll]] for (uint j = 0; j < KEY_TILES; j++)
+                scores[i][j] = MATRIX_ZERO;
+#if READS_QUERIES
+        [[dont_unroll]]
+#else
+        [[unroll]]
+#endif
+        for (uint d = 0; d < DIM_TILES; d++) {
+#if READS_QUERIES
+            MATRIX_A query;
+            LOAD_LEFT(query, q_words, ((head * query_tiles + query0 / SIDE) * DIM_TILES + d) * LANES)
+#endif
             [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
+                MATRIX_B key_tile;
+                LOAD_RIGHT(key_tile, kv_shared, KEYS * STEP_WORDS + (j * DIM_TILES + d) * LANES)
 #if READS_QUERIES
-                [[dont_unroll]]
+                scores[0][j] = MULTIPLY(query, key_tile, scores[0][j]);
 #else
-                [[unroll]]
-#endif
-                for (uint d = 0; d < DIM_TILES; d++) {
-                    MATRIX_B key_tile;
-                    LOAD_RIGHT(key_tile, kv_shared, at_turn + (j * DIM_TILES + d) * LANES)
-#if READS_QUERIES
-                    MATRIX_A query;
-                    LOAD_LEFT(query, q_words,
-                              ((head * query_tiles + query0 / SIDE) * DIM_TILES + d) * LANES)
-                    scores[0][j] = MULTIPLY(query, key_tile, scores[0][j]);
-#else
-                    [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
-                        scores[i][j] = MULTIPLY(queries[i][d], key_tile, scores[i][j]);
-#endif
-                }
-            }
-            // Keys after the query and before its window count for nothing.
-            if (CAPPED != 0u || (now + 1) * STEP_KEYS > token0 ||
-                window != 0u && now * STEP_KEYS + window <= token0 + QUERY_ROWS - 1) {
-                [[unroll]] for (uint i = 0; i < ROW_TILES; i++) {
-                    [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
-                        [[unroll]] for (uint e = 0; e < 8; e++) {
-                            const uint token = token0 + i * SIDE + element_of(e) / SIDE;
-                            const uint key = now * STEP_KEYS + j * SIDE + element_of(e) % SIDE;
-                            const bool seen =
-                                key <= token && (window == 0u || key + window > token);
-                            const float s = scores[i][j][e];
-                            scores[i][j][e] = !seen          ? HIDDEN
-                                              : CAPPED != 0u ? cap * tanh(s / cap)
-                                                             : s;
-                        }
-                    }
-                }
-            }
-            float factor[ROW_TILES][SLOTS];
-            bool grew = false;
-            [[unroll]] for (uint i = 0; i < ROW_TILES; i++) {
-                [[unroll]] for (uint h = 0; h < SLOTS; h++) {
-                    float most = highest[i][h];
-                    [[unroll]] for (uint j = 0; j < KEY_TILES; j++)
-                        [[unroll]] for (uint e = 0; e < ELEMENTS; e++)
-                            most = max(most, scores[i][j][h * ELEMENTS + e]);
-                    most = row_max(most);
-                    factor[i][h] = exp2(highest[i][h] - most);
-                    grew = grew || most > highest[i][h];
-                    highest[i][h] = most;
-                }
-            }
-            [[unroll]] for (uint i = 0; i < ROW_TILES; i++) {
-                [[unroll]] for (uint h = 0; h < SLOTS; h++) {
-                    float sum = 0.0;
-                    [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
-                        [[unroll]] for (uint e = 0; e < ELEMENTS; e++) {
-                            const float chance =
-                                exp2(scores[i][j][h * ELEMENTS + e] - highest[i][h]);
-                            scores[i][j][h * ELEMENTS + e] = chance;
-                            sum += chance;
-                        }
-                    }
-                    total[i][h] = total[i][h] * factor[i][h] + sum;
-                }
-            }
-            if (ANY(grew)) {
                 [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
-                    [[unroll]] for (uint d = 0; d < DIM_TILES; d++)
-                        [[unroll]] for (uint e = 0; e < 8; e++)
-                            sums[i][d][e] *= factor[i][e / ELEMENTS];
-            }
-            MATRIX_A chances[ROW_TILES][KEY_TILES];
-            [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
-                [[unroll]] for (uint j = 0; j < KEY_TILES; j++)
-#ifdef MATRIX_TRANSPOSED
-                    LEFT_OF_SUM(chances[i][j], scores[i][j])
-#else
-                    [[unroll]] for (uint e = 0; e < 8; e++)
-                        chances[i][j][e] = float16_t(scores[i][j][e]);
+                    scores[i][j] = MULTIPLY(queries[i][d], key_tile, scores[i][j]);
 #endif
-            FETCH(min(now + 1, end - 1))
-            [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
-                [[unroll]] for (uint d = 0; d < DIM_TILES; d++) {
-                    MATRIX_B value_tile;
-                    LOAD_RIGHT(value_tile, kv_shared,
-                               at_turn + STEP_WORDS + (j * DIM_TILES + d) * LANES)
-                    [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
-                        sums[i][d] = MULTIPLY(chances[i][j], value_tile, sums[i][d]);
+            }
+        }
+        FETCH(VALUES, now)
+        // Keys after the query and before its window count for nothing.
+        if (CAPPED != 0u || (now + 1) * STEP_KEYS > token0 ||
+            window != 0u && now * STEP_KEYS + window <= token0 + QUERY_ROWS - 1) {
+            [[unroll]] for (uint i = 0; i < ROW_TILES; i++) {
+                [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
+                    [[unroll]] for (uint e = 0; e < 8; e++) {
+                        const uint token = token0 + i * SIDE + element_of(e) / SIDE;
+                        const uint key = now * STEP_KEYS + j * SIDE + element_of(e) % SIDE;
+                        const bool seen = key <= token && (window == 0u || key + window > token);
+                        const float s = scores[i][j][e];
+                        scores[i][j][e] = !seen          ? HIDDEN
+                                          : CAPPED != 0u ? cap * tanh(s / cap)
+                                                         : s;
+                    }
                 }
             }
-            STORE(other)
-            barrier();
         }
+        float factor[ROW_TILES][SLOTS];
+        bool grew = false;
+        [[unroll]] for (uint i = 0; i < ROW_TILES; i++) {
+            [[unroll]] for (uint h = 0; h < SLOTS; h++) {
+                float most = highest[i][h];
+                [[unroll]] for (uint j = 0; j < KEY_TILES; j++)
+                    [[unroll]] for (uint e = 0; e < ELEMENTS; e++)
+                        most = max(most, scores[i][j][h * ELEMENTS + e]);
+                most = row_max(most);
+                factor[i][h] = exp2(highest[i][h] - most);
+                grew = grew || most > highest[i][h];
+                highest[i][h] = most;
+            }
+        }
+        [[unroll]] for (uint i = 0; i < ROW_TILES; i++) {
+            [[unroll]] for (uint h = 0; h < SLOTS; h++) {
+                float sum = 0.0;
+                [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
+                    [[unroll]] for (uint e = 0; e < ELEMENTS; e++) {
+                        const float chance =
+                            exp2(scores[i][j][h * ELEMENTS + e] - highest[i][h]);
+                        scores[i][j][h * ELEMENTS + e] = chance;
+                        sum += chance;
+                    }
+                }
+                total[i][h] = total[i][h] * factor[i][h] + sum;
+            }
+        }
+        if (ANY(grew)) {
+            [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
+                [[unroll]] for (uint d = 0; d < DIM_TILES; d++)
+                    [[unroll]] for (uint e = 0; e < 8; e++)
+                        sums[i][d][e] *= factor[i][e / ELEMENTS];
+        }
+        MATRIX_A chances[ROW_TILES][KEY_TILES];
+        [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
+            [[unroll]] for (uint j = 0; j < KEY_TILES; j++)
+#ifdef MATRIX_TRANSPOSED
+                LEFT_OF_SUM(chances[i][j], scores[i][j])
+#else
+                [[unroll]] for (uint e = 0; e < 8; e++)
+                    chances[i][j][e] = float16_t(scores[i][j][e]);
+#endif
+        STORE(VALUES)
+        barrier(); // the values are there, the keys are done with
+        FETCH(KEYS, min(now + 1, end - 1))
+        [[unroll]] for (uint j = 0; j < KEY_TILES; j++) {
+            [[unroll]] for (uint d = 0; d < DIM_TILES; d++) {
+                MATRIX_B value_tile;
+                LOAD_RIGHT(value_tile, kv_shared, VALUES * STEP_WORDS + (j * DIM_TILES + d) * LANES)
+                [[unroll]] for (uint i = 0; i < ROW_TILES; i++)
+                    sums[i][d] = MULTIPLY(chances[i][j], value_tile, sums[i][d]);
+            }
+        }
+        STORE(KEYS)
     }
     // As the left operand of the output projection.
     [[unroll]] for (uint i = 0; i < ROW_TILES; i++) {

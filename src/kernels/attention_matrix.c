@@ -6,7 +6,7 @@
 #include "gpu/device.h"
 #include "shaders/table.h"
 
-enum { SUBGROUPS = 8, MAX_HEADS = 4 };
+enum { MAX_HEADS = 4 };
 static const double LOG2E = 1.4426950408889634;
 
 struct push {
@@ -18,8 +18,8 @@ struct push {
     float cap;
 };
 
-// By head size: shaders by vkh_matrix_kind, and the tiles of queries that a subgroup takes, but
-// transposed, where it is one.
+// By head size: shaders by vkh_matrix_kind, subgroups of a workgroup, and the tiles of queries that
+// each takes, but transposed, where it is one.
 #define SHADERS(dim)                                                                               \
     {                                                                                              \
         &vkh_shader_attention_matrix_##dim##_8, &vkh_shader_attention_matrix_##dim##_16,           \
@@ -28,12 +28,12 @@ struct push {
 static const struct size {
     uint32_t head_dim;
     const struct vkh_shader *shaders[VKH_MATRIX_KINDS];
-    uint32_t row_tiles;
+    uint32_t subgroups, row_tiles;
 } head_sizes[] = {
-    {64, SHADERS(64), 2},
-    {96, SHADERS(96), 2},
-    {128, SHADERS(128), 2},
-    {256, SHADERS(256), 1},
+    {64, SHADERS(64), 4, 2},
+    {96, SHADERS(96), 4, 2},
+    {128, SHADERS(128), 4, 2},
+    {256, SHADERS(256), 8, 1},
 };
 
 static const struct size *size_of(const struct vkh_attention_shape *shape)
@@ -69,8 +69,8 @@ enum vkh_status vkh_attention_matrix_create(struct vkh_device *device,
         (struct vkh_attention_matrix){.device = device, .layout = *layout, .shape = *shape};
     const struct size *size = size_of(shape);
     attention->heads = heads_of(shape);
-    attention->block_queries =
-        SUBGROUPS / attention->heads * (layout->transposed ? 1 : size->row_tiles) * layout->side;
+    attention->block_queries = size->subgroups / attention->heads *
+                               (layout->transposed ? 1 : size->row_tiles) * layout->side;
     struct vkh_pipeline_desc desc = {
         .shader = size->shaders[vkh_matrix_kind(layout)],
         .n_bindings = 4,
@@ -79,8 +79,8 @@ enum vkh_status vkh_attention_matrix_create(struct vkh_device *device,
         .subgroup_size = vkh_device_subgroup(device, layout->lanes),
     };
     vkh_matrix_constants(layout, desc.constants);
-    const uint32_t own[] = {SUBGROUPS * layout->lanes, attention->heads, shape->soft_cap > 0.0f,
-                            layout->operand_words};
+    const uint32_t own[] = {size->subgroups * layout->lanes, attention->heads,
+                            shape->soft_cap > 0.0f, layout->operand_words};
     for (uint32_t i = 0; i < VKH_COUNTOF(own); i++)
         desc.constants[VKH_MATRIX_CONSTANTS + i] = own[i];
     return vkh_pipeline_get(device, &desc, &attention->pipeline);
