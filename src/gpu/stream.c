@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/size.h"
 #include "gpu/recorder.h"
+#include "gpu/staging.h"
 #include "gpu/ticks.h"
 
 enum { SLOTS = 4, MAX_COMMANDS = 1024 };
@@ -34,6 +35,7 @@ struct vkh_stream {
     uint64_t last_ticket, completed; // submitted; known to have finished
     uint64_t last_tick;              // when the latest collected submit ended
     struct vkh_stream_times times;
+    struct vkh_staging staging;
 };
 
 static void fail(struct vkh_stream *stream, VkResult result, const char *what)
@@ -281,6 +283,8 @@ void vkh_stream_destroy(struct vkh_stream **pointer)
         wait_ticket(stream, stream->last_ticket);
     for (uint32_t i = 0; i < SLOTS; i++)
         destroy_slot(device, &stream->slots[i]);
+    vkh_buffer_destroy(&stream->staging.upload);
+    vkh_buffer_destroy(&stream->staging.readback);
     device->vk.vkDestroyQueryPool(device->handle, stream->timestamps, device->allocator);
     device->vk.vkDestroySemaphore(device->handle, stream->semaphore, device->allocator);
     free(stream);
@@ -331,6 +335,11 @@ enum vkh_status vkh_stream_finish(struct vkh_stream *stream)
 {
     submit(stream);
     return vkh_stream_wait(stream, stream->last_ticket);
+}
+
+struct vkh_staging *vkh_stream_staging(struct vkh_stream *stream)
+{
+    return &stream->staging;
 }
 
 struct vkh_stream_times vkh_stream_times(const struct vkh_stream *stream)
