@@ -8,6 +8,7 @@
 layout(local_size_x = 64) in;
 layout(constant_id = 0) const uint LAYOUT_B = 0;
 layout(constant_id = 1) const uint BLOCK_FORMAT = 0;
+layout(constant_id = 2) const uint ROWS_OF_WORD = 1;
 layout(binding = 0) readonly buffer Rows { uint weight_words[]; };
 layout(binding = 1) writeonly buffer Blocks { uint words[]; };
 layout(push_constant) uniform Push {

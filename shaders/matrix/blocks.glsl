@@ -18,10 +18,10 @@
 //                    where groups of 32 make two of them, in the second unit's place. With minima,
 //                    scales in the low half and minima in the high one.
 //
-// The includer declares SIDE, LANES, PANEL, LAYOUT_B and the constant BLOCK_FORMAT.
+// The includer declares SIDE, LANES, PANEL, LAYOUT_B, the rows that a word is of, ROWS_OF_WORD, and
+// the constant BLOCK_FORMAT.
 
 const uint STEP_TILES = 4;
-const uint ROWS_OF_WORD = SIDE == 16 ? 2 : 8;
 
 // Fields of the format.
 const uint LOW_BITS = BLOCK_FORMAT & 15u;

@@ -7,16 +7,19 @@
 // How w is brought depends on how it lies (w_panels.glsl, w_blocks.glsl):
 //   place_w()         goes to the block's first step
 //   begin_w()         stores it, and fetches the second
-//   bring_w(turn, k)  of step `turn` of a turn of the loop, while its tile k is multiplied, not the
-//                     last: a share of storing the next step, and of fetching the one after that
-//   advance_w()       by a turn of the loop
+//   bring_w(turn, k)  of step `turn` of a turn of the loop, while its tile k is multiplied, of the
+//                     first W_SHARES: a share of storing the next step, and of fetching what
+//                     comes after that
+//   advance_w()       by a turn of the loop, TURN_TILES tiles of k
+// An invocation has W_WORDS words of a step, ROWS_OF_WORD rows in each.
 //
 // A turn of the loop is two steps. For an odd number there are pipelines of their own: the way out
 // in mid-turn costs registers (NVIDIA: 346 instead of 357 TFLOP/s).
 layout(constant_id = 8) const uint ENDS_ODD = 0;
-const uint STEP = X_SUBGROUPS; // an invocation brings TILES words of w then
-#define W_AHEAD 2              // steps
-#define X_AHEAD 2              // tiles of k
+const uint STEP = X_SUBGROUPS, TURN_TILES = 2 * STEP;
+const uint W_WORDS = TILES, W_SHARES = STEP - 1, ROWS_OF_WORD = SIDE == 16 ? 2 : 8;
+#define W_AHEAD 2 // steps
+#define X_AHEAD 2 // tiles of k
 
 #include "matrix/ahead.h"
 #if W_AHEAD * X_SUBGROUPS > VKH_PANEL_AHEAD_TILES || X_AHEAD > VKH_PANEL_AHEAD_TILES
@@ -102,10 +105,10 @@ void multiply_block()
     barrier();
     read_w(0, 0);
     uint k = 0;
-    [[dont_unroll]] for (; k + STEP < k_tiles; k += 2 * STEP) {
+    [[dont_unroll]] for (; k + STEP < k_tiles; k += TURN_TILES) {
         [[unroll]] for (uint turn = 0; turn < 2; turn++)
             multiply_step(turn);
-        x_at += 2 * STEP * PANEL * LANES;
+        x_at += TURN_TILES * PANEL * LANES;
         advance_w();
     }
     if (ENDS_ODD != 0u && k < k_tiles)

@@ -2,57 +2,48 @@
 // A block's sums where the device is given the transposed product, and fragments may be twice as large
 // as they lie: both operands go through shared memory. A step is STEP tiles of k; while it is
 // multiplied, the step after next travels to registers. The next one is stored in the middle of the
-// step, so that one barrier is enough. Fragments are read when they are multiplied.
+// step, so that one barrier is enough. Fragments are read when they are multiplied. How w is brought
+// depends on how it lies, as in product.glsl.
 #ifndef MATRIX_STEP
 #define MATRIX_STEP 2
 #endif
-#define AHEAD 2 // steps
+#define W_AHEAD 2 // steps; of x as well
 
 #include "matrix/ahead.h"
-#if AHEAD * MATRIX_STEP > VKH_PANEL_AHEAD_TILES
+#if W_AHEAD * MATRIX_STEP > VKH_PANEL_AHEAD_TILES
 #error operands end with fewer tiles than are read ahead
 #endif
 
-const uint STEP = MATRIX_STEP;
+const uint STEP = MATRIX_STEP, TURN_TILES = 4;
 const uint X_WORDS = TILES * STEP / W_SUBGROUPS; // of an invocation, of a step
-const uint W_WORDS = TILES * STEP / X_SUBGROUPS;
+const uint W_WORDS = TILES * STEP / X_SUBGROUPS, W_SHARES = 1, ROWS_OF_WORD = 1;
 const uint PANEL_WORDS = STEP * PANEL * LANES / INVOCATIONS; // of a panel's step
 
 shared uvec4 x_shared[2][X_TILES * STEP * LANES];
-shared uvec4 w_shared[2][W_TILES * STEP * LANES];
+shared uvec4 w_shared[2][STEP * PANEL * LANES]; // a block is as wide as a panel
 
-uint x_at, w_at;          // of this invocation's first words of the step at hand
+uint x_at;                // of this invocation's first word of the step at hand
 uvec4 x_fetched[X_WORDS]; // of the step that was fetched last
-uvec4 w_fetched[W_WORDS];
 
-// Where word i of this invocation belongs in a step: panel by panel, tile of k by tile of k.
-uint place_of(uint i)
-{
-    return i * INVOCATIONS + gl_LocalInvocationIndex;
-}
+#ifdef MATRIX_BLOCKS
+#include "w_blocks.glsl"
+#else
+#include "w_panels.glsl"
+#endif
 
-// Where word i lies in its operand, from the step's first.
-uint distance_of(uint i)
-{
-    return i / PANEL_WORDS * k_tiles * PANEL * LANES + i % PANEL_WORDS * INVOCATIONS;
-}
-
-// The step `ahead` tiles of k after the present one. What lies past the last is fetched like the rest,
-// and never multiplied (matrix/ahead.h).
-void fetch(uint ahead)
+// The step `ahead` tiles of k after the present one, panel by panel, in each tile of k by tile of k.
+// What lies past the last is fetched like the rest, and never multiplied (matrix/ahead.h).
+void fetch_x(uint ahead)
 {
     [[unroll]] for (uint i = 0; i < X_WORDS; i++)
-        x_fetched[i] = x_words[x_at + ahead * PANEL * LANES + distance_of(i)];
-    [[unroll]] for (uint i = 0; i < W_WORDS; i++)
-        w_fetched[i] = w_words[w_at + ahead * PANEL * LANES + distance_of(i)];
+        x_fetched[i] = x_words[x_at + (i / PANEL_WORDS * k_tiles + ahead) * PANEL * LANES +
+                               i % PANEL_WORDS * INVOCATIONS];
 }
 
-void store(uint turn)
+void store_x(uint turn)
 {
     [[unroll]] for (uint i = 0; i < X_WORDS; i++)
-        x_shared[turn][place_of(i)] = x_fetched[i];
-    [[unroll]] for (uint i = 0; i < W_WORDS; i++)
-        w_shared[turn][place_of(i)] = w_fetched[i];
+        x_shared[turn][i * INVOCATIONS + gl_LocalInvocationIndex] = x_fetched[i];
 }
 
 uint shared_place(uint tile, uint k)
@@ -80,21 +71,23 @@ void multiply_block()
         [[unroll]] for (uint j = 0; j < TILES; j++)
             sums[i][j] = MATRIX_ZERO;
     x_at = x_block * (X_TILES / PANEL) * k_tiles * PANEL * LANES + gl_LocalInvocationIndex;
-    w_at = w_block * (W_TILES / PANEL) * k_tiles * PANEL * LANES + gl_LocalInvocationIndex;
-    fetch(0);
-    store(0);
-    fetch(STEP);
+    place_w();
+    fetch_x(0);
+    begin_w();
+    store_x(0);
+    fetch_x(STEP);
     barrier();
-    [[dont_unroll]] for (uint k = 0; k < k_tiles; k += 2 * STEP) {
-        [[unroll]] for (uint turn = 0; turn < 2; turn++) {
-            multiply(turn, 0);
-            store(1 - turn);
-            fetch((turn + AHEAD) * STEP);
+    [[dont_unroll]] for (uint k = 0; k < k_tiles; k += TURN_TILES) {
+        [[unroll]] for (uint turn = 0; turn < TURN_TILES / STEP; turn++) {
+            multiply(turn % 2, 0);
+            store_x((turn + 1) % 2);
+            fetch_x((turn + W_AHEAD) * STEP);
+            bring_w(turn, 0);
             if (STEP == 2)
-                multiply(turn, 1);
+                multiply(turn % 2, 1);
             barrier();
         }
-        x_at += 2 * STEP * PANEL * LANES;
-        w_at += 2 * STEP * PANEL * LANES;
+        x_at += TURN_TILES * PANEL * LANES;
+        advance_w();
     }
 }

@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: MIT
-// w in blocks (blocks.glsl): a step of an invocation travels packed, in 4 to 10 registers instead of
-// the 16 that its operands take, and becomes those when it is stored. They are what the elements of
-// common/weights.glsl are when rounded to fp16, to the last bit.
+// w in blocks (blocks.glsl): a step of those of an invocation travels packed, in 4 to 10 registers
+// instead of the 16 that its operands take, and becomes these when it is stored, in one step of the
+// product or in several. They are what the elements of common/weights.glsl are when rounded to fp16,
+// to the last bit.
 #include "blocks.glsl"
 
 layout(binding = 1) readonly buffer WPairs { uvec2 w_pairs[]; };
 layout(binding = 1) readonly buffer WUints { uint w_uints[]; };
 
-uint low_at, high_at, records_at;        // of this invocation's step at hand, in its loads
-uint halves_of_1024;                     // two
-uvec4 low_fetched[2];                    // of the step after next, as are the next two
+const uint RUN_ROWS = ROWS_OF_WORD == 1 ? 1 : 2; // whose records are loaded at once
+const uint SHARE = STEP == 1 ? 1 : 2;            // words that are stored at once
+
+uint low_at, high_at, records_at; // of this invocation's packed step at hand, in its loads
+uint halves_of_1024;              // two
+uvec4 low_fetched[2];             // of the packed step to be stored, as are the next two
 uvec2 high_fetched;
-uvec4 records_fetched[ROWS_OF_WORD / 2]; // two rows each
+uvec4 records_fetched[ROWS_OF_WORD / RUN_ROWS];
 
 // Words of 32 bits that one load of each brings.
 const uint LOW_RUN = LOW_BITS == 2u ? 2u : 4u;
 const uint HIGH_RUN = HIGH_BITS == 2u ? 2u : 1u;
-const uint RECORDS_RUN = RECORD_WORDS == 1u ? 2u : 4u;
+const uint RECORDS_RUN = RUN_ROWS * RECORD_WORDS;
 
 void fetch_w(uint ahead)
 {
@@ -33,8 +37,10 @@ void fetch_w(uint ahead)
         high_fetched.x = w_uints[high];
     if (HIGH_BITS == 2u)
         high_fetched = w_pairs[high];
-    [[unroll]] for (uint i = 0; i < ROWS_OF_WORD / 2; i++) {
-        if (RECORD_WORDS == 1u)
+    [[unroll]] for (uint i = 0; i < ROWS_OF_WORD / RUN_ROWS; i++) {
+        if (RECORDS_RUN == 1u)
+            records_fetched[i].x = w_uints[records + i];
+        else if (RECORDS_RUN == 2u)
             records_fetched[i].xy = w_pairs[records + i];
         else
             records_fetched[i] = w_words[records + i];
@@ -155,10 +161,12 @@ uint operands_of(uint i, uint pair)
     return packFloat2x16(HAS_UNITS || HAS_OFFSETS ? floats : halves);
 }
 
-// Words are a tile of k each: a block is a panel wide, and invocations are as many as its words.
-void store_w(uint turn, uint i)
+// The word of a tile of k, counted from the first one of the turn of the loop: a block is a panel
+// wide, and invocations are as many as its words.
+void store_w(uint tile)
 {
-    w_shared[turn][i * INVOCATIONS + gl_LocalInvocationIndex] =
+    const uint i = tile % STEP_TILES, own = gl_LocalInvocationIndex;
+    w_shared[tile / STEP % 2][tile % STEP * INVOCATIONS + own] =
         uvec4(operands_of(i, 0), operands_of(i, 1), operands_of(i, 2), operands_of(i, 3));
 }
 
@@ -176,26 +184,28 @@ void place_w()
 void begin_w()
 {
     fetch_w(0);
-    [[unroll]] for (uint i = 0; i < TILES; i++)
-        store_w(0, i);
-    fetch_w(1);
+    [[unroll]] for (uint tile = 0; tile < STEP; tile++)
+        store_w(tile);
+    if (STEP == STEP_TILES)
+        fetch_w(1);
 }
 
-// Two words a tile of k, as two share their groups' scales; what is fetched then has most of a step
-// to arrive in.
+// Two words a share, as two share their groups' scales; what is fetched after the last of a packed
+// step has most of one of the product's to arrive in.
 void bring_w(uint turn, uint k)
 {
-    if (k < TILES / 2) {
-        store_w(1 - turn, 2 * k);
-        store_w(1 - turn, 2 * k + 1);
+    const uint first = (turn + 1) * STEP + SHARE * k, end = first + SHARE;
+    if (SHARE * k < STEP) {
+        [[unroll]] for (uint i = 0; i < SHARE; i++)
+            store_w(first + i);
+        if (end % STEP_TILES == 0)
+            fetch_w(end / STEP_TILES);
     }
-    if (k + 1 == TILES / 2)
-        fetch_w(turn + W_AHEAD);
 }
 
 void advance_w()
 {
-    low_at += 2 * STEP_WORDS / LOW_RUN;
-    high_at += 2 * STEP_WORDS / HIGH_RUN;
-    records_at += 2 * STEP_WORDS / RECORDS_RUN;
+    low_at += TURN_TILES / STEP_TILES * STEP_WORDS / LOW_RUN;
+    high_at += TURN_TILES / STEP_TILES * STEP_WORDS / HIGH_RUN;
+    records_at += TURN_TILES / STEP_TILES * STEP_WORDS / RECORDS_RUN;
 }

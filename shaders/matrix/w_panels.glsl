@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // w in panels of operands, as they are multiplied: a step is brought word by word.
-uint w_at;              // of this invocation's first word of the step at hand
-uvec4 w_fetched[TILES]; // of the step after next
+uint w_at;                // of this invocation's first word of the step at hand
+uvec4 w_fetched[W_WORDS]; // of the step after next
 
 void fetch_w(uint i, uint ahead)
 {
@@ -20,7 +20,7 @@ void place_w()
 
 void begin_w()
 {
-    [[unroll]] for (uint i = 0; i < TILES; i++) {
+    [[unroll]] for (uint i = 0; i < W_WORDS; i++) {
         fetch_w(i, 0);
         store_w(0, i);
         fetch_w(i, STEP);
@@ -29,13 +29,13 @@ void begin_w()
 
 void bring_w(uint turn, uint k)
 {
-    [[unroll]] for (uint i = k; i < TILES; i += STEP - 1) {
-        store_w(1 - turn, i);
+    [[unroll]] for (uint i = k; i < W_WORDS; i += W_SHARES) {
+        store_w((turn + 1) % 2, i);
         fetch_w(i, (turn + W_AHEAD) * STEP);
     }
 }
 
 void advance_w()
 {
-    w_at += 2 * STEP * PANEL * LANES;
+    w_at += TURN_TILES * PANEL * LANES;
 }

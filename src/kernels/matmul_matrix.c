@@ -49,7 +49,8 @@ static const struct vkh_shader *const shaders[N_VARIANTS][VKH_MATRIX_KINDS + 1] 
 };
 
 static const struct vkh_shader *const decoding_shaders[VKH_MATRIX_KINDS] = {
-    &vkh_shader_matmul_matrix_blocks_4x2_8, &vkh_shader_matmul_matrix_blocks_4x2_16, NULL};
+    &vkh_shader_matmul_matrix_blocks_4x2_8, &vkh_shader_matmul_matrix_blocks_4x2_16,
+    &vkh_shader_matmul_matrix_blocks_4x2_16t};
 
 const struct vkh_variant *vkh_matmul_matrix_variants(const struct vkh_matrix_layout *layout,
                                                      enum vkh_dtype type, uint32_t *n)

@@ -58,6 +58,11 @@ const struct vkh_shader *vkh_blocks_packing(const struct vkh_matrix_layout *layo
     return packing[type][layout->side == 16];
 }
 
+uint32_t vkh_blocks_rows_of_word(const struct vkh_matrix_layout *layout)
+{
+    return layout->transposed ? 1 : layout->side == 16 ? 2 : 8;
+}
+
 // Of a panel.
 static uint64_t step_bytes(const struct vkh_matrix_layout *layout, const struct format *f)
 {

@@ -21,6 +21,8 @@ bool vkh_matrix_decodes(const struct vkh_matrix_layout *layout, enum vkh_dtype t
 uint32_t vkh_blocks_format(enum vkh_dtype type);
 const struct vkh_shader *vkh_blocks_packing(const struct vkh_matrix_layout *layout,
                                             enum vkh_dtype type);
+// The rows that eight elements of a right operand are of, which lie in an invocation as a word.
+uint32_t vkh_blocks_rows_of_word(const struct vkh_matrix_layout *layout);
 
 // Bytes of so many rows, padded to whole panels, with what a product reads ahead.
 uint64_t vkh_blocks_bytes(const struct vkh_matrix_layout *layout, enum vkh_dtype type,

@@ -53,8 +53,9 @@ static struct vkh_pipeline_desc kernel_of(const struct packing *p)
             .shader = vkh_blocks_packing(&p->layout, p->type),
             .n_bindings = 2,
             .push_bytes = sizeof(struct push),
-            .n_constants = 2,
-            .constants = {p->layout.b, vkh_blocks_format(p->type)},
+            .n_constants = 3,
+            .constants = {p->layout.b, vkh_blocks_format(p->type),
+                          vkh_blocks_rows_of_word(&p->layout)},
         };
     return (struct vkh_pipeline_desc){
         .shader = &vkh_shader_matrix_pack,

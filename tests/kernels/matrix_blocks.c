@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Weights in blocks packed for NVIDIA's matrices and decoded as their products do it, on any
+// Weights in blocks packed for the matrices of GPUs and decoded as their products do it, on any
 // device: the operands that unpacking them gives, to the last bit. What products make of them, and
 // matrices of side 8, are matmul_matrix.c's.
 #include "kernels/matrix_blocks.h"
@@ -10,7 +10,7 @@
 #include "matrix_machines.h"
 #include "weight_test.h"
 
-extern const struct vkh_shader vkh_shader_decode; // emulated/decode.comp
+extern const struct vkh_shader vkh_shader_decode, vkh_shader_decode_transposed; // emulated/
 
 struct shape {
     uint64_t rows, cols; // of each of two parts
@@ -19,11 +19,11 @@ struct shape {
     float scale;
 };
 
-static struct vkh_matrix_layout nvidia_layout(void)
+static struct vkh_matrix_layout layout_of(const struct matrix_machine *machine)
 {
     struct vkh_matrix_layout layout;
     uint32_t seen[VKH_MATRIX_SEEN];
-    matrix_machine_see(&matrix_machines[0], seen);
+    matrix_machine_see(machine, seen);
     vkh_matrix_describe(seen, VKH_MATRIX_MAX_SIDE, &layout);
     return layout;
 }
@@ -60,7 +60,7 @@ static uint16_t *decode(struct gpu_test *test, const struct vkh_matrix_layout *l
                         const struct vkh_weight_slice *slice)
 {
     const struct vkh_pipeline_desc desc = {
-        .shader = &vkh_shader_decode,
+        .shader = layout->transposed ? &vkh_shader_decode_transposed : &vkh_shader_decode,
         .n_bindings = 2,
         .push_bytes = 4,
         .n_constants = 2,
@@ -123,9 +123,10 @@ static uint64_t differing(const struct vkh_matrix_layout *layout,
     return n;
 }
 
-static void test_shape(struct gpu_test *test, enum vkh_dtype type, const struct shape *s)
+static void test_shape(struct gpu_test *test, const struct matrix_machine *machine,
+                       enum vkh_dtype type, const struct shape *s)
 {
-    const struct vkh_matrix_layout layout = nvidia_layout();
+    const struct vkh_matrix_layout layout = layout_of(machine);
     struct vkh_matrix_layout decoding = layout;
     decoding.decodes = true;
     struct vkh_matrix_weight whole = make_weight(test, &layout, type, s);
@@ -136,8 +137,8 @@ static void test_shape(struct gpu_test *test, enum vkh_dtype type, const struct 
     for (uint32_t i = 0; i < packed.n_slices; i++) {
         uint16_t *got = decode(test, &decoding, &packed, &packed.slices[i]);
         const uint64_t n = differing(&layout, &packed, &packed.slices[i], got, want);
-        CHECK_MSG(n == 0, "%s, %llu x %llu, scale %g, slice %u: %llu elements differ",
-                  vkh_dtype_info(type)->name, (unsigned long long)s->rows,
+        CHECK_MSG(n == 0, "%s, %s, %llu x %llu, scale %g, slice %u: %llu elements differ",
+                  machine->name, vkh_dtype_info(type)->name, (unsigned long long)s->rows,
                   (unsigned long long)s->cols, s->scale, i, (unsigned long long)n);
         bytes += vkh_buffer_size(packed.slices[i].buffer);
         free(got);
@@ -150,16 +151,33 @@ static void test_shape(struct gpu_test *test, enum vkh_dtype type, const struct 
 }
 
 // What docs/memory.md says of it, and little that is read ahead.
-static void test_bytes(enum vkh_dtype type)
+static void test_bytes(const struct matrix_machine *machine, enum vkh_dtype type)
 {
     const struct vkh_dtype_info *info = vkh_dtype_info(type);
-    struct vkh_matrix_layout layout = nvidia_layout();
+    struct vkh_matrix_layout layout = layout_of(machine);
     layout.decodes = true;
     const uint64_t rows = 4096, cols = 4096;
     const double bits =
         8.0 * (double)vkh_matrix_weight_bytes(&layout, type, rows, cols) / (double)(rows * cols);
     const double in_file = 8.0 * info->block_bytes / info->block_elements;
     CHECK_MSG(bits < 1.2 * in_file, "%s: %.2f bits of %.2f", info->name, bits, in_file);
+}
+
+static void test_type(struct gpu_test *test, enum vkh_dtype type)
+{
+    // Columns of K types are whole blocks; of the others an odd number of steps too.
+    const struct shape shapes[] = {
+        {75, vkh_dtype_info(type)->block_elements == 256 ? 512 : 192, 0, false, 1.0f},
+        {160, 256, 1, false, 1.0f},
+        {128, 256, 0, true, 1.0f},
+        {64, 256, 0, false, 0x1p-18f}, // subnormal halves
+        {64, 256, 0, false, 0x1p17f},  // infinite ones
+    };
+    for (size_t m = 0; m < VKH_COUNTOF(matrix_machines); m++) {
+        for (size_t i = 0; i < VKH_COUNTOF(shapes); i++)
+            test_shape(test, &matrix_machines[m], type, &shapes[i]);
+        test_bytes(&matrix_machines[m], type);
+    }
 }
 
 int main(void)
@@ -170,22 +188,9 @@ int main(void)
         gpu_test_close(&test);
         return CHECK_SKIPPED;
     }
-    for (int type = 0; type < VKH_N_DTYPES; type++) {
-        struct vkh_matrix_layout layout = {.decodes = true};
-        if (!vkh_matrix_decodes(&layout, (enum vkh_dtype)type))
-            continue;
-        const uint64_t block = vkh_dtype_info((enum vkh_dtype)type)->block_elements;
-        // Columns of K types are whole blocks; of the others an odd number of steps too.
-        const struct shape shapes[] = {
-            {75, block == 256 ? 512 : 192, 0, false, 1.0f},
-            {160, 256, 1, false, 1.0f},
-            {128, 256, 0, true, 1.0f},
-            {64, 256, 0, false, 0x1p-18f}, // subnormal halves
-            {64, 256, 0, false, 0x1p17f},  // infinite ones
-        };
-        for (size_t i = 0; i < VKH_COUNTOF(shapes); i++)
-            test_shape(&test, (enum vkh_dtype)type, &shapes[i]);
-        test_bytes((enum vkh_dtype)type);
-    }
+    const struct vkh_matrix_layout layout = {.decodes = true};
+    for (int type = 0; type < VKH_N_DTYPES; type++)
+        if (vkh_matrix_decodes(&layout, (enum vkh_dtype)type))
+            test_type(&test, (enum vkh_dtype)type);
     return gpu_test_close(&test);
 }

@@ -24,19 +24,21 @@ const uint EMULATED_HELD = 16;
 const uint EMULATED_HELD = 8;
 #endif
 
-shared float16_t emulated_left[EMULATED_INVOCATIONS][EMULATED_HELD];
-shared float16_t emulated_right[EMULATED_INVOCATIONS][EMULATED_HELD];
+// The fragments of each subgroup; where both halves hold one, it is written once.
+shared float16_t emulated_left[EMULATED_INVOCATIONS * 8];
+shared float16_t emulated_right[EMULATED_INVOCATIONS * 8];
 
-// Which invocation of the subgroup has element k of row or column `line`, and as its which.
-uvec2 emulated_place(uint line, uint k)
+// Where element k of row or column `line` is among those: which invocation has it, and as its which.
+uint emulated_place(uint line, uint k)
 {
 #ifndef MATRIX_TRANSPOSED
-    return uvec2(line % 8u * 4u + k % 8u / 2u, line / 8u * 4u + k / 8u * 2u + k % 2u);
+    const uvec2 at = uvec2(line % 8u * 4u + k % 8u / 2u, line / 8u * 4u + k / 8u * 2u + k % 2u);
 #elif defined(EMULATED_HALVES)
-    return uvec2(line + k / 8u * 16u, k % 8u);
+    const uvec2 at = uvec2(line + k / 8u * 16u, k % 8u);
 #else
-    return uvec2(line, k);
+    const uvec2 at = uvec2(line, k);
 #endif
+    return at.x * EMULATED_HELD + at.y;
 }
 
 // Row and column of element e of a sum.
@@ -53,19 +55,19 @@ uvec2 emulated_sum(uint e)
 
 float[8] emulated_multiply(float16_t[16] left, float16_t[16] right, float[8] sum)
 {
-    for (uint i = 0; i < EMULATED_HELD; i++) {
-        emulated_left[gl_LocalInvocationIndex][i] = left[i];
-        emulated_right[gl_LocalInvocationIndex][i] = right[i];
+    const uint first = SUBGROUP * 256u;
+    for (uint i = 0; i < EMULATED_HELD && LANE * EMULATED_HELD < 256u; i++) {
+        emulated_left[first + LANE * EMULATED_HELD + i] = left[i];
+        emulated_right[first + LANE * EMULATED_HELD + i] = right[i];
     }
     barrier();
-    const uint first = gl_LocalInvocationIndex - LANE;
     float result[8];
     for (uint e = 0; e < 8; e++) {
         const uvec2 at = emulated_sum(e);
         float total = sum[e];
         for (uint k = 0; k < 16; k++) {
-            const uvec2 l = emulated_place(at.x, k), r = emulated_place(at.y, k);
-            total += float(emulated_left[first + l.x][l.y]) * float(emulated_right[first + r.x][r.y]);
+            const uint l = first + emulated_place(at.x, k), r = first + emulated_place(at.y, k);
+            total += float(emulated_left[l]) * float(emulated_right[r]);
         }
         result[e] = total;
     }
@@ -78,14 +80,14 @@ uvec4 emulated_shuffle(uvec4 value, uint mask)
 {
     for (uint i = 0; i < 4; i++) {
         const f16vec2 pair = unpackFloat2x16(value[i]);
-        emulated_left[gl_LocalInvocationIndex][2 * i] = pair.x;
-        emulated_left[gl_LocalInvocationIndex][2 * i + 1] = pair.y;
+        emulated_left[gl_LocalInvocationIndex * 8u + 2u * i] = pair.x;
+        emulated_left[gl_LocalInvocationIndex * 8u + 2u * i + 1u] = pair.y;
     }
     barrier();
-    const uint from = gl_LocalInvocationIndex ^ mask;
+    const uint from = (gl_LocalInvocationIndex ^ mask) * 8u;
     uvec4 got;
     for (uint i = 0; i < 4; i++)
-        got[i] = packFloat2x16(f16vec2(emulated_left[from][2 * i], emulated_left[from][2 * i + 1]));
+        got[i] = packFloat2x16(f16vec2(emulated_left[from + 2u * i], emulated_left[from + 2u * i + 1u]));
     barrier();
     return got;
 }
