@@ -339,8 +339,7 @@ enum vkh_status vkh_unpack_choose(const struct vkh_device *device, struct vkh_ma
     layout->decodes = vkh_unpack_decodes(device, layout);
     if (!layout->decodes && vkh_variant_by_hand(device, "unpack"))
         return vkh_fail(vkh_device_log(device), VKH_ERR_ARGUMENT,
-                        "variant unpack=product: it needs operands of f16, tile 4x2 and matrices "
-                        "that are not transposed");
+                        "variant unpack=product: it needs operands of f16 and tile 4x2");
     return VKH_OK;
 }
 
