@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "gpu/internal.h"
+#include "graph/tier.h"
 #include "kernels/attention_matrix.h"
 #include "kernels/bias.h"
 #include "kernels/embed.h"
@@ -15,6 +16,7 @@
 #include "kernels/kv_pack.h"
 #include "kernels/matmul.h"
 #include "kernels/matmul_matrix.h"
+#include "kernels/matrix_blocks.h"
 #include "kernels/rmsnorm.h"
 #include "kernels/rmsnorm_matrix.h"
 #include "kernels/rope_matrix.h"
@@ -146,17 +148,32 @@ static void give_layout(struct vkh_device *device)
     device->matrix_known = true;
 }
 
-static void make_matrix_products(struct vkh_device *device, bool chosen, enum vkh_dtype type)
+static void make_matrix_products(struct vkh_device *device, const struct vkh_matrix_layout *layout,
+                                 bool chosen, enum vkh_dtype type)
 {
     uint32_t n;
     struct vkh_matmul_matrix matmul;
-    const struct vkh_variant *variants = vkh_matmul_matrix_variants(&device->matrix, type, &n);
+    const struct vkh_variant *variants = vkh_matmul_matrix_variants(layout, type, &n);
     for (uint32_t i = 0; i < n; i++)
         for (int epilogue = 0; epilogue < VKH_N_EPILOGUES; epilogue++)
-            if (vkh_matmul_matrix_supported(device, &device->matrix, &variants[i]))
-                must(vkh_matmul_matrix_create(device, &device->matrix, type, false,
+            if (vkh_matmul_matrix_supported(device, layout, &variants[i]))
+                must(vkh_matmul_matrix_create(device, layout, type, false,
                                               (enum vkh_epilogue)epilogue,
                                               chosen ? NULL : &variants[i], &matmul));
+}
+
+// Of weights in blocks by the device's own choice, or unpacked and decoded.
+static void make_products(struct vkh_device *device, bool chosen)
+{
+    struct vkh_matrix_layout layout = device->matrix;
+    if (chosen)
+        must(vkh_unpack_choose(device, &layout));
+    for (int type = 0; type < VKH_N_DTYPES; type++)
+        make_matrix_products(device, &layout, chosen, (enum vkh_dtype)type);
+    layout.decodes = true;
+    for (int type = 0; type < VKH_N_DTYPES && !chosen; type++)
+        if (vkh_matrix_decodes(&layout, (enum vkh_dtype)type))
+            make_matrix_products(device, &layout, chosen, (enum vkh_dtype)type);
 }
 
 // Those that are made where they are used, which takes a device that runs.
@@ -196,8 +213,7 @@ static void make_matrices(struct vkh_device *device, bool chosen)
         must(vkh_attention_matrix_create(device, &device->matrix, &shape, &attention));
         must(vkh_rope_matrix_create(device, &device->matrix, &turn, &rope));
     }
-    for (int type = 0; type < VKH_N_DTYPES; type++)
-        make_matrix_products(device, chosen, (enum vkh_dtype)type);
+    make_products(device, chosen);
 }
 
 static void note(void *user, const char *name, double value)
