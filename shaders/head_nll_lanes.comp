@@ -24,25 +24,28 @@ const float LOWEST = -3.402823466e38;
 float highest[TOKENS], total[TOKENS];
 
 // Takes in a tile of logits. A lane without a row of the vocabulary counts LOWEST, which the first
-// real logit, its own or another lane's, scales to nothing.
-void take(uint token0, uint row0, float logits[TOKENS][ROWS])
+// real logit, its own or another lane's, scales to nothing. A loop, as drivers take long to compile
+// what it does 16 times over.
+void take(uint token0, uint row0, vec4 sums[TOKENS][ROWS / 4])
 {
-    [[unroll]] for (uint t = 0; t < TOKENS; t++) {
+    [[dont_unroll]] for (uint t = 0; t < TOKENS; t++) {
         const uint token = token0 + t;
         const uint target = token < n_tokens ? uint(targets[token]) - first_row : ~0u;
-        float most = highest[t], wanted = 0.0;
+        float logits[ROWS], most = highest[t], wanted = 0.0;
         bool is_here = false;
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
             const uint row = lane_row(row0, r);
-            logits[t][r] = row < n_rows ? logits[t][r] : LOWEST;
-            most = max(most, logits[t][r]);
-            wanted = row == target ? logits[t][r] : wanted;
+            const float sum = sums[t][r / 4][r % 4];
+            const float logit = cap > 0.0 ? soft_cap(sum, cap) : sum;
+            logits[r] = row < n_rows ? logit : LOWEST;
+            most = max(most, logits[r]);
+            wanted = row == target ? logits[r] : wanted;
             is_here = is_here || row == target;
         }
         total[t] *= exp(highest[t] - most);
         highest[t] = most;
         [[unroll]] for (uint r = 0; r < ROWS; r++)
-            total[t] += exp(logits[t][r] - most);
+            total[t] += exp(logits[r] - most);
         if (is_here && target < n_rows)
             scratch[2 * n_parts * n_tokens + token] = wanted;
     }
@@ -51,20 +54,16 @@ void take(uint token0, uint row0, float logits[TOKENS][ROWS])
 void main()
 {
     const uint token0 = gl_WorkGroupID.y * TOKENS, begin = gl_WorkGroupID.x * PART;
-    [[unroll]] for (uint t = 0; t < TOKENS; t++) {
+    [[dont_unroll]] for (uint t = 0; t < TOKENS; t++) {
         highest[t] = LOWEST;
         total[t] = 0.0;
     }
     for (uint row0 = begin; row0 < min(begin + PART, n_rows); row0 += ROWS * LANES) {
-        float logits[TOKENS][ROWS];
-        multiply_tile(token0, row0, logits);
-        if (cap > 0.0)
-            [[unroll]] for (uint t = 0; t < TOKENS; t++)
-                [[unroll]] for (uint r = 0; r < ROWS; r++)
-                    logits[t][r] = soft_cap(logits[t][r], cap);
-        take(token0, row0, logits);
+        vec4 sums[TOKENS][ROWS / 4];
+        multiply_tile(token0, row0, sums);
+        take(token0, row0, sums);
     }
-    [[unroll]] for (uint t = 0; t < TOKENS; t++) {
+    [[dont_unroll]] for (uint t = 0; t < TOKENS; t++) {
         const float most = subgroupMax(highest[t]);
         const float sum = subgroupAdd(total[t] * exp(highest[t] - most));
         if (token0 + t < n_tokens && gl_SubgroupInvocationID == 0) {

@@ -17,15 +17,21 @@ layout(push_constant) uniform Push {
 void main()
 {
     const uint row0 = gl_WorkGroupID.x * ROWS * LANES, token0 = gl_WorkGroupID.y * TOKENS;
-    float sums[TOKENS][ROWS];
+    vec4 sums[TOKENS][ROWS / 4];
     multiply_tile(token0, row0, sums);
-    [[unroll]] for (uint t = 0; t < TOKENS; t++) {
-        [[unroll]] for (uint r = 0; r < ROWS; r++) {
-            const uint row = lane_row(row0, r);
-            if (token0 + t < n_tokens && row < n_rows) {
-                const uint at = (token0 + t) * out_stride + out_first + row;
-                outs[at] = accumulate != 0 ? outs[at] + sums[t][r] : sums[t][r];
-            }
+    [[unroll]] for (uint r = 0; r < ROWS; r++) {
+        const uint row = lane_row(row0, r);
+        if (row >= n_rows)
+            continue;
+        // The last token in place of those beyond it, as a branch for each takes drivers long to
+        // compile: all are read before one is written.
+        float before[TOKENS];
+        [[unroll]] for (uint t = 0; t < TOKENS; t++)
+            before[t] = outs[min(token0 + t, n_tokens - 1) * out_stride + out_first + row];
+        [[unroll]] for (uint t = 0; t < TOKENS; t++) {
+            const uint at = min(token0 + t, n_tokens - 1) * out_stride + out_first + row;
+            const float sum = sums[t][r / 4][r % 4], more = before[t] + sum;
+            outs[at] = accumulate != 0 ? more : sum;
         }
     }
 }
