@@ -38,7 +38,7 @@ void vkh_trial_fini(struct vkh_trial *trial);
 
 struct vkh_attention_shape vkh_trial_attention_shape(bool half_kv);
 
-// Each records the first n tokens' work; n is a multiple of 256, VKH_TRIAL_TOKENS at the most.
+// Each records the first n tokens' work; n is VKH_TRIAL_TOKENS at the most.
 void vkh_trial_matmul(const struct vkh_trial *trial, const struct vkh_matmul *matmul, uint32_t n);
 void vkh_trial_matmul_matrix(const struct vkh_trial *trial, const struct vkh_matmul_matrix *matmul,
                              uint32_t n);

@@ -16,7 +16,7 @@
 #include "graph/tier.h"
 #include "model/model.h"
 
-enum { FIRST_TOKENS = 256, ROUNDS = 9, LEAST_ROUNDS = 3, MOST_CALLS = 32 };
+enum { WARM_TOKENS = 64, FIRST_TOKENS = 256, ROUNDS = 9, LEAST_ROUNDS = 3, MOST_CALLS = 32 };
 static const double LONG_ENOUGH = 2e-3; // seconds of the fastest variant's call
 static const double SAMPLE = 1e-3;      // of a sample, made of calls
 static const double LIMIT = 0.06;       // of all samples, once there are LEAST_ROUNDS of them
@@ -70,10 +70,10 @@ static enum vkh_status size_up(struct contest *c)
 {
     enum vkh_status status = VKH_OK;
     double first;
-    c->n_tokens = FIRST_TOKENS;
+    c->n_tokens = WARM_TOKENS;
     for (uint32_t i = 0; i < c->n && status == VKH_OK; i++)
         status = time_calls(c, i, 1, &first); // which pays for what comes once
-    for (; status == VKH_OK; c->n_tokens *= 2) {
+    for (c->n_tokens = FIRST_TOKENS; status == VKH_OK; c->n_tokens *= 2) {
         for (uint32_t i = 0; i < c->n && status == VKH_OK; i++)
             if (!c->out[i])
                 status = time_calls(c, i, 1, &c->seconds[i]);
@@ -102,17 +102,20 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-// In turns, so that what changes the device's clocks meets all of them; medians.
+// In turns, so that what changes the device's clocks meets all of them; medians. The first are
+// those of sizing up.
 static enum vkh_status take_samples(struct contest *c)
 {
     double samples[VKH_CHOICE_VARIANTS][ROUNDS];
-    uint32_t calls[VKH_CHOICE_VARIANTS], rounds = 0;
+    uint32_t calls[VKH_CHOICE_VARIANTS], rounds = 1;
     enum vkh_status status = VKH_OK;
     const double began = vkh_clock();
     if (left(c) == 1)
         return VKH_OK;
-    for (uint32_t i = 0; i < c->n; i++)
+    for (uint32_t i = 0; i < c->n; i++) {
+        samples[i][0] = c->seconds[i];
         calls[i] = (uint32_t)fmin(ceil(SAMPLE / fmax(c->seconds[i], 1e-9)), MOST_CALLS);
+    }
     for (; rounds < ROUNDS && status == VKH_OK &&
            (rounds < LEAST_ROUNDS || vkh_clock() - began < LIMIT);
          rounds++)
