@@ -5,6 +5,7 @@
 #include "kernels/kv.h"
 #include "ppl_run.h"
 #include "reference_model.h"
+#include "tier_test.h"
 
 enum { KNOWN = 70, N_IDS = 270, N_METHODS = 4, MOST_PLANS = 64 };
 
@@ -210,24 +211,31 @@ static void check_chunks(struct gpu_test *test, const struct vkh_model *model)
 }
 
 // What is checked of a model: all kinds of text and of references on one, the quickest elsewhere.
-static void check_model(struct gpu_test *test, const struct vkh_config *config, enum vkh_dtype type,
-                        bool tied)
+static void check_model(struct gpu_test *test, const struct vkh_model *model,
+                        const struct vkh_model *other, enum vkh_dtype type, bool tied)
 {
     const enum vkh_kv_type kv_type = type == VKH_F32 ? VKH_KV_F32 : VKH_KV_F16;
+    check_kinds(test, model, kv_type, type == VKH_F32);
+    if (type == VKH_F16)
+        check_kinds(test, model, VKH_KV_Q8_0, false);
+    if (type == VKH_F32)
+        check_references(test, model, other);
+    else
+        check_comparison(test, model, tied ? other : NULL, kv_type);
+    check_chunks(test, model);
+}
+
+static void check_type(struct gpu_test *test, const struct vkh_config *config, enum vkh_dtype type,
+                       bool tied)
+{
     struct vkh_config wide = *config;
     struct vkh_model model, other;
     wide.hidden = 128;
     wide.n_layers = 4;
     random_model(config, type, tied, 5, &model);
     random_model(&wide, VKH_F16, false, 6, &other);
-    check_kinds(test, &model, kv_type, type == VKH_F32);
-    if (type == VKH_F16)
-        check_kinds(test, &model, VKH_KV_Q8_0, false);
-    if (type == VKH_F32)
-        check_references(test, &model, &other);
-    else
-        check_comparison(test, &model, tied ? &other : NULL, kv_type);
-    check_chunks(test, &model);
+    if (!tier_test_repeats(test, &model))
+        check_model(test, &model, &other, type, tied);
     vkh_arena_fini(&model.arena);
     vkh_arena_fini(&other.arena);
 }
@@ -256,8 +264,8 @@ int main(void)
     for (int i = 0; i < N_IDS; i++)
         ids[i] = (int32_t)(test_random(&state) % 157);
     struct gpu_test test = gpu_test_open();
-    check_model(&test, &config, VKH_F16, false); // the smallest first: the device's peak only grows
-    check_model(&test, &config, VKH_Q8_0, true);
-    check_model(&test, &config, VKH_F32, true);
+    check_type(&test, &config, VKH_F16, false); // the smallest first: the device's peak only grows
+    check_type(&test, &config, VKH_Q8_0, true);
+    check_type(&test, &config, VKH_F32, true);
     return gpu_test_close(&test);
 }

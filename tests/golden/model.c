@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "gpu_test.h"
+#include "tier_test.h"
 
 enum { MAX_METHODS = 32, MAX_LENGTHS = 16, SHORT = 512, FEW = 8 };
 
@@ -193,8 +194,10 @@ static bool test_fixture(struct gpu_test *test, const struct fixture *f, const c
     fill_request(f, ppl, json_object_get(f->expected, "lengths"), &request);
     struct vkh_model *model;
     CHECK(vkh_model_open(path, vkh_device_log(test->device), &model) == VKH_OK);
-    if (!model)
+    if (!model || tier_test_repeats(test, model)) {
+        vkh_model_close(&model);
         return false;
+    }
     struct vkh_ppl_results *results = run(test, f, model, &request);
     if (results)
         fprintf(stderr, "%-28s %-6s PPL off by %.1e, NLL by %.1e, PPL in windows by %.1e\n",
@@ -211,7 +214,6 @@ static bool test_fixture(struct gpu_test *test, const struct fixture *f, const c
 int main(int argc, char **argv)
 {
     struct gpu_test test = gpu_test_open();
-    const char *by_hand = getenv("VKHROPE_TEST_VARIANTS");
     uint32_t n_matrix = 0;
     for (int i = 1; i + 2 < argc; i += 3) {
         const char *slash = strrchr(argv[i], '/');
@@ -223,6 +225,6 @@ int main(int argc, char **argv)
         json_decref(fixture.expected);
         free(fixture.ids);
     }
-    CHECK(!by_hand || !strstr(by_hand, "tier=matrix") || n_matrix > 0);
+    CHECK(!tier_test_by_hand() || n_matrix > 0);
     return gpu_test_close(&test);
 }
