@@ -345,7 +345,7 @@ static enum vkh_status run_once(const struct job *job)
     vulkan.get = instance_function;
     vulkan.features = wanted->features;
     vulkan.allocator = &app_allocator;
-    const struct vkh_device_options options = {.variants = "matmul=floor"};
+    const struct vkh_device_options options = {.variants = "tier=rows"};
     struct vkh_device *device = NULL;
     struct vkh_model *model = NULL;
     enum vkh_status status = vkh_device_import(&vulkan, &options, &device);
