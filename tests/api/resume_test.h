@@ -8,7 +8,7 @@
 #include "api_test.h"
 #include "last_line.h"
 
-enum { N = 300, MOST_METHODS = 4 };
+enum { N = 260, MOST_METHODS = 4 };
 
 static int32_t ids[N];
 static const struct vkh_log warnings_to_line = {keep_line, NULL, VKH_LOG_WARNING};
