@@ -133,6 +133,20 @@ def test_variants(t):
         t.run(*COMMON, '-q', '-o', 'shipped.html', '--reference', SOURCE / 'data' / name)
 
 
+def nearest(left, up, corner):
+    """That of the three, in this order, which left + up - corner is nearest to."""
+    to_left, to_up, to_corner = abs(up - corner), abs(left - corner), abs(left + up - 2 * corner)
+    if to_left <= to_up and to_left <= to_corner:
+        return left
+    return up if to_up <= to_corner else corner
+
+
+# By the number of a PNG's filter: what a byte is kept relative to, from those before and above it.
+FILTERS = (lambda left, up, corner: 0, lambda left, up, corner: left, lambda left, up, corner: up,
+           lambda left, up, corner: (left + up) // 2, nearest)
+UP = 2
+
+
 def pixels(path):
     """Rows of (r, g, b) of a PNG with 8 bits a channel."""
     data = path.read_bytes()
@@ -149,13 +163,13 @@ def pixels(path):
     for y in range(height):
         start = y * (width * channels + 1)
         line = bytearray(raw[start + 1:start + 1 + width * channels])
+        if rows and raw[start] == UP and not any(line):  # as the row above
+            rows.append(rows[-1])
+            continue
+        before = FILTERS[raw[start]]
         for i, value in enumerate(line):
-            left = line[i - channels] if i >= channels else 0
-            corner = above[i - channels] if i >= channels else 0
-            guess = left + above[i] - corner
-            nearest = min((left, above[i], corner), key=lambda v: abs(guess - v))
-            add = (0, left, above[i], (left + above[i]) // 2, nearest)[raw[start]]
-            line[i] = (value + add) & 255
+            left, corner = (line[i - channels], above[i - channels]) if i >= channels else (0, 0)
+            line[i] = (value + before(left, above[i], corner)) & 255
         rows.append([tuple(line[i:i + 3]) for i in range(0, len(line), channels)])
         above = line
     return rows
