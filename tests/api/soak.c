@@ -6,7 +6,7 @@
 
 #include "api_test.h"
 
-enum { N = 130, WARM = 60, TABLES = 500, DEVICES = 5 };
+enum { N = 130, WARM = 60, SPANS = 5, SPAN = 100, DEVICES = 5 };
 
 static const struct vkh_log log_lines = {api_test_log, NULL, VKH_LOG_WARNING};
 static int32_t ids[N];
@@ -59,24 +59,34 @@ static void table(struct vkh_device *device, const char *model_path, int round)
     CHECK(vkh_device_memory_use(device).host_now == 0);
 }
 
+// Pages by which memory grows from span to span, but for the one where it does most: a driver takes
+// or gives back a mebibyte now and then.
+static long growth(struct vkh_device *device, const char *model_path)
+{
+    long sum = 0, most = 0;
+    for (int i = 0; i < SPANS; i++) {
+        const long before = resident_pages();
+        for (int round = 0; round < SPAN; round++)
+            table(device, model_path, round);
+        const long after = resident_pages(), grown = after > before ? after - before : 0;
+        sum += grown;
+        most = grown > most ? grown : most;
+    }
+    return sum - most;
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 3 || api_test_ids(argv[2], ids, N) != N)
         return 1;
     struct vkh_device *device = api_test_device(&log_lines);
-    long pages = 0;
-    int open_files = 0;
-    for (int round = 0; round < WARM + TABLES; round++) {
+    for (int round = 0; round < WARM; round++)
         table(device, argv[1], round);
-        if (round == WARM - 1) {
-            pages = resident_pages();
-            open_files = descriptors();
-        }
-    }
-    const long grown = resident_pages() - pages;
-    fprintf(stderr, "%d tables: %ld pages, %+ld since the first %d; %d descriptors, %+d\n", TABLES,
-            pages, grown, WARM, open_files, descriptors() - open_files);
-    CHECK(pages > 0 && grown <= pages / 100);
+    const int open_files = descriptors();
+    const long pages = resident_pages(), grown = growth(device, argv[1]);
+    fprintf(stderr, "%ld pages, %+ld in %d tables; %d descriptors\n", pages, grown,
+            (SPANS - 1) * SPAN, open_files);
+    CHECK(pages > 0 && grown <= pages / 250);
     for (int i = 0; i < DEVICES; i++) {
         vkh_device_destroy(&device);
         device = api_test_device(&log_lines);
