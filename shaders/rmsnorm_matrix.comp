@@ -9,11 +9,14 @@
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
-#extension GL_KHR_shader_subgroup_arithmetic : require
-// What rmsnorm.comp computes, as a left operand: a workgroup takes SIDE tokens, its subgroups first
-// their squares, then their tiles.
+// What rmsnorm.comp computes, as a left operand. A workgroup takes the rows of a tile that lie in one
+// part of the invocations, and all of their columns: it reads them once, keeping KEPT words an
+// invocation; what is more is read again.
 layout(local_size_x_id = 4) in;
 layout(constant_id = 5) const uint BFLOAT = 0; // what the operand is made of, else halves
+// Which part an invocation is in, bits of it tell that are bits of the row, from this one on.
+layout(constant_id = 6) const uint PART_SHIFT = 0;
+layout(constant_id = 7) const uint PARTS = 1;
 layout(binding = 0) readonly buffer X { float x[]; };
 layout(binding = 0) readonly buffer XQuads { vec4 x_quads[]; };
 layout(binding = 1) readonly buffer Weight { float weight[]; };
@@ -29,42 +32,110 @@ layout(push_constant) uniform Push {
 
 // Halves 4i to 4i + 3 of a tile are neighbours of a row.
 const bool HAS_QUADS = (LAYOUT_A & 0xffu) == 0x10u;
-const uint BATCH = 4; // tiles of a subgroup, read before any is written
+const uint PART_LANES = PARTS - 1u << PART_SHIFT;
+const uint SUBGROUPS = gl_WorkGroupSize.x / LANES;
+const uint TILES = SUBGROUPS * PARTS; // at once: each subgroup has as many as there are parts
+const uint KEPT = 8;
 
-shared float scales[16];
+shared float subgroup_sums[1024]; // [subgroup][row]
 
-void measure(uint token0)
+uint lane;                       // of the words
+uint row_tile, token0;
+uint first_tile;                 // of this invocation's words
+float row_scales[8];             // of a word's halves
+
+void place_invocation()
 {
-    const uint quads = width / 4;
-    for (uint row = gl_SubgroupID; row < SIDE; row += gl_NumSubgroups) {
-        const uint first = min(token0 + row, n_tokens - 1) * quads;
-        vec4 sums = vec4(0.0);
-        for (uint i = gl_SubgroupInvocationID; i < quads; i += LANES) {
-            const vec4 values = x_quads[first + i];
-            sums += values * values;
-        }
-        const float sum = subgroupAdd(sums.x + sums.y + sums.z + sums.w);
-        if (gl_SubgroupInvocationID == 0)
-            scales[row] = 1.0 / sqrt(sum / float(width) + eps);
+    row_tile = gl_WorkGroupID.x / PARTS;
+    token0 = row_tile * SIDE;
+    lane = (LANE & ~PART_LANES) | gl_WorkGroupID.x % PARTS << PART_SHIFT;
+    first_tile = SUBGROUP * PARTS + (LANE >> PART_SHIFT) % PARTS;
+}
+
+// Whether a bit of a half's place is of its column.
+bool is_column_bit(uint bit)
+{
+    return 1u << (LAYOUT_A >> 4 * bit & 15u) < SIDE;
+}
+
+// Whether no half before it in a word is of the same row.
+bool leads_row(uint place)
+{
+    bool leads = true;
+    [[unroll]] for (uint bit = 0; bit < 3; bit++)
+        leads = leads && !(is_column_bit(bit) && (place >> bit & 1u) != 0u);
+    return leads;
+}
+
+uint tile_of(uint i)
+{
+    return first_tile + i * TILES;
+}
+
+// Halves `place` to place + 3 of word i, before the norm; of tiles past the last, of the last.
+vec4 read_quad(uint i, uint place)
+{
+    const uint k0 = min(tile_of(i), width / SIDE - 1) * SIDE;
+    uint at[4];
+    [[unroll]] for (uint n = 0; n < 4; n++) {
+        const uint element = element_at(LAYOUT_A, lane * 8 + place + n);
+        at[n] = min(token0 + element / SIDE, n_tokens - 1) * width + k0 + element % SIDE;
     }
+    return HAS_QUADS ? x_quads[at[0] / 4] : vec4(x[at[0]], x[at[1]], x[at[2]], x[at[3]]);
 }
 
-float normed(uint token0, uint k0, uint place)
+vec4 weight_quad(uint i, uint place)
 {
-    const uint element = element_at(LAYOUT_A, place), row = element / SIDE;
-    const uint token = min(token0 + row, n_tokens - 1), k = k0 + element % SIDE;
-    return x[token * width + k] * scales[row] * weight[k];
+    const uint k0 = tile_of(i) * SIDE;
+    uint at[4];
+    [[unroll]] for (uint n = 0; n < 4; n++)
+        at[n] = k0 + element_at(LAYOUT_A, lane * 8 + place + n) % SIDE;
+    return HAS_QUADS ? weight_quads[at[0] / 4]
+                     : vec4(weight[at[0]], weight[at[1]], weight[at[2]], weight[at[3]]);
 }
 
-// Places `place` to place + 3.
-vec4 normed_quad(uint token0, uint k0, uint place)
+void add_squares(uint i, vec4 quads[2], inout float sums[8])
 {
-    if (!HAS_QUADS)
-        return vec4(normed(token0, k0, place), normed(token0, k0, place + 1),
-                    normed(token0, k0, place + 2), normed(token0, k0, place + 3));
-    const uint element = element_at(LAYOUT_A, place), row = element / SIDE;
-    const uint token = min(token0 + row, n_tokens - 1), k = k0 + element % SIDE;
-    return x_quads[(token * width + k) / 4] * scales[row] * weight_quads[k / 4];
+    if (tile_of(i) < width / SIDE)
+        [[unroll]] for (uint n = 0; n < 8; n++)
+            sums[n] += quads[n / 4][n % 4] * quads[n / 4][n % 4];
+}
+
+// Sums of a word's halves to those of their rows, over all of the workgroup.
+void make_scales(float sums[8])
+{
+    [[unroll]] for (uint bit = 0; bit < 3; bit++)
+        if (is_column_bit(bit))
+            [[unroll]] for (uint n = 0; n < 8; n++)
+                if ((n >> bit & 1u) == 0u)
+                    sums[n] += sums[n + (1u << bit)];
+    [[unroll]] for (uint n = 0; n < 8; n++) {
+        if (leads_row(n)) {
+            bool writes = true;
+            [[unroll]] for (uint bit = 0; bit < 5; bit++) {
+                if (1u << bit < LANES && (is_column_bit(bit + 3) || (PART_LANES >> bit & 1u) != 0u)) {
+                    sums[n] += SHUFFLE_XOR(sums[n], 1u << bit);
+                    writes = writes && (LANE >> bit & 1u) == 0u;
+                }
+            }
+            if (writes)
+                subgroup_sums[SUBGROUP * SIDE + element_at(LAYOUT_A, lane * 8 + n) / SIDE] = sums[n];
+        }
+    }
+    barrier();
+    [[unroll]] for (uint n = 0; n < 8; n++) {
+        if (leads_row(n)) {
+            float sum = 0.0;
+            for (uint i = 0; i < SUBGROUPS; i++)
+                sum += subgroup_sums[i * SIDE + element_at(LAYOUT_A, lane * 8 + n) / SIDE];
+            row_scales[n] = 1.0 / sqrt(sum / float(width) + eps);
+        }
+    }
+    [[unroll]] for (uint bit = 0; bit < 3; bit++)
+        if (is_column_bit(bit))
+            [[unroll]] for (uint n = 0; n < 8; n++)
+                if ((n >> bit & 1u) != 0u)
+                    row_scales[n] = row_scales[n - (1u << bit)];
 }
 
 uvec2 operands(vec4 v)
@@ -73,24 +144,43 @@ uvec2 operands(vec4 v)
                         : uvec2(half_pair(v.x, v.y), half_pair(v.z, v.w));
 }
 
+void write_word(uint i, vec4 quads[2])
+{
+    const uint k_tiles = width / SIDE, k = tile_of(i);
+    if (k >= k_tiles)
+        return;
+    uvec2 words[2];
+    [[unroll]] for (uint n = 0; n < 2; n++) {
+        const vec4 scales = vec4(row_scales[4 * n], row_scales[4 * n + 1], row_scales[4 * n + 2],
+                                 row_scales[4 * n + 3]);
+        words[n] = operands(quads[n] * scales * weight_quad(i, 4 * n));
+    }
+    const uint tile = (row_tile / PANEL * k_tiles + k) * PANEL + row_tile % PANEL;
+    out_words[tile * LANES + lane] = uvec4(words[0], words[1]);
+}
+
 void main()
 {
-    const uint row_tile = gl_WorkGroupID.x, token0 = row_tile * SIDE, k_tiles = width / SIDE;
-    const uint place = gl_SubgroupInvocationID * 8;
-    measure(token0);
-    barrier();
-    for (uint first = gl_SubgroupID * BATCH; first < k_tiles; first += gl_NumSubgroups * BATCH) {
-        vec4 quads[BATCH][2];
-        [[unroll]] for (uint i = 0; i < BATCH; i++) {
-            const uint k = min(first + i, k_tiles - 1);
-            quads[i][0] = normed_quad(token0, k * SIDE, place);
-            quads[i][1] = normed_quad(token0, k * SIDE, place + 4);
-        }
-        [[unroll]] for (uint i = 0; i < BATCH; i++) {
-            const uint k = first + i, tile = (row_tile / PANEL * k_tiles + k) * PANEL + row_tile % PANEL;
-            if (k < k_tiles)
-                out_words[tile * LANES + gl_SubgroupInvocationID] =
-                    uvec4(operands(quads[i][0]), operands(quads[i][1]));
-        }
+    place_invocation();
+    const uint n_words = (width / SIDE + TILES - 1) / TILES;
+    vec4 kept[KEPT][2];
+    float sums[8];
+    [[unroll]] for (uint n = 0; n < 8; n++)
+        sums[n] = 0.0;
+    [[unroll]] for (uint i = 0; i < KEPT; i++)
+        [[unroll]] for (uint n = 0; n < 2; n++)
+            kept[i][n] = read_quad(i, 4 * n);
+    [[unroll]] for (uint i = 0; i < KEPT; i++)
+        add_squares(i, kept[i], sums);
+    for (uint i = KEPT; i < n_words; i++) {
+        const vec4 more[2] = {read_quad(i, 0), read_quad(i, 4)};
+        add_squares(i, more, sums);
+    }
+    make_scales(sums);
+    [[unroll]] for (uint i = 0; i < KEPT; i++)
+        write_word(i, kept[i]);
+    for (uint i = KEPT; i < n_words; i++) {
+        const vec4 more[2] = {read_quad(i, 0), read_quad(i, 4)};
+        write_word(i, more);
     }
 }

@@ -92,7 +92,7 @@ static enum vkh_status create(struct vkh_graph *graph)
     struct vkh_matrix_kernels *k = &graph->matrix;
     enum vkh_status status = create_matmuls(graph);
     if (status == VKH_OK)
-        status = vkh_rmsnorm_matrix_create(graph->device, layout, &k->norm);
+        status = vkh_rmsnorm_matrix_create(graph->device, layout, graph->config.hidden, &k->norm);
     if (status == VKH_OK)
         status = vkh_rope_matrix_create(graph->device, layout, &rope, &k->rope);
     if (status == VKH_OK)

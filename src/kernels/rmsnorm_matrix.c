@@ -6,31 +6,59 @@
 #include "gpu/device.h"
 #include "shaders/table.h"
 
-enum { SUBGROUPS = 16 }; // of a workgroup, where it may be as large
+// Words that an invocation keeps, sums of rows that a workgroup has (shaders/rmsnorm_matrix.comp).
+enum { KEPT = 8, SUMS = 1024 };
 
 struct push {
     uint32_t n_tokens, width;
     float eps;
 };
 
+static bool is_row_bit(const struct vkh_matrix_layout *layout, uint32_t lane_bit)
+{
+    return 1u << (layout->a >> 4 * (lane_bit + 3) & 15) >= layout->side;
+}
+
+// The parts of a left operand's rows, each in a quarter of the invocations, and the lower of the
+// two bits of the invocation that tell which; 1 where there are no two such bits beside each other.
+static uint32_t find_parts(const struct vkh_matrix_layout *layout, uint32_t *shift)
+{
+    for (*shift = 3; *shift > 0; --*shift)
+        if (4u << *shift <= layout->lanes && is_row_bit(layout, *shift) &&
+            is_row_bit(layout, *shift + 1))
+            return 4;
+    return 1;
+}
+
+// Of a workgroup, so many that invocations keep a row's words, where it may be as large.
+static uint32_t subgroups(const struct vkh_rmsnorm_matrix *norm, uint32_t width)
+{
+    const struct vkh_matrix_layout *layout = &norm->layout;
+    const uint32_t most = vkh_device_caps(norm->device)->max_invocations / layout->lanes;
+    const uint64_t wanted = vkh_div_up(width / layout->side, norm->parts * KEPT);
+    return (uint32_t)vkh_min_size(wanted, vkh_min_size(most, SUMS / layout->side));
+}
+
 enum vkh_status vkh_rmsnorm_matrix_create(struct vkh_device *device,
-                                          const struct vkh_matrix_layout *layout,
+                                          const struct vkh_matrix_layout *layout, uint32_t width,
                                           struct vkh_rmsnorm_matrix *norm)
 {
+    uint32_t shift;
     *norm = (struct vkh_rmsnorm_matrix){.device = device, .layout = *layout};
+    norm->parts = find_parts(layout, &shift);
     struct vkh_pipeline_desc desc = {
         .shader =
             norm->layout.side == 16 ? &vkh_shader_rmsnorm_matrix_16 : &vkh_shader_rmsnorm_matrix_8,
         .n_bindings = 3,
         .push_bytes = sizeof(struct push),
-        .n_constants = VKH_MATRIX_CONSTANTS + 2,
+        .n_constants = VKH_MATRIX_CONSTANTS + 4,
         .subgroup_size = vkh_device_subgroup(device, norm->layout.lanes),
     };
     vkh_matrix_constants(&norm->layout, desc.constants);
-    const uint32_t most = vkh_device_caps(device)->max_invocations / norm->layout.lanes;
-    desc.constants[VKH_MATRIX_CONSTANTS] =
-        (uint32_t)vkh_min_size(SUBGROUPS, most) * norm->layout.lanes;
-    desc.constants[VKH_MATRIX_CONSTANTS + 1] = layout->bf16;
+    const uint32_t own[] = {subgroups(norm, width) * layout->lanes, layout->bf16, shift,
+                            norm->parts};
+    for (uint32_t i = 0; i < VKH_COUNTOF(own); i++)
+        desc.constants[VKH_MATRIX_CONSTANTS + i] = own[i];
     return vkh_pipeline_get(device, &desc, &norm->pipeline);
 }
 
@@ -44,7 +72,7 @@ void vkh_rmsnorm_matrix_record(const struct vkh_rmsnorm_matrix *norm, struct vkh
                               .bindings = {args->x, args->weight, args->out},
                               .writes = 1 << 2,
                               .push = &push,
-                              .groups = {tiles, 1, 1},
+                              .groups = {tiles * norm->parts, 1, 1},
                               .cost = 4.0 * args->n_tokens * args->width,
                           });
 }

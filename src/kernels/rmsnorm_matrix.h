@@ -12,11 +12,13 @@
 struct vkh_rmsnorm_matrix {
     struct vkh_device *device;
     struct vkh_matrix_layout layout;
+    uint32_t parts; // of a tile's rows, a workgroup each
     const struct vkh_pipeline *pipeline;
 };
 
+// For rows of `width`, a multiple of the side; others are normed as well.
 enum vkh_status vkh_rmsnorm_matrix_create(struct vkh_device *device,
-                                          const struct vkh_matrix_layout *layout,
+                                          const struct vkh_matrix_layout *layout, uint32_t width,
                                           struct vkh_rmsnorm_matrix *norm);
 
 // As vkh_rmsnorm_record; `out` is vkh_left_bytes long.

@@ -205,7 +205,7 @@ static void make_matrices(struct vkh_device *device, bool chosen)
         return;
     give_layout(device);
     make_layouts(device);
-    must(vkh_rmsnorm_matrix_create(device, &device->matrix, &norm));
+    must(vkh_rmsnorm_matrix_create(device, &device->matrix, 4096, &norm));
     make_kv_pack(device, &device->matrix);
     for (uint32_t i = 0; i < ATTENTION_SHAPES; i++) {
         const struct vkh_attention_shape shape = attention_shape(i);
