@@ -4,7 +4,9 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #extension GL_EXT_shader_16bit_storage : require
+#extension GL_EXT_buffer_reference : require
 #extension GL_KHR_cooperative_matrix : require
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_KHR_shader_subgroup_basic : require
@@ -27,8 +29,9 @@ const uint TILES = 4;
 const uint X_TILES = X_SUBGROUPS * TILES, W_TILES = W_SUBGROUPS * TILES;
 const uint INVOCATIONS = X_SUBGROUPS * W_SUBGROUPS * LANES;
 
-layout(binding = 0) readonly buffer X { uvec4 x_words[]; };
+#ifdef MATRIX_BLOCKS
 layout(binding = 1) readonly buffer W { uvec4 w_words[]; };
+#endif
 layout(push_constant) uniform Push {
     uint n_tokens, n_rows; // of this dispatch; rows count from the bound matrix's first
     uint k_tiles;          // a multiple of four
@@ -38,6 +41,10 @@ layout(push_constant) uniform Push {
     uint accumulate;
     uint strips; // of the whole vocabulary
     float cap;   // of the logits; 0: none
+    uint64_t x_address;
+#ifndef MATRIX_BLOCKS
+    uint64_t w_address;
+#endif
 };
 
 uint x_block, w_block; // of the workgroup

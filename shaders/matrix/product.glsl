@@ -21,6 +21,7 @@ const uint W_WORDS = TILES, W_SHARES = STEP - 1, ROWS_OF_WORD = SIDE == 16 ? 2 :
 #define W_AHEAD 2 // steps
 #define X_AHEAD 2 // tiles of k
 
+#include "common/words.glsl"
 #include "matrix/ahead.h"
 #if W_AHEAD * X_SUBGROUPS > VKH_PANEL_AHEAD_TILES || X_AHEAD > VKH_PANEL_AHEAD_TILES
 #error operands end with fewer tiles than are read ahead
@@ -29,7 +30,7 @@ const uint W_WORDS = TILES, W_SHARES = STEP - 1, ROWS_OF_WORD = SIDE == 16 ? 2 :
 shared uvec4 w_shared[2][STEP * PANEL * LANES]; // a block is as wide as a panel
 shared uvec2 parked_block;
 
-uint x_at;                    // of this invocation's first word of the step at hand
+Words x_at;                   // from this invocation's first word of the step at hand
 uvec4 x_ring[X_AHEAD][TILES]; // of the tiles of k that come next
 uvec4 w_next[TILES];          // of the next tile of k
 
@@ -43,7 +44,7 @@ uvec4 w_next[TILES];          // of the next tile of k
 // rest, and never multiplied (matrix/ahead.h).
 void fetch_x(uint i, uint ahead)
 {
-    x_ring[ahead % X_AHEAD][i] = x_words[x_at + (ahead * PANEL + i) * LANES];
+    x_ring[ahead % X_AHEAD][i] = x_at.at[(ahead * PANEL + i) * LANES];
 }
 
 void read_w(uint turn, uint k)
@@ -87,7 +88,8 @@ void begin_block()
     [[unroll]] for (uint i = 0; i < TILES; i++)
         [[unroll]] for (uint j = 0; j < TILES; j++)
             sums[i][j] = MATRIX_ZERO;
-    x_at = ((x_block * X_TILES + x_first) / PANEL * k_tiles * PANEL + x_first % PANEL) * LANES + LANE;
+    const uint x_tile = (x_block * X_TILES + x_first) / PANEL * k_tiles * PANEL + x_first % PANEL;
+    x_at = words_from(x_address, x_tile * LANES + LANE);
     place_w();
     [[unroll]] for (uint k = 0; k < X_AHEAD; k++)
         [[unroll]] for (uint i = 0; i < TILES; i++)
@@ -108,7 +110,7 @@ void multiply_block()
     [[dont_unroll]] for (; k + STEP < k_tiles; k += TURN_TILES) {
         [[unroll]] for (uint turn = 0; turn < 2; turn++)
             multiply_step(turn);
-        x_at += TURN_TILES * PANEL * LANES;
+        x_at = moved_on(x_at, TURN_TILES * PANEL * LANES);
         advance_w();
     }
     if (ENDS_ODD != 0u && k < k_tiles)

@@ -9,6 +9,7 @@
 #endif
 #define W_AHEAD 2 // steps; of x as well
 
+#include "common/words.glsl"
 #include "matrix/ahead.h"
 #if W_AHEAD * MATRIX_STEP > VKH_PANEL_AHEAD_TILES
 #error operands end with fewer tiles than are read ahead
@@ -22,7 +23,7 @@ const uint PANEL_WORDS = STEP * PANEL * LANES / INVOCATIONS; // of a panel's ste
 shared uvec4 x_shared[2][X_TILES * STEP * LANES];
 shared uvec4 w_shared[2][STEP * PANEL * LANES]; // a block is as wide as a panel
 
-uint x_at;                // of this invocation's first word of the step at hand
+Words x_at;               // from this invocation's first word of the step at hand
 uvec4 x_fetched[X_WORDS]; // of the step that was fetched last
 
 #ifdef MATRIX_BLOCKS
@@ -36,7 +37,7 @@ uvec4 x_fetched[X_WORDS]; // of the step that was fetched last
 void fetch_x(uint ahead)
 {
     [[unroll]] for (uint i = 0; i < X_WORDS; i++)
-        x_fetched[i] = x_words[x_at + (i / PANEL_WORDS * k_tiles + ahead) * PANEL * LANES +
+        x_fetched[i] = x_at.at[(i / PANEL_WORDS * k_tiles + ahead) * PANEL * LANES +
                                i % PANEL_WORDS * INVOCATIONS];
 }
 
@@ -70,7 +71,7 @@ void multiply_block()
     [[unroll]] for (uint i = 0; i < TILES; i++)
         [[unroll]] for (uint j = 0; j < TILES; j++)
             sums[i][j] = MATRIX_ZERO;
-    x_at = x_block * (X_TILES / PANEL) * k_tiles * PANEL * LANES + gl_LocalInvocationIndex;
+    x_at = words_from(x_address, x_block * (X_TILES / PANEL) * k_tiles * PANEL * LANES + gl_LocalInvocationIndex);
     place_w();
     fetch_x(0);
     begin_w();
@@ -87,7 +88,7 @@ void multiply_block()
                 multiply(turn % 2, 1);
             barrier();
         }
-        x_at += TURN_TILES * PANEL * LANES;
+        x_at = moved_on(x_at, TURN_TILES * PANEL * LANES);
         advance_w();
     }
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // w in panels of operands, as they are multiplied: a step is brought word by word.
-uint w_at;                // of this invocation's first word of the step at hand
+Words w_at;               // from this invocation's first word of the step at hand
 uvec4 w_fetched[W_WORDS]; // of the step after next
 
 void fetch_w(uint i, uint ahead)
 {
-    w_fetched[i] = w_words[w_at + ahead * PANEL * LANES + i * INVOCATIONS];
+    w_fetched[i] = w_at.at[ahead * PANEL * LANES + i * INVOCATIONS];
 }
 
 void store_w(uint turn, uint i)
@@ -15,7 +15,7 @@ void store_w(uint turn, uint i)
 
 void place_w()
 {
-    w_at = w_block * k_tiles * PANEL * LANES + gl_LocalInvocationIndex;
+    w_at = words_from(w_address, w_block * k_tiles * PANEL * LANES + gl_LocalInvocationIndex);
 }
 
 void begin_w()
@@ -37,5 +37,5 @@ void bring_w(uint turn, uint k)
 
 void advance_w()
 {
-    w_at += TURN_TILES * PANEL * LANES;
+    w_at = moved_on(w_at, TURN_TILES * PANEL * LANES);
 }

@@ -96,7 +96,11 @@ static VkResult add_block(struct vkh_device *device, uint32_t type, uint64_t gra
     *whole = (struct vkh_piece){.block = block, .size = size};
     *block =
         (struct vkh_block){.next = device->blocks, .type = type, .grain = grain, .first = whole};
+    const VkMemoryAllocateFlagsInfo addressed = {.sType =
+                                                     VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO,
+                                                 .flags = VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT};
     const VkMemoryAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+                                       .pNext = vkh_has_addresses(device) ? &addressed : NULL,
                                        .allocationSize = size,
                                        .memoryTypeIndex = type};
     const VkResult result =

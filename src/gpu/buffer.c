@@ -66,6 +66,22 @@ static VkResult map_memory(struct vkh_buffer *buffer, uint64_t size, uint32_t ty
     return result;
 }
 
+static VkResult take_piece(struct vkh_buffer *buffer, const VkMemoryRequirements *needs,
+                           uint32_t type)
+{
+    struct vkh_device *device = buffer->device;
+    VkResult result = vkh_piece_create(device, needs, type, &buffer->piece);
+    if (result == VK_SUCCESS)
+        result = device->vk.vkBindBufferMemory(
+            device->handle, buffer->handle, vkh_piece_memory(buffer->piece), buffer->piece->offset);
+    if (result == VK_SUCCESS && vkh_has_addresses(device))
+        buffer->address = device->vk.vkGetBufferDeviceAddress(
+            device->handle,
+            &(VkBufferDeviceAddressInfo){.sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO,
+                                         .buffer = buffer->handle});
+    return result;
+}
+
 static VkResult back_with_memory(struct vkh_buffer *buffer)
 {
     struct vkh_device *device = buffer->device;
@@ -74,23 +90,20 @@ static VkResult back_with_memory(struct vkh_buffer *buffer)
     const uint32_t type = find_memory_type(device, needs.memoryTypeBits, buffer->kind);
     if (type == UINT32_MAX)
         return VK_ERROR_OUT_OF_DEVICE_MEMORY;
-    if (buffer->kind != VKH_MEMORY_DEVICE)
-        return map_memory(buffer, needs.size, type);
-    const VkResult result = vkh_piece_create(device, &needs, type, &buffer->piece);
-    if (result != VK_SUCCESS)
-        return result;
-    return device->vk.vkBindBufferMemory(device->handle, buffer->handle,
-                                         vkh_piece_memory(buffer->piece), buffer->piece->offset);
+    return buffer->kind == VKH_MEMORY_DEVICE ? take_piece(buffer, &needs, type)
+                                             : map_memory(buffer, needs.size, type);
 }
 
 static VkResult make(struct vkh_buffer *buffer)
 {
     struct vkh_device *device = buffer->device;
+    const bool has_address = buffer->kind == VKH_MEMORY_DEVICE && vkh_has_addresses(device);
     const VkBufferCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
         .size = buffer->size,
         .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
-                 VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+                 VK_BUFFER_USAGE_TRANSFER_DST_BIT |
+                 (has_address ? VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT : 0u),
         .sharingMode = VK_SHARING_MODE_EXCLUSIVE,
     };
     const VkResult result =

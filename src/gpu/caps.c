@@ -114,12 +114,15 @@ static void chain_features(struct vkh_features *f, const struct extensions *exte
 // Leaves on what the caps name and the stream needs, everything else off.
 static void keep_features(struct vkh_features *f, uint32_t bits, bool statistics)
 {
+    const bool matrix = (bits & VKH_CAP_MATRIX16) != 0;
     *f = (struct vkh_features){
+        .core.features.shaderInt64 = matrix,
         .v11.storageBuffer16BitAccess = (bits & VKH_CAP_STORAGE16) != 0,
         .v12 = {.shaderFloat16 = (bits & VKH_CAP_FLOAT16) != 0,
                 .storageBuffer8BitAccess = (bits & VKH_CAP_STORAGE8) != 0,
                 .shaderInt8 = (bits & VKH_CAP_INT8) != 0,
-                .vulkanMemoryModel = (bits & VKH_CAP_MATRIX16) != 0,
+                .bufferDeviceAddress = matrix,
+                .vulkanMemoryModel = matrix,
                 .timelineSemaphore = VK_TRUE},
         .subgroup_size = {.subgroupSizeControl = VK_TRUE, .computeFullSubgroups = VK_TRUE},
         .matrix.cooperativeMatrix = VK_TRUE,
@@ -128,7 +131,7 @@ static void keep_features(struct vkh_features *f, uint32_t bits, bool statistics
     };
     const struct extensions kept = {
         .size_control = (bits & VKH_CAP_SUBGROUP_SIZE) != 0,
-        .matrix = (bits & VKH_CAP_MATRIX16) != 0,
+        .matrix = matrix,
         .bf16 = (bits & VKH_CAP_MATRIX_BF16) != 0,
         .statistics = statistics,
     };
@@ -212,8 +215,14 @@ static uint32_t feature_bits(const struct vkh_features *f,
            (sizes ? VKH_CAP_SUBGROUP_SIZE : 0u);
 }
 
-// What every kernel on cooperative matrices uses beside them.
+// What kernels on cooperative matrices use beside them, as bits and as features.
 enum { MATRIX16_NEEDS = VKH_CAP_STORAGE16 | VKH_CAP_FLOAT16 | VKH_CAP_SUBGROUP };
+
+static bool has_matrix_features(const struct vkh_features *f)
+{
+    return f->matrix.cooperativeMatrix && f->v12.vulkanMemoryModel && f->v12.bufferDeviceAddress &&
+           f->core.features.shaderInt64;
+}
 
 static uint64_t largest_local_heap(const struct vkh_instance *instance, VkPhysicalDevice physical)
 {
@@ -280,14 +289,13 @@ enum vkh_status vkh_caps_query(const struct vkh_instance *instance, VkPhysicalDe
     const bool rows = extensions.size_control && sizes.maxSubgroupSize >= 16 &&
                       (sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT);
     bool bf16 = false;
-    if (features->matrix.cooperativeMatrix)
+    if (has_matrix_features(features))
         caps->matrix = largest_matrix(instance, physical, &bf16);
     bf16 =
         bf16 && features->bf16.shaderBFloat16Type && features->bf16.shaderBFloat16CooperativeMatrix;
     caps->bits |= feature_bits(features, &v11) | (rows ? VKH_CAP_SUBGROUP_16 : 0u);
     caps->bits &= ~caps_mask;
-    if (caps->matrix.m && features->v12.vulkanMemoryModel &&
-        (caps->bits & MATRIX16_NEEDS) == MATRIX16_NEEDS)
+    if (caps->matrix.m && (caps->bits & MATRIX16_NEEDS) == MATRIX16_NEEDS)
         caps->bits |= VKH_CAP_MATRIX16 & ~caps_mask;
     if (bf16 && (caps->bits & VKH_CAP_MATRIX16))
         caps->bits |= VKH_CAP_MATRIX_BF16 & ~caps_mask;

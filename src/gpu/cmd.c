@@ -88,6 +88,11 @@ static bool check_dispatch(struct vkh_cmd *cmd, const struct vkh_dispatch *d)
                                (unsigned long long)d->bindings[i].offset));
             return false;
         }
+        if ((desc->addressed >> i & 1) && !d->bindings[i].buffer->address) {
+            fail(cmd, vkh_fail(&device->log, VKH_ERR_INTERNAL, "%s: binding %u has no address",
+                               desc->shader->name, i));
+            return false;
+        }
     }
     for (int i = 0; i < 3; i++) {
         if (d->groups[i] == 0 || d->groups[i] > device->caps.max_group_count[i]) {
@@ -182,6 +187,20 @@ static bool is_first_run(const struct vkh_pipeline *pipeline)
     return !atomic_exchange(&((struct vkh_pipeline *)pipeline)->has_run, true);
 }
 
+static void push_addresses(struct vkh_cmd *cmd, const struct vkh_dispatch *d)
+{
+    const struct vkh_pipeline_desc *desc = &d->pipeline->desc;
+    uint32_t at = vkh_pipeline_addresses(desc);
+    for (uint32_t i = 0; i < desc->n_bindings; i++) {
+        if (!(desc->addressed >> i & 1))
+            continue;
+        const uint64_t address = d->bindings[i].buffer->address + d->bindings[i].offset;
+        cmd->device->vk.vkCmdPushConstants(cmd->handle, d->pipeline->layout,
+                                           VK_SHADER_STAGE_COMPUTE_BIT, at, 8, &address);
+        at += 8;
+    }
+}
+
 void vkh_cmd_dispatch(struct vkh_cmd *cmd, const struct vkh_dispatch *d)
 {
     if (!begin_command(cmd, d->cost, is_first_run(d->pipeline)) || !check_dispatch(cmd, d))
@@ -207,6 +226,7 @@ void vkh_cmd_dispatch(struct vkh_cmd *cmd, const struct vkh_dispatch *d)
     if (pipeline->desc.push_bytes)
         device->vk.vkCmdPushConstants(cmd->handle, pipeline->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0,
                                       pipeline->desc.push_bytes, d->push);
+    push_addresses(cmd, d);
     device->vk.vkCmdDispatch(cmd->handle, d->groups[0], d->groups[1], d->groups[2]);
 }
 

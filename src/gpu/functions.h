@@ -61,6 +61,7 @@
     X(vkDestroyShaderModule)                                                                       \
     X(vkEndCommandBuffer)                                                                          \
     X(vkFreeMemory)                                                                                \
+    X(vkGetBufferDeviceAddress)                                                                    \
     X(vkGetBufferMemoryRequirements)                                                               \
     X(vkGetDeviceQueue)                                                                            \
     X(vkGetPipelineCacheData)                                                                      \

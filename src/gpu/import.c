@@ -56,7 +56,7 @@ void vkh_requirements_destroy(struct vkh_requirements **requirements)
 
 // What a chain of features has switched on, as the bits that need it.
 struct enabled {
-    bool timeline, memory_model;
+    bool timeline, memory_model, addresses, int64;
     uint32_t bits;
 };
 
@@ -77,6 +77,11 @@ static void note_structure(struct enabled *enabled, const void *structure)
 {
     // As a number: older headers' type does not name all of them.
     switch ((uint32_t)((const VkBaseInStructure *)structure)->sType) {
+    case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2: {
+        const VkPhysicalDeviceFeatures2 *f = structure;
+        enabled->int64 |= f->features.shaderInt64;
+        break;
+    }
     case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES: {
         const VkPhysicalDeviceVulkan11Features *f = structure;
         note(enabled, f->storageBuffer16BitAccess, VKH_CAP_STORAGE16);
@@ -94,6 +99,7 @@ static void note_structure(struct enabled *enabled, const void *structure)
         note(enabled, f->shaderInt8, VKH_CAP_INT8);
         enabled->timeline |= f->timelineSemaphore;
         enabled->memory_model |= f->vulkanMemoryModel;
+        enabled->addresses |= f->bufferDeviceAddress;
         break;
     }
     case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES: {
@@ -115,6 +121,11 @@ static void note_structure(struct enabled *enabled, const void *structure)
         enabled->memory_model |=
             ((const VkPhysicalDeviceVulkanMemoryModelFeatures *)structure)->vulkanMemoryModel;
         break;
+    case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_BUFFER_DEVICE_ADDRESS_FEATURES: {
+        const VkPhysicalDeviceBufferDeviceAddressFeatures *f = structure;
+        enabled->addresses |= f->bufferDeviceAddress;
+        break;
+    }
     case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR: {
         const VkPhysicalDeviceCooperativeMatrixFeaturesKHR *f = structure;
         note(enabled, f->cooperativeMatrix, VKH_CAP_MATRIX16);
@@ -150,7 +161,7 @@ static struct enabled read_features(const VkPhysicalDeviceFeatures2 *features)
     struct enabled enabled = {.bits = ALWAYS};
     for (const VkBaseInStructure *s = (const VkBaseInStructure *)features; s; s = s->pNext)
         note_structure(&enabled, s);
-    if (!enabled.memory_model)
+    if (!enabled.memory_model || !enabled.addresses || !enabled.int64)
         enabled.bits &= ~(uint32_t)VKH_CAP_MATRIX16;
     if (!(enabled.bits & VKH_CAP_MATRIX16))
         enabled.bits &= ~(uint32_t)VKH_CAP_MATRIX_BF16;

@@ -63,7 +63,14 @@ struct vkh_buffer {
     VkDeviceMemory memory;   // of the other kinds
     void *mapped;
     enum vkh_memory kind;
+    VkDeviceAddress address; // of VKH_MEMORY_DEVICE where kernels read by address, else 0
 };
+
+// Kernels on cooperative matrices read some of their operands by address.
+static inline bool vkh_has_addresses(const struct vkh_device *device)
+{
+    return (device->caps.bits & VKH_CAP_MATRIX16) != 0;
+}
 
 struct vkh_pipeline {
     struct vkh_pipeline *next;

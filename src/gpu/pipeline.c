@@ -10,9 +10,17 @@
 static bool same(const struct vkh_pipeline_desc *a, const struct vkh_pipeline_desc *b)
 {
     return a->shader == b->shader && a->n_bindings == b->n_bindings &&
-           a->push_bytes == b->push_bytes && a->n_constants == b->n_constants &&
-           a->subgroup_size == b->subgroup_size &&
+           a->push_bytes == b->push_bytes && a->addressed == b->addressed &&
+           a->n_constants == b->n_constants && a->subgroup_size == b->subgroup_size &&
            memcmp(a->constants, b->constants, a->n_constants * sizeof(a->constants[0])) == 0;
+}
+
+static uint32_t push_bytes(const struct vkh_pipeline_desc *desc)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < desc->n_bindings; i++)
+        n += desc->addressed >> i & 1;
+    return n ? vkh_pipeline_addresses(desc) + 8 * n : desc->push_bytes;
 }
 
 static VkResult create_layouts(struct vkh_device *device, struct vkh_pipeline *pipeline)
@@ -35,7 +43,7 @@ static VkResult create_layouts(struct vkh_device *device, struct vkh_pipeline *p
         device->handle, &set, device->allocator, &pipeline->set_layout);
     if (result != VK_SUCCESS)
         return result;
-    const VkPushConstantRange push = {VK_SHADER_STAGE_COMPUTE_BIT, 0, pipeline->desc.push_bytes};
+    const VkPushConstantRange push = {VK_SHADER_STAGE_COMPUTE_BIT, 0, push_bytes(&pipeline->desc)};
     const VkPipelineLayoutCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
         .setLayoutCount = 1,

@@ -23,10 +23,17 @@ struct vkh_pipeline_desc {
     const struct vkh_shader *shader;
     uint32_t n_bindings; // storage buffers at set 0, bindings 0 … n-1; the floor tier has 4
     uint32_t push_bytes;
+    uint32_t addressed; // bit i: binding i, device memory, also by address (vkh_pipeline_addresses)
     uint32_t n_constants;
     uint32_t constants[VKH_MAX_CONSTANTS]; // specialisation constants with ids 0 … n-1
     uint32_t subgroup_size;                // full subgroups of this size; 0: the driver's choice
 };
+
+// Where the addresses are behind the push constants: 8 bytes each, in the order of the bindings.
+static inline uint32_t vkh_pipeline_addresses(const struct vkh_pipeline_desc *desc)
+{
+    return (desc->push_bytes + 7) / 8 * 8;
+}
 
 // The device owns the pipeline; the same description gives the same pipeline. Any thread may ask.
 enum vkh_status vkh_pipeline_get(struct vkh_device *device, const struct vkh_pipeline_desc *desc,

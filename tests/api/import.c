@@ -173,6 +173,26 @@ static void test_chain(void)
     app_destroy(&app);
 }
 
+// Kernels on cooperative matrices read operands by address.
+static void test_without_addresses(void)
+{
+    struct app app = app_create(NULL);
+    struct vkh_requirements *wanted;
+    if (vkh_device_requirements(NULL, app.instance, app.physical, NULL, &wanted) != VKH_OK)
+        exit(1);
+    VkPhysicalDeviceFeatures2 features = *wanted->features;
+    features.features.shaderInt64 = VK_FALSE;
+    struct vkh_vulkan_device vulkan = app_vulkan(&app);
+    vulkan.features = &features;
+    const struct vkh_device_options options = {.log = &log_lines};
+    struct vkh_device *device;
+    CHECK(vkh_device_import(&vulkan, &options, &device) == VKH_OK);
+    CHECK((vkh_device_caps(device)->bits & (VKH_CAP_MATRIX16 | VKH_CAP_MATRIX_BF16)) == 0);
+    vkh_device_destroy(&device);
+    vkh_requirements_destroy(&wanted);
+    app_destroy(&app);
+}
+
 static void test_refusals(void)
 {
     struct app app = app_create(NULL);
@@ -210,6 +230,7 @@ int main(int argc, char **argv)
     test_everything(model, want, bits);
     test_least(model, want);
     test_chain();
+    test_without_addresses();
     test_refusals();
     vkh_model_close(&model);
     return check_result();
