@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/size.h"
+#include "base/workers.h"
 #include "gpu/device.h"
 #include "gpu/stream.h"
 
@@ -19,6 +20,7 @@ struct half {
 struct vkh_upload {
     struct vkh_device *device;
     struct vkh_stream *stream;
+    struct vkh_workers *workers;
     uint64_t size; // of each half
     struct half halves[2];
     uint32_t current;
@@ -32,12 +34,18 @@ struct vkh_upload {
 enum vkh_status vkh_upload_create(struct vkh_device *device, struct vkh_stream *stream,
                                   uint64_t half, struct vkh_upload **out)
 {
-    struct vkh_upload *upload = *out = calloc(1, sizeof(*upload));
-    if (!upload)
+    *out = NULL;
+    struct vkh_upload *upload = calloc(1, sizeof(*upload));
+    if (upload)
+        upload->workers = vkh_workers_create(vkh_workers_count());
+    if (!upload || !upload->workers) {
+        free(upload);
         return vkh_fail(vkh_device_log(device), VKH_ERR_MEMORY, "upload: out of host memory");
+    }
     upload->device = device;
     upload->stream = stream;
     upload->size = vkh_round_up(vkh_max_size(half, 1), ALIGNMENT);
+    *out = upload;
     return VKH_OK;
 }
 
@@ -56,6 +64,7 @@ void vkh_upload_destroy(struct vkh_upload **pointer)
     if (!upload)
         return;
     destroy_buffers(upload);
+    vkh_workers_destroy(&upload->workers);
     free(upload);
     *pointer = NULL;
 }
@@ -63,6 +72,11 @@ void vkh_upload_destroy(struct vkh_upload **pointer)
 struct vkh_stream *vkh_upload_stream(const struct vkh_upload *upload)
 {
     return upload->stream;
+}
+
+struct vkh_workers *vkh_upload_workers(const struct vkh_upload *upload)
+{
+    return upload->workers;
 }
 
 enum vkh_status vkh_upload_flush(struct vkh_upload *upload)

@@ -13,6 +13,7 @@
 
 struct vkh_stream;
 struct vkh_upload;
+struct vkh_workers;
 
 enum { VKH_UPLOAD_PIECE = 16 << 20 }; // bytes that are best filled and copied at once
 
@@ -28,9 +29,12 @@ enum vkh_status vkh_upload_create(struct vkh_device *device, struct vkh_stream *
 // Finishes the stream.
 void vkh_upload_destroy(struct vkh_upload **upload);
 struct vkh_stream *vkh_upload_stream(const struct vkh_upload *upload);
+// To fill what is reserved with: one thread copies slower than devices do.
+struct vkh_workers *vkh_upload_workers(const struct vkh_upload *upload);
 
 // Mapped memory, to be filled and its copy recorded before anything else is reserved. *memory's
-// contents are undefined. Waits for the device where both halves are in use.
+// contents are undefined, and it may be write-combining: best written in order, never read. Waits
+// for the device where both halves are in use.
 enum vkh_status vkh_upload_reserve(struct vkh_upload *upload, uint64_t bytes, void **memory);
 
 // Each records the copy of what was reserved last: to a range of its size in bytes rounded up to a

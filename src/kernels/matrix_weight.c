@@ -2,7 +2,6 @@
 #include "kernels/matrix_weight.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "gpu/device.h"
@@ -78,17 +77,6 @@ static enum vkh_status packing_init(struct packing *p, const struct vkh_matrix_w
     return vkh_pipeline_get(p->device, &desc, &p->pipeline);
 }
 
-static void lay_rows(const struct packing *p, const uint8_t *from, uint32_t n, uint8_t *to)
-{
-    if (are_operands(p->type)) {
-        memcpy(to, from, n * p->row_bytes);
-        return;
-    }
-    memset(to, 0, n * p->row_bytes);
-    for (uint32_t i = 0; i < n; i++)
-        vkh_weight_pack_row(p->type, from + i * p->file_row_bytes, to + i * p->row_bytes, p->cols);
-}
-
 // Uploads n rows and packs them into `to`, from its tile first_tile on.
 static enum vkh_status pack_rows(struct packing *p, const uint8_t *from, uint32_t n,
                                  const struct vkh_buffer *to, uint32_t first_tile,
@@ -99,7 +87,7 @@ static enum vkh_status pack_rows(struct packing *p, const uint8_t *from, uint32_
     enum vkh_status status = vkh_upload_reserve(p->upload, n * p->row_bytes, &memory);
     if (status != VKH_OK)
         return status;
-    lay_rows(p, from, n, memory);
+    vkh_weight_pack_rows(vkh_upload_workers(p->upload), p->type, p->cols, from, n, memory);
     status = vkh_upload_land(p->upload, &rows);
     if (status != VKH_OK)
         return status;

@@ -11,6 +11,7 @@
 
 struct vkh_device;
 struct vkh_upload;
+struct vkh_workers;
 
 // Rows [first, first + n) in a buffer of their own.
 struct vkh_weight_slice {
@@ -38,9 +39,13 @@ struct vkh_weight_part {
     uint64_t rows;
 };
 
-// Of a row, and how one of the file's becomes it; `packed` is zeroed.
+// Of a row.
 uint64_t vkh_weight_row_words(enum vkh_dtype type, uint64_t cols);
-void vkh_weight_pack_row(enum vkh_dtype type, const void *row, void *packed, uint64_t cols);
+
+// n of the file's rows become the device's. All of `packed` is written, in order within each row,
+// and nothing of it read.
+void vkh_weight_pack_rows(struct vkh_workers *workers, enum vkh_dtype type, uint64_t cols,
+                          const void *rows, uint64_t n, void *packed);
 
 // Bytes on the device.
 uint64_t vkh_weight_bytes(enum vkh_dtype type, uint64_t rows, uint64_t cols);
