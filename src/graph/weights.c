@@ -129,6 +129,21 @@ struct loading {
     enum vkh_status status;          // the first failure; nothing is uploaded after it
 };
 
+// A vector in fp32, each element plus `shift`. `to` is only written.
+static void widen(const struct vkh_tensor *vector, float shift, float *to)
+{
+    enum { AT_ONCE = 256 }; // whole blocks of any type
+    const struct vkh_dtype_info *info = vkh_dtype_info(vector->type);
+    const uint8_t *from = vector->data;
+    float values[AT_ONCE];
+    for (uint64_t i = 0; i < vector->shape[0]; i += AT_ONCE) {
+        const uint64_t n = vkh_min_size(AT_ONCE, vector->shape[0] - i);
+        info->to_float(from + i / info->block_elements * info->block_bytes, values, n);
+        for (uint64_t j = 0; j < n; j++)
+            to[i + j] = values[j] + shift;
+    }
+}
+
 // Vectors, widened to fp32, one after another, each element plus `shift`. NULL where there is none.
 static void upload_vectors(struct loading *u, const struct vkh_tensor *const *tensors, uint32_t n,
                            float shift, struct vkh_buffer **buffer)
@@ -146,12 +161,8 @@ static void upload_vectors(struct loading *u, const struct vkh_tensor *const *te
         u->status = vkh_upload_reserve(u->upload, length * 4, &memory);
     if (u->status != VKH_OK)
         return;
-    float *values = memory;
     for (uint32_t i = 0; i < n; at += tensors[i++]->shape[0])
-        vkh_dtype_info(tensors[i]->type)
-            ->to_float(tensors[i]->data, values + at, tensors[i]->shape[0]);
-    for (uint64_t i = 0; i < length; i++)
-        values[i] += shift;
+        widen(tensors[i], shift, (float *)memory + at);
     vkh_upload_copy(u->upload, vkh_range_all(*buffer));
 }
 
