@@ -1,20 +1,37 @@
 // SPDX-License-Identifier: MIT
 #include "graph/window.h"
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "gpu/device.h"
 #include "gpu/stream.h"
 #include "gpu/upload.h"
 
 enum { NO_PART = UINT32_MAX };
 
+// `seconds` are from the first byte that was read of the model until the device had the last one.
+static void tell_rate(const struct vkh_window *window, double seconds)
+{
+    const struct vkh_weights *weights = &window->weights;
+    const double gb = 1e-9 * (double)vkh_weights_plan(weights->model, &weights->layout, false);
+    vkh_logf(vkh_device_log(window->device), VKH_LOG_DEBUG,
+             "weights: %.2f GB uploaded in %.2f s, %.2f GB/s", gb, seconds, gb / seconds);
+}
+
 static enum vkh_status load_all(struct vkh_window *window)
 {
+    const double begin = vkh_clock();
     enum vkh_status status = VKH_OK;
     for (uint32_t i = 0; i < vkh_weights_parts(&window->weights) && status == VKH_OK; i++)
         status = vkh_weights_load(&window->weights, window->device, window->upload, i);
     const enum vkh_status finished = vkh_stream_finish(window->stream);
+    const double seconds = vkh_clock() - begin;
     vkh_upload_destroy(&window->upload);
-    return status == VKH_OK ? finished : status;
+    if (status == VKH_OK)
+        status = finished;
+    if (status == VKH_OK)
+        tell_rate(window, seconds);
+    return status;
 }
 
 enum vkh_status vkh_window_init(struct vkh_device *device, struct vkh_stream *stream,

@@ -206,7 +206,9 @@ def test_outputs(t):
     done = t.run(*short, '--format', 'markdown')
     t.check(done.stdout.startswith('- model'), 'Markdown on stdout')
     done = t.run(*short, '--verbose')
-    t.check(done.stdout.startswith('model '), 'verbose')
+    t.check(done.stdout.startswith('model ')
+            and re.search(r'weights: \d+\.\d+ GB uploaded in \d+\.\d+ s, ', done.stderr),
+            f'verbose: {done.stderr!r}')
     with open('/dev/full', 'w') as full:
         done = subprocess.run([*t.command, *map(str, short)], stdout=full, stderr=subprocess.PIPE,
                               timeout=60)
