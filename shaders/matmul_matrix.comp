@@ -45,6 +45,7 @@ layout(push_constant) uniform Push {
 #ifndef MATRIX_BLOCKS
     uint64_t w_address;
 #endif
+    uint64_t out_address;
 };
 
 uint x_block, w_block; // of the workgroup

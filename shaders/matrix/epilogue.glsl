@@ -9,7 +9,7 @@ layout(constant_id = 7) const uint QUADS = 0;      // elements 4i to 4i + 3 are 
 
 layout(binding = 2) buffer Out { float outs[]; };
 layout(binding = 2) writeonly buffer OutPairs { vec2 out_pairs[]; };
-layout(binding = 2) buffer OutQuads { vec4 out_quads[]; };
+layout(buffer_reference, std430, buffer_reference_align = 16) buffer Quads { vec4 at[]; };
 layout(binding = 2) writeonly buffer OutWords { uvec4 out_words[]; };
 layout(binding = 3) readonly buffer Targets { int targets[]; };
 
@@ -38,9 +38,10 @@ bool is_whole()
     return QUADS != 0u && (out_stride | first_row) % 4 == 0u && end.x <= n_tokens && end.y <= n_rows;
 }
 
-uint place_of_quad(uint i, uint j, uint e)
+// Of tiles (i, 0) and so on, elements e to e + 3: the next tile's are SIDE / 4 further.
+Quads quads_of(uint i, uint e)
 {
-    return place_in_rows(place_of_sum(i, j, e)) / 4;
+    return Quads(out_address + 4ul * place_in_rows(place_of_sum(i, 0, e)));
 }
 
 // What is there is read before anything is written: the loads then overlap.
@@ -48,20 +49,24 @@ void write_quads()
 {
     if (accumulate != 0u) {
         [[unroll]] for (uint i = 0; i < TILES; i++) {
-            [[unroll]] for (uint j = 0; j < TILES; j++) {
-                [[unroll]] for (uint e = 0; e < 8; e += 4) {
-                    const vec4 there = out_quads[place_of_quad(i, j, e)];
+            [[unroll]] for (uint e = 0; e < 8; e += 4) {
+                Quads quads = quads_of(i, e);
+                [[unroll]] for (uint j = 0; j < TILES; j++) {
+                    const vec4 there = quads.at[j * SIDE / 4];
                     [[unroll]] for (uint n = 0; n < 4; n++)
                         sums[i][j][e + n] += there[n];
                 }
             }
         }
     }
-    [[unroll]] for (uint i = 0; i < TILES; i++)
-        [[unroll]] for (uint j = 0; j < TILES; j++)
-            [[unroll]] for (uint e = 0; e < 8; e += 4)
-                out_quads[place_of_quad(i, j, e)] =
+    [[unroll]] for (uint i = 0; i < TILES; i++) {
+        [[unroll]] for (uint e = 0; e < 8; e += 4) {
+            Quads quads = quads_of(i, e);
+            [[unroll]] for (uint j = 0; j < TILES; j++)
+                quads.at[j * SIDE / 4] =
                     vec4(sums[i][j][e], sums[i][j][e + 1], sums[i][j][e + 2], sums[i][j][e + 3]);
+        }
+    }
 }
 
 void write_element(uvec2 at, float sum)

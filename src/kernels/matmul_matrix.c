@@ -137,7 +137,7 @@ vkh_matmul_matrix_create(struct vkh_device *device, const struct vkh_matrix_layo
         .shader = shader_of(layout, matmul->variant),
         .n_bindings = 4,
         .push_bytes = sizeof(struct push),
-        .addressed = matmul->variant == &decoding ? 1 : 3, // x, and panels
+        .addressed = matmul->variant == &decoding ? 5 : 7, // x and out, and panels
         .n_constants = VKH_MATRIX_CONSTANTS + 6,
         .subgroup_size = vkh_device_subgroup(device, layout->lanes),
     };
