@@ -14,7 +14,7 @@
 // invocation; what is more is read again.
 layout(local_size_x_id = 4) in;
 layout(constant_id = 5) const uint BFLOAT = 0; // what the operand is made of, else halves
-// Which part an invocation is in, bits of it tell that are bits of the row, from this one on.
+// Parts are told apart by bits of the invocation that are bits of the row, from this one on.
 layout(constant_id = 6) const uint PART_SHIFT = 0;
 layout(constant_id = 7) const uint PARTS = 1;
 layout(binding = 0) readonly buffer X { float x[]; };
@@ -39,10 +39,10 @@ const uint KEPT = 8;
 
 shared float subgroup_sums[1024]; // [subgroup][row]
 
-uint lane;                       // of the words
+uint lane; // of the words
 uint row_tile, token0;
-uint first_tile;                 // of this invocation's words
-float row_scales[8];             // of a word's halves
+uint first_tile;     // of this invocation's words
+float row_scales[8]; // of a word's halves
 
 void place_invocation()
 {
@@ -101,8 +101,13 @@ void add_squares(uint i, vec4 quads[2], inout float sums[8])
             sums[n] += quads[n / 4][n % 4] * quads[n / 4][n % 4];
 }
 
-// Sums of a word's halves to those of their rows, over all of the workgroup.
-void make_scales(float sums[8])
+uint row_of(uint place)
+{
+    return element_at(LAYOUT_A, lane * 8 + place) / SIDE;
+}
+
+// Sums of a word's halves become the subgroup's of their rows.
+void share_sums(float sums[8])
 {
     [[unroll]] for (uint bit = 0; bit < 3; bit++)
         if (is_column_bit(bit))
@@ -119,15 +124,18 @@ void make_scales(float sums[8])
                 }
             }
             if (writes)
-                subgroup_sums[SUBGROUP * SIDE + element_at(LAYOUT_A, lane * 8 + n) / SIDE] = sums[n];
+                subgroup_sums[SUBGROUP * SIDE + row_of(n)] = sums[n];
         }
     }
-    barrier();
+}
+
+void make_scales()
+{
     [[unroll]] for (uint n = 0; n < 8; n++) {
         if (leads_row(n)) {
             float sum = 0.0;
             for (uint i = 0; i < SUBGROUPS; i++)
-                sum += subgroup_sums[i * SIDE + element_at(LAYOUT_A, lane * 8 + n) / SIDE];
+                sum += subgroup_sums[i * SIDE + row_of(n)];
             row_scales[n] = 1.0 / sqrt(sum / float(width) + eps);
         }
     }
@@ -176,7 +184,9 @@ void main()
         const vec4 more[2] = {read_quad(i, 0), read_quad(i, 4)};
         add_squares(i, more, sums);
     }
-    make_scales(sums);
+    share_sums(sums);
+    barrier();
+    make_scales();
     [[unroll]] for (uint i = 0; i < KEPT; i++)
         write_word(i, kept[i]);
     for (uint i = KEPT; i < n_words; i++) {
