@@ -113,15 +113,15 @@ def test_model_file(t):
 
 
 def test_table(t):
-    root = bench(t, 'table', *SHORT, '--lengths', '512,256', '--original-max-len', 128, '--type',
+    root = bench(t, 'table', *SHORT, '--lengths', '256,128', '--original-max-len', 64, '--type',
                  'bf16')
     row = root['results'][0]
-    t.check(len(root['results']) == 1 and row['lengths'] == [256, 512] and row['length'] == 512,
+    t.check(len(root['results']) == 1 and row['lengths'] == [128, 256] and row['length'] == 256,
             f'lengths {row}')
     t.check(row['methods'] == ['baseline', 'hybrid:cf=1.5', 'hybrid:cf=2'], f'methods {row}')
-    # One shared prefix of 128 tokens, then each method alone.
-    t.check(row['device_tokens'] == 128 + 3 * 384, f'device_tokens {row}')
-    pairs = 128 * 129 / 2 + 3 * (512 * 513 / 2 - 128 * 129 / 2)
+    # One shared prefix of 64 tokens, then each method alone.
+    t.check(row['device_tokens'] == 64 + 3 * 192, f'device_tokens {row}')
+    pairs = 64 * 65 / 2 + 3 * (256 * 257 / 2 - 64 * 65 / 2)
     t.check(close(operations(row), forward_operations(row['device_tokens'], pairs)), f'{row}')
     check_walk(t, row)
     t.check(root['weight_type'] == 'BF16', 'weight_type')
