@@ -52,7 +52,7 @@ void place_invocation()
     first_tile = SUBGROUP * PARTS + (LANE >> PART_SHIFT) % PARTS;
 }
 
-// Whether a bit of a half's place is of its column.
+// Whether a bit of a half's place in its word is of its column.
 bool is_column_bit(uint bit)
 {
     return 1u << (LAYOUT_A >> 4 * bit & 15u) < SIDE;
@@ -116,15 +116,11 @@ void share_sums(float sums[8])
                     sums[n] += sums[n + (1u << bit)];
     [[unroll]] for (uint n = 0; n < 8; n++) {
         if (leads_row(n)) {
-            bool writes = true;
-            [[unroll]] for (uint bit = 0; bit < 5; bit++) {
-                if (1u << bit < LANES && (is_column_bit(bit + 3) || (PART_LANES >> bit & 1u) != 0u)) {
-                    sums[n] += SHUFFLE_XOR(sums[n], 1u << bit);
-                    writes = writes && (LANE >> bit & 1u) == 0u;
-                }
-            }
-            if (writes)
-                subgroup_sums[SUBGROUP * SIDE + row_of(n)] = sums[n];
+            float sum = row_sum(sums[n]);
+            [[unroll]] for (uint tiles = 1; tiles < PARTS; tiles *= 2)
+                sum += SHUFFLE_XOR(sum, tiles << PART_SHIFT);
+            if ((LANE & (COLUMN_LANES | PART_LANES)) == 0u)
+                subgroup_sums[SUBGROUP * SIDE + row_of(n)] = sum;
         }
     }
 }

@@ -14,18 +14,12 @@ struct push {
     float eps;
 };
 
-static bool is_row_bit(const struct vkh_matrix_layout *layout, uint32_t lane_bit)
-{
-    return 1u << (layout->a >> 4 * (lane_bit + 3) & 15) >= layout->side;
-}
-
 // The parts of a left operand's rows, each in a quarter of the invocations, and the lower of the
 // two bits of the invocation that tell which; 1 where there are no two such bits beside each other.
 static uint32_t find_parts(const struct vkh_matrix_layout *layout, uint32_t *shift)
 {
     for (*shift = 3; *shift > 0; --*shift)
-        if (4u << *shift <= layout->lanes && is_row_bit(layout, *shift) &&
-            is_row_bit(layout, *shift + 1))
+        if (4u << *shift <= layout->lanes && !(layout->column_lanes >> *shift & 3))
             return 4;
     return 1;
 }
