@@ -46,3 +46,9 @@ const struct vkh_dtype_info *vkh_dtype_info(enum vkh_dtype type)
     };
     return &table[type];
 }
+
+uint64_t vkh_dtype_bytes(enum vkh_dtype type, uint64_t n)
+{
+    const struct vkh_dtype_info *info = vkh_dtype_info(type);
+    return n / info->block_elements * info->block_bytes;
+}

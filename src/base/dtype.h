@@ -44,4 +44,7 @@ struct vkh_dtype_info {
 
 const struct vkh_dtype_info *vkh_dtype_info(enum vkh_dtype type);
 
+// Bytes of n elements, a multiple of block_elements.
+uint64_t vkh_dtype_bytes(enum vkh_dtype type, uint64_t n);
+
 #endif

@@ -33,10 +33,9 @@ struct vkh_attention_shape vkh_trial_attention_shape(bool half_kv)
 
 static enum vkh_status make_weights(struct vkh_trial *trial)
 {
-    const struct vkh_dtype_info *info = vkh_dtype_info(trial->type);
     const uint64_t n = (uint64_t)VKH_TRIAL_ROWS * VKH_TRIAL_COLS;
     uint64_t state = 1;
-    void *data = malloc(n / info->block_elements * info->block_bytes);
+    void *data = malloc(vkh_dtype_bytes(trial->type, n));
     if (!data)
         return vkh_fail(vkh_device_log(trial->device), VKH_ERR_MEMORY,
                         "measuring variants: out of host memory");

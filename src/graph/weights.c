@@ -138,7 +138,7 @@ static void widen(const struct vkh_tensor *vector, float shift, float *to)
     float values[AT_ONCE];
     for (uint64_t i = 0; i < vector->shape[0]; i += AT_ONCE) {
         const uint64_t n = vkh_min_size(AT_ONCE, vector->shape[0] - i);
-        info->to_float(from + i / info->block_elements * info->block_bytes, values, n);
+        info->to_float(from + vkh_dtype_bytes(vector->type, i), values, n);
         for (uint64_t j = 0; j < n; j++)
             to[i + j] = values[j] + shift;
     }

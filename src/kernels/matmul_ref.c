@@ -7,7 +7,7 @@ void vkh_matmul_ref(const float *x, enum vkh_dtype type, const void *w, float *o
                     uint64_t n_tokens, uint64_t rows, uint64_t cols, bool accumulate)
 {
     const struct vkh_dtype_info *info = vkh_dtype_info(type);
-    const uint64_t row_bytes = cols / info->block_elements * info->block_bytes;
+    const uint64_t row_bytes = vkh_dtype_bytes(type, cols);
     float *row = malloc(cols * sizeof(*row));
     if (!row)
         abort();

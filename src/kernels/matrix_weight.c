@@ -67,10 +67,9 @@ static struct vkh_pipeline_desc kernel_of(const struct packing *p)
 
 static enum vkh_status packing_init(struct packing *p, const struct vkh_matrix_weight *weight)
 {
-    const struct vkh_dtype_info *info = vkh_dtype_info(weight->type);
     p->type = weight->type;
     p->cols = (uint32_t)weight->cols;
-    p->file_row_bytes = weight->cols / info->block_elements * info->block_bytes;
+    p->file_row_bytes = vkh_dtype_bytes(weight->type, weight->cols);
     p->row_bytes = vkh_weight_row_words(p->type, p->cols) * 4;
     p->word_k_tiles = are_operands(p->type) ? 1 : VKH_PANEL_K_TILES;
     const struct vkh_pipeline_desc desc = kernel_of(p);

@@ -65,12 +65,6 @@ uint64_t vkh_weight_bytes(enum vkh_dtype type, uint64_t rows, uint64_t cols)
     return rows * vkh_weight_row_words(type, cols) * 4;
 }
 
-static uint64_t file_row_bytes(enum vkh_dtype type, uint64_t cols)
-{
-    const struct vkh_dtype_info *info = vkh_dtype_info(type);
-    return cols / info->block_elements * info->block_bytes;
-}
-
 // `bytes` is a constant where this is inlined, and a copy a few moves instead of a call.
 static inline __attribute__((always_inline)) void
 gather_constant(const uint8_t *from, uint64_t stride, uint64_t n, uint32_t bytes, uint8_t *to)
@@ -79,34 +73,26 @@ gather_constant(const uint8_t *from, uint64_t stride, uint64_t n, uint32_t bytes
         memcpy(to + i * bytes, from + i * stride, bytes);
 }
 
-// n pieces of `bytes` bytes, `stride` bytes apart, side by side. All sizes of planes have a case.
+// n pieces of `bytes` bytes, `stride` bytes apart, side by side. The sizes that planes have are
+// cases.
 static void gather(const uint8_t *from, uint64_t stride, uint64_t n, uint32_t bytes, uint8_t *to)
 {
+#define CASE(size)                                                                                 \
+    case size:                                                                                     \
+        gather_constant(from, stride, n, size, to);                                                \
+        break;
     switch (bytes) {
-    case 2:
-        gather_constant(from, stride, n, 2, to);
-        break;
-    case 4:
-        gather_constant(from, stride, n, 4, to);
-        break;
-    case 12:
-        gather_constant(from, stride, n, 12, to);
-        break;
-    case 16:
-        gather_constant(from, stride, n, 16, to);
-        break;
-    case 32:
-        gather_constant(from, stride, n, 32, to);
-        break;
-    case 64:
-        gather_constant(from, stride, n, 64, to);
-        break;
-    case 128:
-        gather_constant(from, stride, n, 128, to);
-        break;
+        CASE(2)
+        CASE(4)
+        CASE(12)
+        CASE(16)
+        CASE(32)
+        CASE(64)
+        CASE(128)
     default:
         gather_constant(from, stride, n, bytes, to);
     }
+#undef CASE
 }
 
 // The plane of n blocks, padding included; where it ends.
@@ -134,7 +120,7 @@ static void pack_rows(void *user, uint64_t first, uint64_t n)
 {
     const struct rows *rows = user;
     const struct vkh_dtype_info *info = vkh_dtype_info(rows->type);
-    const uint64_t from_bytes = file_row_bytes(rows->type, rows->cols);
+    const uint64_t from_bytes = vkh_dtype_bytes(rows->type, rows->cols);
     const uint64_t to_bytes = vkh_weight_row_words(rows->type, rows->cols) * 4;
     const uint8_t *from = rows->from + first * from_bytes;
     uint8_t *to = rows->to + first * to_bytes;
@@ -171,7 +157,7 @@ static void pack_parts(struct vkh_workers *workers, const struct vkh_weight *wei
         const uint64_t here = vkh_min_size(n, part->rows - first);
         vkh_weight_pack_rows(workers, weight->type, weight->cols,
                              (const uint8_t *)part->data +
-                                 first * file_row_bytes(weight->type, weight->cols),
+                                 first * vkh_dtype_bytes(weight->type, weight->cols),
                              here, to);
         to += here * weight->row_words * 4;
         n -= here;

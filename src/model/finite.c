@@ -13,7 +13,7 @@ enum { ELEMENTS_AT_ONCE = 4096 };
 static bool is_finite(const struct vkh_tensor *tensor)
 {
     const struct vkh_dtype_info *info = vkh_dtype_info(tensor->type);
-    const uint64_t piece = ELEMENTS_AT_ONCE / info->block_elements * info->block_bytes;
+    const uint64_t piece = vkh_dtype_bytes(tensor->type, ELEMENTS_AT_ONCE);
     const uint8_t *data = tensor->data;
     float values[ELEMENTS_AT_ONCE];
     bool finite = true;

@@ -12,8 +12,7 @@
 
 uint64_t product_row_bytes(const struct product *p)
 {
-    const struct vkh_dtype_info *info = vkh_dtype_info(p->type);
-    return p->matrix.cols / info->block_elements * info->block_bytes;
+    return vkh_dtype_bytes(p->type, p->matrix.cols);
 }
 
 uint64_t product_sampled(uint64_t n, uint64_t i)
