@@ -4,41 +4,66 @@
 device that runs nothing. Those of the variants in use must keep everything in registers; all are
 shown in a table, as docs/performance.md has it.
 
-amd.py STATISTICS DRIVER, STATISTICS the program of statistics.c, DRIVER the folder that
-tools/setup/drivers makes; without it the host's own driver serves, as far as it knows the families.
+Two RADVs, as neither makes all of the families with their matrices. That of Mesa 26.1 needs Mesa's
+stand-in for the kernel's amdgpu module, which has no gfx1151. That of Mesa 25.0 makes any family by
+itself, which later ones do not, but offers no matrices for gfx1201.
+
+amd.py STATISTICS FOLDER, STATISTICS the program of statistics.c, FOLDER the one into which
+tools/setup/drivers brings drivers; skipped where neither is there.
 """
+import concurrent.futures
 import json
 import os
 import pathlib
 import re
 import subprocess
 import sys
+import typing
 
 SKIPPED = 77
-FAMILIES = ['polaris10', 'vega10', 'navi21', 'navi31', 'gfx1151', 'gfx1201']
+
+
+class Driver(typing.NamedTuple):
+    """A RADV in a folder of its own."""
+    folder: str
+    options: list  # of its `run`
+    variable: str  # of the environment, which names the family
+
+
+STAND_IN = Driver('drivers', ['--preload', 'libamdgpu_noop_drm_shim.so'], 'AMDGPU_GPU_ID')
+BY_ITSELF = Driver('amd', [], 'RADV_FORCE_FAMILY')
+# Who makes each, by the name it has there, and how its matrices lie (tests/matrix_machines.h).
+FAMILIES = {
+    'polaris10': (STAND_IN, None),
+    'vega10': (STAND_IN, None),
+    'navi21': (STAND_IN, None),
+    'navi31': (STAND_IN, 'RDNA 3'),
+    'gfx1151': (BY_ITSELF, 'RDNA 3'),
+    'gfx1201': (STAND_IN, 'RDNA 4'),
+}
 TYPE = re.compile(r'_(f32|f16|bf16|i?q\d_\w\w?)(?=_(?:8|16)$|$)')
 
 
-def driver(folder):
-    """(command that starts a program, the driver's description), or None."""
-    if folder.exists():
-        return [str(folder / 'run')], folder / 'usr/share/vulkan/icd.d/radeon_icd.json'
-    for path in pathlib.Path('/usr/share/vulkan/icd.d').glob('radeon_icd*.json'):
-        return [], path
-    return None
-
-
-def compile_all(program, command, description, family):
-    """The rows that the program prints; None where the driver does not know the family."""
+def compile_all(program, folder, family):
+    """The rows that the program prints."""
+    driver, matrices = FAMILIES[family]
+    folder = folder / driver.folder
+    description = folder / 'usr/share/vulkan/icd.d/radeon_icd.json'
     done = subprocess.run(
-        [*command, program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=dict(os.environ, VK_DRIVER_FILES=str(description), RADV_FORCE_FAMILY=family,
-                 MESA_SHADER_CACHE_DISABLE='true'))
-    if done.returncode == SKIPPED or f'RADV {family.upper()}' not in done.stderr:
-        return None
-    if done.returncode != 0:
-        sys.exit(f'{family}: {done.stderr}')
+        [str(folder / 'run'), *driver.options, program, *filter(None, [matrices])],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=dict(os.environ, VK_DRIVER_FILES=str(description), MESA_SHADER_CACHE_DISABLE='true',
+                 **{driver.variable: family}))
+    if done.returncode != 0 or f'RADV {family.upper()}' not in done.stderr:
+        raise RuntimeError(f'{family}: {done.stderr}')
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def compile_families(program, folder):
+    """{family: its rows}, as many at a time as there are processors."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(FAMILIES, pool.map(
+            lambda family: compile_all(program, folder, family), FAMILIES)))
 
 
 def spills(row):
@@ -72,16 +97,14 @@ def show(columns):
 
 
 def main():
-    program, found = sys.argv[1], driver(pathlib.Path(sys.argv[2]))
-    if not found:
-        print('no RADV: tools/setup/drivers brings one', file=sys.stderr)
-        return SKIPPED
+    program, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+    missing = [d.folder for d in (STAND_IN, BY_ITSELF) if not (folder / d.folder).exists()]
+    if missing:
+        print(f'{folder} has no {" and no ".join(missing)}: tools/setup/drivers brings them',
+              file=sys.stderr)
+        return SKIPPED if len(missing) == 2 else 1
     columns, failures = {}, 0
-    for family in FAMILIES:
-        rows = compile_all(program, *found, family)
-        if rows is None:
-            print(f'{family}: the driver does not make it')
-            continue
+    for family, rows in compile_families(program, folder).items():
         columns[family] = summarise(rows)
         used = [row for row in rows if row['default']]
         for row in filter(spills, used):
@@ -90,9 +113,6 @@ def main():
                   f'{row["statistics"]}', file=sys.stderr)
         print(f'{family}: {len(rows)} pipelines, {len(used)} of them in use, '
               f'{sum(map(bool, map(spills, used)))} of these spill')
-    if not columns:
-        print('the driver makes none of the families', file=sys.stderr)
-        return SKIPPED
     show(columns)
     return 1 if failures else 0
 
