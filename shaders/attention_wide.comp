@@ -26,9 +26,10 @@ layout(push_constant) uniform Push {
 
 #include "common/soft_cap.glsl"
 
-const uint QUERIES = 64, KEYS = 64, SLAB = 16, VALUE_SLAB = 8;
-const uint COLUMNS = HEAD_DIM / 4;         // of four elements
-const uint PIECES = (COLUMNS + 15) / 16;   // of an invocation
+const uint QUERIES = 64, KEYS = 64, VALUE_SLAB = 8;
+const uint COLUMNS = HEAD_DIM / 4;            // of four elements
+const uint PIECES = (COLUMNS + 15) / 16;      // of an invocation
+const uint SLAB = COLUMNS > 48 ? 8 : 16;      // within 32 KiB of shared memory
 const float LOWEST = -3.402823466e38;
 
 shared vec4 q_slab[SLAB][QUERIES / 4 + 1];
@@ -72,7 +73,7 @@ uint tile_start(bool prefix, uint key0, uint kv_head, uint values)
 void load_slabs(bool prefix, uint keys, uint query0, uint head, uint d)
 {
     for (uint i = gl_LocalInvocationIndex; i < QUERIES * SLAB / 4; i += 128) {
-        const uint line = i / 4, at = 4 * (i % 4);
+        const uint line = i / (SLAB / 4), at = 4 * (i % (SLAB / 4));
         const uint query = min(query0 + line, n_tokens - 1);
         const bool inside = d + at < HEAD_DIM;
         const vec4 q =
