@@ -16,9 +16,7 @@ bool vkh_variant_supported(const struct vkh_device *device, const struct vkh_var
 
 uint32_t vkh_variant_row_subgroup(const struct vkh_device *device)
 {
-    const struct vkh_caps *caps = vkh_device_caps(device);
-    return (uint32_t)vkh_max_size(vkh_min_size(32, caps->max_subgroup_size),
-                                  caps->min_subgroup_size);
+    return (uint32_t)vkh_max_size(16, vkh_device_caps(device)->min_subgroup_size);
 }
 
 // The value of `op` in "op=name,op=name", with its length; NULL when the list does not name it.

@@ -19,7 +19,8 @@ struct vkh_variant {
 // What the variants that work with rows of 16 invocations need.
 enum { VKH_NEEDS_ROWS = VKH_CAP_SUBGROUP | VKH_CAP_SUBGROUP_SIZE | VKH_CAP_SUBGROUP_16 };
 
-// The subgroup size that they require: 32 where the device has it.
+// The subgroup size that they require, the smallest: where it can be chosen (Intel's), registers are
+// shared by fewer invocations.
 uint32_t vkh_variant_row_subgroup(const struct vkh_device *device);
 
 bool vkh_variant_supported(const struct vkh_device *device, const struct vkh_variant *variant);
