@@ -16,7 +16,7 @@
 // with MATRIX_BLOCKS w as matrix/blocks.glsl has it.
 layout(local_size_x_id = 4) in;
 #ifdef MATRIX_TRANSPOSED
-layout(constant_id = 8) const uint OPERAND_WORDS = 1;
+layout(constant_id = 8) const uint OPERAND_COPIES = 1;
 #endif
 #ifdef MATRIX_BLOCKS
 layout(constant_id = 9) const uint BLOCK_FORMAT = 0;
@@ -24,10 +24,17 @@ layout(constant_id = 9) const uint BLOCK_FORMAT = 0;
 
 #include "common/matrix.glsl"
 
-// Subgroups down (tokens) and across (rows), tiles of each; define X_SUBGROUPS and W_SUBGROUPS.
-const uint TILES = 4;
-const uint X_TILES = X_SUBGROUPS * TILES, W_TILES = W_SUBGROUPS * TILES;
-const uint INVOCATIONS = X_SUBGROUPS * W_SUBGROUPS * LANES;
+// Subgroups down (tokens) and across (rows): define X_SUBGROUPS and W_SUBGROUPS. Each has W_EACH tiles
+// across, and accumulators X_SUMS down and W_SUMS across. Where accumulators are less than a tile,
+// registers hold fewer: a block is then a panel of tokens.
+#ifdef MATRIX_ROWS
+const uint X_SUMS = PANEL * ROW_PARTS / X_SUBGROUPS, W_EACH = 2;
+#else
+const uint X_SUMS = 4, W_EACH = 4;
+#endif
+const uint W_SUMS = W_EACH * COLUMN_PARTS;
+const uint X_TILES = X_SUBGROUPS * X_SUMS / ROW_PARTS, W_TILES = W_SUBGROUPS * W_EACH;
+const uint INVOCATIONS = X_SUBGROUPS * W_SUBGROUPS * SUBGROUP_LANES;
 
 #ifdef MATRIX_BLOCKS
 layout(binding = 1) readonly buffer W { uvec4 w_words[]; };
@@ -49,8 +56,8 @@ layout(push_constant) uniform Push {
 };
 
 uint x_block, w_block; // of the workgroup
-uint x_first, w_first; // tiles of the subgroup in the block
-MATRIX_C sums[TILES][TILES]; // [tokens][rows]
+uint x_first, w_first; // accumulators down, and tiles across, of the subgroup in the block
+MATRIX_C sums[X_SUMS][W_SUMS]; // [tokens][rows]
 
 // Neighbouring workgroups share rows of x and columns of blocks, so that the cache holds both.
 void place_workgroup()
@@ -60,8 +67,8 @@ void place_workgroup()
     const uint width = min(GROUP, x_blocks - group * GROUP);
     x_block = group * GROUP + rest % width;
     w_block = rest / width;
-    x_first = SUBGROUP / W_SUBGROUPS * TILES;
-    w_first = SUBGROUP % W_SUBGROUPS * TILES;
+    x_first = SUBGROUP / W_SUBGROUPS * X_SUMS;
+    w_first = SUBGROUP % W_SUBGROUPS * W_EACH;
 }
 
 #ifdef MATRIX_TRANSPOSED

@@ -35,22 +35,27 @@ uint pair_of(float low, float high)
     return BFLOAT != 0u ? bfloat_pair(low, high) : packFloat2x16(f16vec2(low, high));
 }
 
+// Halves 4i to 4i + 3 of a tile are neighbours of a row: the lowest bits of k.
+const bool HAS_QUADS =
+    SIDE == 1u << (LAYOUT_B & 15u) && 2 * SIDE == 1u << (LAYOUT_B >> 4 & 15u);
+
+// Elements `first` to first + 3 of a tile.
+vec4 quad_of(uint tile, uint k0, uint first)
+{
+    const uint lead = element_at(LAYOUT_B, first);
+    if (HAS_QUADS)
+        return weight4(row_of(tile, lead % SIDE), k0 + lead / SIDE, cols);
+    vec4 quad;
+    [[unroll]] for (uint i = 0; i < 4; i++) {
+        const uint element = element_at(LAYOUT_B, first + i), k = k0 + element / SIDE;
+        quad[i] = weight4(row_of(tile, element % SIDE), k & ~3u, cols)[k & 3u];
+    }
+    return quad;
+}
+
 uvec4 word_of(uint tile, uint k0, uint first)
 {
-#if MATRIX_SIDE == 16
-    // Four neighbours in each of two rows (src/gpu/matrix.c holds the device to it).
-    const uint low = element_at(LAYOUT_B, first), high = element_at(LAYOUT_B, first + 4);
-    const vec4 a = weight4(row_of(tile, low % SIDE), k0 + low / SIDE, cols);
-    const vec4 b = weight4(row_of(tile, high % SIDE), k0 + high / SIDE, cols);
-#else
-    // One element in each of eight rows.
-    float w[8];
-    [[unroll]] for (uint i = 0; i < 8; i++) {
-        const uint element = element_at(LAYOUT_B, first + i), k = k0 + element / SIDE;
-        w[i] = weight4(row_of(tile, element % SIDE), k & ~3u, cols)[k & 3u];
-    }
-    const vec4 a = vec4(w[0], w[1], w[2], w[3]), b = vec4(w[4], w[5], w[6], w[7]);
-#endif
+    const vec4 a = quad_of(tile, k0, first), b = quad_of(tile, k0, first + 4);
     return uvec4(pair_of(a.x, a.y), pair_of(a.z, a.w), pair_of(b.x, b.y), pair_of(b.z, b.w));
 }
 

@@ -17,6 +17,7 @@ layout(constant_id = 5) const uint BFLOAT = 0; // what the operand is made of, e
 // Parts are told apart by bits of the invocation that are bits of the row, from this one on.
 layout(constant_id = 6) const uint PART_SHIFT = 0;
 layout(constant_id = 7) const uint PARTS = 1;
+layout(constant_id = 8) const uint KEPT = 8; // words of an invocation
 layout(binding = 0) readonly buffer X { float x[]; };
 layout(binding = 0) readonly buffer XQuads { vec4 x_quads[]; };
 layout(binding = 1) readonly buffer Weight { float weight[]; };
@@ -35,7 +36,6 @@ const bool HAS_QUADS = (LAYOUT_A & 0xffu) == 0x10u;
 const uint PART_LANES = PARTS - 1u << PART_SHIFT;
 const uint SUBGROUPS = gl_WorkGroupSize.x / LANES;
 const uint TILES = SUBGROUPS * PARTS; // at once: each subgroup has as many as there are parts
-const uint KEPT = 8;
 
 shared float subgroup_sums[1024]; // [subgroup][row]
 

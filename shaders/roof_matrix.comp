@@ -7,27 +7,24 @@
 #extension GL_KHR_cooperative_matrix : require
 #extension GL_KHR_memory_scope_semantics : require
 // The device's rate of fp16 products of cooperative matrices summed in fp32, with every operand in
-// a register: 16 independent sums a subgroup, and a store that never happens but that the compiler
-// must allow for. Define MATRIX_SIDE.
+// a register: TILES * TILES independent sums a subgroup, and a store that never happens but that the compiler
+// must allow for. Define M, N and K of a product, and the TILES of each operand that it has.
 layout(local_size_x_id = 0) in;
 layout(binding = 0) writeonly buffer Out { float outs[]; };
-layout(binding = 1) readonly buffer In { float16_t halves[]; }; // [2][TILES][SIDE][SIDE], within 1
+layout(binding = 1) readonly buffer In { float16_t halves[]; }; // [TILES][M][K], [TILES][K][N], within 1
 layout(push_constant) uniform Push { uint rounds; };
-
-const uint SIDE = MATRIX_SIDE, TILES = 4;
 
 void main()
 {
-    coopmat<float16_t, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseA> a[TILES];
-    coopmat<float16_t, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseB> b[TILES];
-    coopmat<float, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseAccumulator> sums[TILES * TILES];
+    coopmat<float16_t, gl_ScopeSubgroup, M, K, gl_MatrixUseA> a[TILES];
+    coopmat<float16_t, gl_ScopeSubgroup, K, N, gl_MatrixUseB> b[TILES];
+    coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator> sums[TILES * TILES];
     [[unroll]] for (uint i = 0; i < TILES; i++) {
-        coopMatLoad(a[i], halves, i * SIDE * SIDE, SIDE, gl_CooperativeMatrixLayoutRowMajor);
-        coopMatLoad(b[i], halves, (TILES + i) * SIDE * SIDE, SIDE,
-                    gl_CooperativeMatrixLayoutRowMajor);
+        coopMatLoad(a[i], halves, i * M * K, K, gl_CooperativeMatrixLayoutRowMajor);
+        coopMatLoad(b[i], halves, TILES * M * K + i * K * N, N, gl_CooperativeMatrixLayoutRowMajor);
     }
     [[unroll]] for (uint i = 0; i < TILES * TILES; i++)
-        sums[i] = coopmat<float, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseAccumulator>(0.0);
+        sums[i] = coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator>(0.0);
     [[dont_unroll]] for (uint round = 0; round < rounds; round++) {
         [[unroll]] for (uint i = 0; i < TILES * TILES; i++)
             sums[i] = coopMatMulAdd(a[i / TILES], b[i % TILES], sums[i]);

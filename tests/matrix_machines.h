@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How the matrices of side 16 of GPUs that are not here lie, as the kernel would see them
-// (gpu/matrix_order.h). Of a subgroup of 32 with `held` elements an invocation.
+// How the matrices of GPUs that are not here lie, as the kernel would see them
+// (gpu/matrix_order.h).
 #ifndef VKH_TESTS_MATRIX_MACHINES_H
 #define VKH_TESTS_MATRIX_MACHINES_H
 
@@ -13,7 +13,8 @@ typedef void matrix_place_fn(uint32_t lane, uint32_t i, uint32_t *row, uint32_t 
 
 struct matrix_machine {
     const char *name;
-    uint32_t held; // of operands; of accumulators 8
+    struct vkh_matrix_shape shape;  // an invocation has eight elements of an accumulator
+    uint32_t held_left, held_right; // of operands
     matrix_place_fn *left, *right, *sum;
 };
 
@@ -64,26 +65,73 @@ static inline void rdna4_right(uint32_t lane, uint32_t i, uint32_t *row, uint32_
     *column = lane % 16;
 }
 
+// Intel, "Xe" instruction DPAS, as Mesa's driver numbers it: registers are rows of the left
+// operand, two neighbours of an invocation; of the others an invocation has a column.
+static inline void intel_column(uint32_t lane, uint32_t i, uint32_t *row, uint32_t *column)
+{
+    *row = i;
+    *column = lane;
+}
+
+static inline void xe_hpg_left(uint32_t lane, uint32_t i, uint32_t *row, uint32_t *column)
+{
+    *row = i / 2;
+    *column = lane * 2 + i % 2;
+}
+
+// Registers are twice as wide: two rows each.
+static inline void xe2_left(uint32_t lane, uint32_t i, uint32_t *row, uint32_t *column)
+{
+    *row = i / 2 * 2 + lane / 8;
+    *column = lane % 8 * 2 + i % 2;
+}
+
+enum { NVIDIA_MACHINE, RDNA3_MACHINE, RDNA4_MACHINE, XE2_MACHINE, XE_HPG_MACHINE };
+
 static const struct matrix_machine matrix_machines[] = {
-    {"NVIDIA", 8, nvidia_left, nvidia_right, nvidia_left},
-    {"RDNA 3", 16, rdna3_left, rdna3_right, rdna3_sum},
-    {"RDNA 4", 8, rdna4_left, rdna4_right, rdna4_right},
+    {"NVIDIA", {16, 16, 16}, 8, 8, nvidia_left, nvidia_right, nvidia_left},
+    {"RDNA 3", {16, 16, 16}, 16, 16, rdna3_left, rdna3_right, rdna3_sum},
+    {"RDNA 4", {16, 16, 16}, 8, 8, rdna4_left, rdna4_right, rdna4_right},
+    {"Xe2", {8, 16, 16}, 8, 16, xe2_left, intel_column, intel_column},
+    {"Xe-HPG", {8, 8, 16}, 16, 16, xe_hpg_left, intel_column, intel_column},
 };
+
+static inline uint32_t matrix_machine_lanes(const struct matrix_machine *machine)
+{
+    return machine->shape.m * machine->shape.n / 8;
+}
 
 static inline void matrix_machine_see(const struct matrix_machine *machine,
                                       uint32_t seen[VKH_MATRIX_SEEN])
 {
-    matrix_place_fn *const uses[] = {machine->left, machine->right, machine->sum};
+    const struct vkh_matrix_shape *shape = &machine->shape;
+    const struct {
+        matrix_place_fn *place;
+        uint32_t held, columns;
+    } uses[] = {{machine->left, machine->held_left, shape->k},
+                {machine->right, machine->held_right, shape->n},
+                {machine->sum, 8, shape->n}};
+    const uint32_t lanes = matrix_machine_lanes(machine);
     memset(seen, 0xff, VKH_MATRIX_SEEN * sizeof(*seen));
     for (uint32_t use = 0; use < 3; use++) {
-        for (uint32_t lane = 0; lane < 32; lane++) {
-            for (uint32_t i = 0; i < (use < 2 ? machine->held : 8); i++) {
+        for (uint32_t lane = 0; lane < lanes; lane++) {
+            for (uint32_t i = 0; i < uses[use].held; i++) {
                 uint32_t row, column;
-                uses[use](lane, i, &row, &column);
-                seen[(use * 32 + lane) * VKH_MATRIX_SLOTS + i] = row * 16 + column;
+                uses[use].place(lane, i, &row, &column);
+                seen[(use * lanes + lane) * VKH_MATRIX_SLOTS + i] =
+                    row * uses[use].columns + column;
             }
         }
     }
+}
+
+static inline struct vkh_matrix_layout matrix_machine_layout(const struct matrix_machine *machine)
+{
+    uint32_t seen[VKH_MATRIX_SEEN];
+    struct vkh_matrix_layout layout;
+    matrix_machine_see(machine, seen);
+    vkh_matrix_describe(seen, &machine->shape, &layout);
+    return layout;
 }
 
 #endif

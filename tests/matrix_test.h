@@ -20,9 +20,7 @@ static inline struct vkh_matrix_layout matrix_test_layout(struct gpu_test *test)
     if (!layout.side)
         exit(CHECK_SKIPPED);
 #ifdef MATRIX_MACHINE
-    uint32_t seen[VKH_MATRIX_SEEN];
-    matrix_machine_see(&matrix_machines[MATRIX_MACHINE], seen);
-    vkh_matrix_describe(seen, VKH_MATRIX_MAX_SIDE, &layout);
+    layout = matrix_machine_layout(&matrix_machines[MATRIX_MACHINE]);
     test->device->caps.bits &= ~(uint32_t)VKH_CAP_SUBGROUP_SIZE;
 #endif
     return layout;

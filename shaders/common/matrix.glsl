@@ -1,20 +1,30 @@
 // SPDX-License-Identifier: MIT
-// Cooperative matrices of SIDE x SIDE, and how they lie in buffers. A tile is the matrix as a
-// subgroup holds it: words of eight halves, one an invocation, invocation after invocation. Which
-// element a half is, a device tells when it is opened (src/gpu/matrix.h); a layout has four bits for
-// each bit of the half's place, which name the bit of row * SIDE + column that it is. The includer
-// declares the extensions and defines MATRIX_SIDE, and MATRIX_TRANSPOSED where the device is given
-// the transposed product: its right operand is then the left one here, and both have OPERAND_WORDS
-// words an invocation. MATRIX_EMULATED is for tests.
+// Cooperative matrices in tiles of SIDE x SIDE, and how these lie in buffers: as a subgroup holds
+// them, words of eight halves, one an invocation, invocation after invocation. Which element a half
+// is, a device tells when it is opened (src/gpu/matrix.h); a layout has four bits for each bit of the
+// half's place, which name the bit of row * SIDE + column that it is. The includer declares the
+// extensions and defines MATRIX_SIDE, and MATRIX_TRANSPOSED where the device is given the transposed
+// product: its right operand is then the left one here, and a subgroup holds OPERAND_COPIES of each.
+// Where accumulators are MATRIX_ROWS x MATRIX_COLUMNS, several of them are a tile, those beside each
+// other first: as many left operands as it has rows of them, and right ones as columns.
+// MATRIX_EMULATED is for tests.
 
 const uint SIDE = MATRIX_SIDE;
+#ifdef MATRIX_ROWS
+const uint SUM_ROWS = MATRIX_ROWS, SUM_COLUMNS = MATRIX_COLUMNS;
+#else
+const uint SUM_ROWS = SIDE, SUM_COLUMNS = SIDE;
+#endif
 layout(constant_id = 0) const uint LAYOUT_A = 0; // of left operands
 layout(constant_id = 1) const uint LAYOUT_B = 0; // of right operands
 layout(constant_id = 2) const uint LAYOUT_C = 0; // of accumulators
-layout(constant_id = 3) const uint COLUMN_LANES = 0; // bits of the invocation that are columns
+layout(constant_id = 3) const uint COLUMN_LANES = 0; // bits of the word that are columns
 
-const uint LANES = SIDE * SIDE / 8; // of a subgroup
-const uint PANEL = 8;               // tiles side by side
+const uint LANES = SIDE * SIDE / 8;                     // words of a tile
+const uint SUBGROUP_LANES = SUM_ROWS * SUM_COLUMNS / 8; // each with a word of an accumulator
+const uint ROW_PARTS = SIDE / SUM_ROWS, COLUMN_PARTS = SIDE / SUM_COLUMNS; // accumulators of a tile
+const uint LEFT_WORDS = LANES / ROW_PARTS, RIGHT_WORDS = LANES / COLUMN_PARTS; // of an operand
+const uint PANEL = 8;                                   // tiles side by side
 
 // Bits of an accumulator's index that are rows: all devices of one side agree (src/gpu/matrix.c).
 #if defined(MATRIX_TRANSPOSED)
@@ -43,19 +53,20 @@ const uint ROW_ELEMENTS = 7;
 #define SHUFFLE_XOR(value, mask) subgroupShuffleXor(value, mask)
 #define ANY(value) subgroupAny(value)
 #ifdef MATRIX_TRANSPOSED
-#define MATRIX_A coopmat<float16_t, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseB>
-#define MATRIX_B coopmat<float16_t, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseA>
+#define MATRIX_A coopmat<float16_t, gl_ScopeSubgroup, SIDE, SUM_ROWS, gl_MatrixUseB>
+#define MATRIX_B coopmat<float16_t, gl_ScopeSubgroup, SUM_COLUMNS, SIDE, gl_MatrixUseA>
+#define MATRIX_C coopmat<float, gl_ScopeSubgroup, SUM_COLUMNS, SUM_ROWS, gl_MatrixUseAccumulator>
 #define MULTIPLY(a, b, sum) coopMatMulAdd(b, a, sum)
 #else
 #define MATRIX_A coopmat<float16_t, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseA>
 #define MATRIX_B coopmat<float16_t, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseB>
+#define MATRIX_C coopmat<float, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseAccumulator>
 #define MULTIPLY(a, b, sum) coopMatMulAdd(a, b, sum)
 #endif
-#define MATRIX_C coopmat<float, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseAccumulator>
 #define MATRIX_ZERO MATRIX_C(0.0)
 #endif
 
-// The same for element i of an accumulator in this invocation.
+// The same for element i of a tile's first accumulator in this invocation.
 uint element_of(uint i)
 {
     return element_at(LAYOUT_C, LANE * 8 + i);
@@ -90,7 +101,7 @@ uint slot_of(uint i)
         PAIR_TO_TILE(m, 6, (word).w)                                                               \
     }
 
-// A fragment from `words`, whose tile begins at `first`; `lane` is LANE.
+// A fragment from `words`, where the operand begins at `first`; `lane` is LANE.
 #ifdef MATRIX_TRANSPOSED
 #define SET_WORD(m, at, word)                                                                      \
     {                                                                                              \
@@ -100,14 +111,15 @@ uint slot_of(uint i)
         PAIR_TO_TILE(m, at + 4, (word).z)                                                          \
         PAIR_TO_TILE(m, at + 6, (word).w)                                                          \
     }
-#define LOAD_LEFT(m, words, first)                                                                 \
-    if (OPERAND_WORDS == 1) {                                                                      \
+#define LOAD_WORDS(m, words, first, n)                                                             \
+    if ((n) * OPERAND_COPIES == SUBGROUP_LANES) {                                                  \
         SET_WORD(m, 0, words[(first) + lane])                                                      \
     } else {                                                                                       \
-        SET_WORD(m, 0, words[(first) + lane % (LANES / 2)])                                        \
-        SET_WORD(m, 8, words[(first) + lane % (LANES / 2) + LANES / 2])                            \
+        SET_WORD(m, 0, words[(first) + lane % ((n) / 2)])                                          \
+        SET_WORD(m, 8, words[(first) + lane % ((n) / 2) + (n) / 2])                                \
     }
-#define LOAD_RIGHT LOAD_LEFT
+#define LOAD_LEFT(m, words, first) LOAD_WORDS(m, words, first, LEFT_WORDS)
+#define LOAD_RIGHT(m, words, first) LOAD_WORDS(m, words, first, RIGHT_WORDS)
 #else
 #define LOAD_LEFT(m, words, first) LEFT_TILE(m, words[(first) + lane])
 #define LOAD_RIGHT(m, words, first)                                                                \
@@ -132,15 +144,22 @@ uvec4 left_word(MATRIX_C m)
 #endif
 }
 
-#ifdef MATRIX_TRANSPOSED
-// The same as a fragment: what the other half of the subgroup has, comes from there.
-#define LEFT_OF_SUM(m, sum)                                                                        \
+// Accumulators beside each other, from `at` on, as a fragment.
+#if defined(MATRIX_ROWS)
+#define LEFT_OF_SUMS(m, sums, at)                                                                  \
     {                                                                                              \
-        const uvec4 own_ = left_word(sum);                                                         \
-        if (OPERAND_WORDS == 1) {                                                                  \
+        SET_WORD(m, 0, left_word(sums[at]))                                                        \
+        SET_WORD(m, 8, left_word(sums[(at) + 1]))                                                  \
+    }
+#elif defined(MATRIX_TRANSPOSED)
+// What the other half of the subgroup has, comes from there.
+#define LEFT_OF_SUMS(m, sums, at)                                                                  \
+    {                                                                                              \
+        const uvec4 own_ = left_word(sums[at]);                                                    \
+        if (OPERAND_COPIES == 1) {                                                                 \
             SET_WORD(m, 0, own_)                                                                   \
         } else {                                                                                   \
-            const uvec4 other_ = SHUFFLE_XOR(own_, LANES / 2);                              \
+            const uvec4 other_ = SHUFFLE_XOR(own_, LANES / 2);                                     \
             const bool second_ = lane >= LANES / 2;                                                \
             SET_WORD(m, 0, mix(own_, other_, bvec4(second_)))                                      \
             SET_WORD(m, 8, mix(other_, own_, bvec4(second_)))                                      \
@@ -148,10 +167,13 @@ uvec4 left_word(MATRIX_C m)
     }
 #endif
 
+// Bits of an invocation's number. Loops that end at a shift are not unrolled by spirv-opt.
+const uint LANE_BITS = SUBGROUP_LANES == 32 ? 5 : SUBGROUP_LANES == 16 ? 4 : 3;
+
 // Over the invocations that hold the same row.
 float row_max(float value)
 {
-    [[unroll]] for (uint bit = 0; bit < 5; bit++)
+    [[unroll]] for (uint bit = 0; bit < LANE_BITS; bit++)
         if ((COLUMN_LANES >> bit & 1u) != 0u)
             value = max(value, SHUFFLE_XOR(value, 1u << bit));
     return value;
@@ -159,7 +181,7 @@ float row_max(float value)
 
 float row_sum(float value)
 {
-    [[unroll]] for (uint bit = 0; bit < 5; bit++)
+    [[unroll]] for (uint bit = 0; bit < LANE_BITS; bit++)
         if ((COLUMN_LANES >> bit & 1u) != 0u)
             value += SHUFFLE_XOR(value, 1u << bit);
     return value;

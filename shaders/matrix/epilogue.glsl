@@ -13,10 +13,11 @@ layout(buffer_reference, std430, buffer_reference_align = 16) buffer Quads { vec
 layout(binding = 2) writeonly buffer OutWords { uvec4 out_words[]; };
 layout(binding = 3) readonly buffer Targets { int targets[]; };
 
-// The first token and row of tile (i, j) of the subgroup.
+// The first token and row of accumulator (i, j) of the subgroup.
 uvec2 origin_of(uint i, uint j)
 {
-    return uvec2(x_block * X_TILES + x_first + i, w_block * W_TILES + w_first + j) * SIDE;
+    return uvec2(x_block * X_TILES, w_block * W_TILES + w_first) * SIDE +
+           uvec2((x_first + i) * SUM_ROWS, j * SUM_COLUMNS);
 }
 
 uint place_in_rows(uvec2 at)
@@ -24,7 +25,7 @@ uint place_in_rows(uvec2 at)
     return at.x * out_stride + first_row + at.y;
 }
 
-// The place of element e of tile (i, j): token and row of the bound matrix.
+// The place of element e of accumulator (i, j): token and row of the bound matrix.
 uvec2 place_of_sum(uint i, uint j, uint e)
 {
     const uint element = element_of(e);
@@ -34,11 +35,11 @@ uvec2 place_of_sum(uint i, uint j, uint e)
 // Whether all of the subgroup's sums have a place, in quads.
 bool is_whole()
 {
-    const uvec2 end = origin_of(TILES, TILES);
+    const uvec2 end = origin_of(X_SUMS, W_SUMS);
     return QUADS != 0u && (out_stride | first_row) % 4 == 0u && end.x <= n_tokens && end.y <= n_rows;
 }
 
-// Of tiles (i, 0) and so on, elements e to e + 3: the next tile's are SIDE / 4 further.
+// Of accumulators (i, 0) and so on, elements e to e + 3: the next one's are SUM_COLUMNS / 4 further.
 Quads quads_of(uint i, uint e)
 {
     return Quads(out_address + 4ul * place_in_rows(place_of_sum(i, 0, e)));
@@ -48,22 +49,22 @@ Quads quads_of(uint i, uint e)
 void write_quads()
 {
     if (accumulate != 0u) {
-        [[unroll]] for (uint i = 0; i < TILES; i++) {
+        [[unroll]] for (uint i = 0; i < X_SUMS; i++) {
             [[unroll]] for (uint e = 0; e < 8; e += 4) {
                 Quads quads = quads_of(i, e);
-                [[unroll]] for (uint j = 0; j < TILES; j++) {
-                    const vec4 there = quads.at[j * SIDE / 4];
+                [[unroll]] for (uint j = 0; j < W_SUMS; j++) {
+                    const vec4 there = quads.at[j * SUM_COLUMNS / 4];
                     [[unroll]] for (uint n = 0; n < 4; n++)
                         sums[i][j][e + n] += there[n];
                 }
             }
         }
     }
-    [[unroll]] for (uint i = 0; i < TILES; i++) {
+    [[unroll]] for (uint i = 0; i < X_SUMS; i++) {
         [[unroll]] for (uint e = 0; e < 8; e += 4) {
             Quads quads = quads_of(i, e);
-            [[unroll]] for (uint j = 0; j < TILES; j++)
-                quads.at[j * SIDE / 4] =
+            [[unroll]] for (uint j = 0; j < W_SUMS; j++)
+                quads.at[j * SUM_COLUMNS / 4] =
                     vec4(sums[i][j][e], sums[i][j][e + 1], sums[i][j][e + 2], sums[i][j][e + 3]);
         }
     }
@@ -84,8 +85,8 @@ void write_rows()
     if (is_whole()) {
         write_quads();
     } else {
-        [[unroll]] for (uint i = 0; i < TILES; i++)
-            [[unroll]] for (uint j = 0; j < TILES; j++)
+        [[unroll]] for (uint i = 0; i < X_SUMS; i++)
+            [[unroll]] for (uint j = 0; j < W_SUMS; j++)
                 [[unroll]] for (uint e = 0; e < 8; e++)
                     write_element(place_of_sum(i, j, e), sums[i][j][e]);
     }
@@ -102,16 +103,20 @@ float activate(float gate)
 // Tiles of rows are the gate's and the up projection's in turn.
 void write_glu()
 {
-    const uint out_tiles = w_blocks * W_TILES / 2;
-    [[unroll]] for (uint i = 0; i < TILES; i++) {
-        [[unroll]] for (uint j = 0; j < TILES; j += 2) {
-            MATRIX_C gated;
-            [[unroll]] for (uint e = 0; e < 8; e++)
-                gated[e] = activate(sums[i][j][e]) * sums[i][j + 1][e];
-            const uint row = x_block * X_TILES + x_first + i;
-            const uint k = (first_row / SIDE + w_block * W_TILES + w_first + j) / 2;
-            const uint tile = (row / PANEL * out_stride + k) * PANEL + row % PANEL;
-            out_words[tile * LANES + LANE] = left_word(gated);
+    [[unroll]] for (uint i = 0; i < X_SUMS; i++) {
+        [[unroll]] for (uint tile = 0; tile < W_EACH; tile += 2) {
+            const uint row = x_block * X_TILES + (x_first + i) / ROW_PARTS;
+            const uint k = (first_row / SIDE + w_block * W_TILES + w_first + tile) / 2;
+            const uint to = ((row / PANEL * out_stride + k) * PANEL + row % PANEL) * LANES;
+            [[unroll]] for (uint part = 0; part < COLUMN_PARTS; part++) {
+                const uint gate = tile * COLUMN_PARTS + part, up = gate + COLUMN_PARTS;
+                MATRIX_C gated;
+                [[unroll]] for (uint e = 0; e < 8; e++)
+                    gated[e] = activate(sums[i][gate][e]) * sums[i][up][e];
+                const uint word =
+                    (x_first + i) % ROW_PARTS * LEFT_WORDS + part * SUBGROUP_LANES + LANE;
+                out_words[to + word] = left_word(gated);
+            }
         }
     }
 }
@@ -122,11 +127,11 @@ const float LOWEST = -3.402823466e38;
 void make_logits(uint i)
 {
     if (cap > 0.0)
-        [[unroll]] for (uint j = 0; j < TILES; j++)
+        [[unroll]] for (uint j = 0; j < W_SUMS; j++)
             [[unroll]] for (uint e = 0; e < 8; e++)
                 sums[i][j][e] = cap * tanh(sums[i][j][e] / cap);
-    if (origin_of(i, TILES).y > n_rows)
-        [[unroll]] for (uint j = 0; j < TILES; j++)
+    if (origin_of(i, W_SUMS).y > n_rows)
+        [[unroll]] for (uint j = 0; j < W_SUMS; j++)
             [[unroll]] for (uint e = 0; e < 8; e++)
                 if (place_of_sum(i, j, e).y >= n_rows)
                     sums[i][j][e] = LOWEST;
@@ -136,8 +141,8 @@ void make_logits(uint i)
 // and behind the strips the logit of each target.
 void write_nll()
 {
-    const uint strip = first_row / (TILES * SIDE) + w_block * W_SUBGROUPS + w_first / TILES;
-    [[unroll]] for (uint i = 0; i < TILES; i++) {
+    const uint strip = first_row / (W_EACH * SIDE) + w_block * W_SUBGROUPS + w_first / W_EACH;
+    [[unroll]] for (uint i = 0; i < X_SUMS; i++) {
         float highest[8], total[8], picked[8];
         uint wanted[8]; // the target, counted from the subgroup's first row
         bool is_picked[8];
@@ -151,11 +156,11 @@ void write_nll()
                 wanted[e] = uint(targets[min(token, n_tokens - 1)]) - first_row - origin_of(i, 0).y;
             }
         }
-        [[unroll]] for (uint j = 0; j < TILES; j++) {
+        [[unroll]] for (uint j = 0; j < W_SUMS; j++) {
             [[unroll]] for (uint e = 0; e < 8; e++) {
                 const uint slot = slot_of(e);
                 highest[slot] = max(highest[slot], sums[i][j][e]);
-                if (j * SIDE + element_of(e) % SIDE == wanted[slot]) {
+                if (j * SUM_COLUMNS + element_of(e) % SIDE == wanted[slot]) {
                     picked[slot] = sums[i][j][e];
                     is_picked[slot] = true;
                 }
@@ -164,7 +169,7 @@ void write_nll()
         [[unroll]] for (uint e = 0; e < 8; e++)
             if (slot_of(e) == e)
                 highest[e] = row_max(highest[e]);
-        [[unroll]] for (uint j = 0; j < TILES; j++)
+        [[unroll]] for (uint j = 0; j < W_SUMS; j++)
             [[unroll]] for (uint e = 0; e < 8; e++)
                 total[slot_of(e)] += exp(sums[i][j][e] - highest[slot_of(e)]);
         [[unroll]] for (uint e = 0; e < 8; e++) {

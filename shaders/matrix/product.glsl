@@ -17,7 +17,7 @@
 // in mid-turn costs registers (NVIDIA: 346 instead of 357 TFLOP/s).
 layout(constant_id = 8) const uint ENDS_ODD = 0;
 const uint STEP = X_SUBGROUPS, TURN_TILES = 2 * STEP;
-const uint W_WORDS = TILES, W_SHARES = STEP - 1, ROWS_OF_WORD = SIDE == 16 ? 2 : 8;
+const uint W_WORDS = W_EACH, W_SHARES = STEP - 1, ROWS_OF_WORD = SIDE == 16 ? 2 : 8;
 #define W_AHEAD 2 // steps
 #define X_AHEAD 2 // tiles of k
 
@@ -31,8 +31,8 @@ shared uvec4 w_shared[2][STEP * PANEL * LANES]; // a block is as wide as a panel
 shared uvec2 parked_block;
 
 Words x_at;                   // from this invocation's first word of the step at hand
-uvec4 x_ring[X_AHEAD][TILES]; // of the tiles of k that come next
-uvec4 w_next[TILES];          // of the next tile of k
+uvec4 x_ring[X_AHEAD][X_SUMS]; // of the tiles of k that come next
+uvec4 w_next[W_EACH];          // of the next tile of k
 
 #ifdef MATRIX_BLOCKS
 #include "w_blocks.glsl"
@@ -49,7 +49,7 @@ void fetch_x(uint i, uint ahead)
 
 void read_w(uint turn, uint k)
 {
-    [[unroll]] for (uint i = 0; i < TILES; i++)
+    [[unroll]] for (uint i = 0; i < W_EACH; i++)
         w_next[i] = w_shared[turn][(k * PANEL + w_first + i) * LANES + LANE];
 }
 
@@ -57,15 +57,15 @@ void read_w(uint turn, uint k)
 // is done, x so many tiles after the step's first.
 void multiply(uint ahead, uint turn, uint k)
 {
-    MATRIX_A x[TILES];
-    MATRIX_B w[TILES];
-    [[unroll]] for (uint i = 0; i < TILES; i++)
+    MATRIX_A x[X_SUMS];
+    MATRIX_B w[W_EACH];
+    [[unroll]] for (uint i = 0; i < X_SUMS; i++)
         LEFT_TILE(x[i], x_ring[ahead % X_AHEAD][i])
-    [[unroll]] for (uint i = 0; i < TILES; i++)
+    [[unroll]] for (uint i = 0; i < W_EACH; i++)
         RIGHT_TILE(w[i], w_next[i])
     read_w(turn, k);
-    [[unroll]] for (uint i = 0; i < TILES; i++) {
-        [[unroll]] for (uint j = 0; j < TILES; j++)
+    [[unroll]] for (uint i = 0; i < X_SUMS; i++) {
+        [[unroll]] for (uint j = 0; j < W_EACH; j++)
             sums[i][j] = MULTIPLY(x[i], w[j], sums[i][j]);
         fetch_x(i, ahead);
     }
@@ -85,14 +85,14 @@ void multiply_step(uint turn)
 
 void begin_block()
 {
-    [[unroll]] for (uint i = 0; i < TILES; i++)
-        [[unroll]] for (uint j = 0; j < TILES; j++)
+    [[unroll]] for (uint i = 0; i < X_SUMS; i++)
+        [[unroll]] for (uint j = 0; j < W_EACH; j++)
             sums[i][j] = MATRIX_ZERO;
     const uint x_tile = (x_block * X_TILES + x_first) / PANEL * k_tiles * PANEL + x_first % PANEL;
     x_at = words_from(x_address, x_tile * LANES + LANE);
     place_w();
     [[unroll]] for (uint k = 0; k < X_AHEAD; k++)
-        [[unroll]] for (uint i = 0; i < TILES; i++)
+        [[unroll]] for (uint i = 0; i < X_SUMS; i++)
             fetch_x(i, k);
     begin_w();
 }

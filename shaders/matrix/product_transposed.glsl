@@ -2,8 +2,8 @@
 // A block's sums where the device is given the transposed product, and fragments may be twice as large
 // as they lie: both operands go through shared memory. A step is STEP tiles of k; while it is
 // multiplied, the step after next travels to registers. The next one is stored in the middle of the
-// step, so that one barrier is enough. Fragments are read when they are multiplied. How w is brought
-// depends on how it lies, as in product.glsl.
+// step, so that one barrier is enough. Fragments are read when they are multiplied, those of w one by
+// one. How w is brought depends on how it lies, as in product.glsl.
 #ifndef MATRIX_STEP
 #define MATRIX_STEP 2
 #endif
@@ -16,8 +16,8 @@
 #endif
 
 const uint STEP = MATRIX_STEP, TURN_TILES = 4;
-const uint X_WORDS = TILES * STEP / W_SUBGROUPS; // of an invocation, of a step
-const uint W_WORDS = TILES * STEP / X_SUBGROUPS, W_SHARES = 1, ROWS_OF_WORD = 1;
+const uint X_WORDS = X_TILES * STEP * LANES / INVOCATIONS; // of an invocation, of a step
+const uint W_WORDS = W_TILES * STEP * LANES / INVOCATIONS, W_SHARES = 1, ROWS_OF_WORD = 1;
 const uint PANEL_WORDS = STEP * PANEL * LANES / INVOCATIONS; // of a panel's step
 
 shared uvec4 x_shared[2][X_TILES * STEP * LANES];
@@ -55,21 +55,23 @@ uint shared_place(uint tile, uint k)
 void multiply(uint turn, uint k)
 {
     const uint lane = LANE;
-    MATRIX_B w[TILES];
-    [[unroll]] for (uint j = 0; j < TILES; j++)
-        LOAD_RIGHT(w[j], w_shared[turn], shared_place(w_first + j, k))
-    [[unroll]] for (uint i = 0; i < TILES; i++) {
-        MATRIX_A x;
-        LOAD_LEFT(x, x_shared[turn], shared_place(x_first + i, k))
-        [[unroll]] for (uint j = 0; j < TILES; j++)
-            sums[i][j] = MULTIPLY(x, w[j], sums[i][j]);
+    MATRIX_A x[X_SUMS];
+    [[unroll]] for (uint i = 0; i < X_SUMS; i++)
+        LOAD_LEFT(x[i], x_shared[turn],
+                  shared_place((x_first + i) / ROW_PARTS, k) + (x_first + i) % ROW_PARTS * LEFT_WORDS)
+    [[unroll]] for (uint j = 0; j < W_SUMS; j++) {
+        MATRIX_B w;
+        LOAD_RIGHT(w, w_shared[turn],
+                   shared_place(w_first + j / COLUMN_PARTS, k) + j % COLUMN_PARTS * RIGHT_WORDS)
+        [[unroll]] for (uint i = 0; i < X_SUMS; i++)
+            sums[i][j] = MULTIPLY(x[i], w, sums[i][j]);
     }
 }
 
 void multiply_block()
 {
-    [[unroll]] for (uint i = 0; i < TILES; i++)
-        [[unroll]] for (uint j = 0; j < TILES; j++)
+    [[unroll]] for (uint i = 0; i < X_SUMS; i++)
+        [[unroll]] for (uint j = 0; j < W_SUMS; j++)
             sums[i][j] = MATRIX_ZERO;
     x_at = words_from(x_address, x_block * (X_TILES / PANEL) * k_tiles * PANEL * LANES + gl_LocalInvocationIndex);
     place_w();

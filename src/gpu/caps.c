@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/size.h"
 #include "gpu/internal.h"
+#include "gpu/matrix_order.h"
 
 const char *vkh_cap_name(unsigned bit)
 {
@@ -169,8 +170,8 @@ static bool multiplies(const VkCooperativeMatrixPropertiesKHR *s, VkComponentTyp
            s->ResultType == s->CType && s->scope == VK_SCOPE_SUBGROUP_KHR;
 }
 
-// The largest square product of fp16, which the kernels are written for, else the largest of any
-// shape; zeros when there is none. `bf16`: whether bf16 has the same.
+// The largest product of fp16 that kernels have tiles for, else the largest of any shape; zeros
+// when there is none. `bf16`: whether bf16 has the same.
 static struct vkh_matrix_shape largest_matrix(const struct vkh_instance *instance,
                                               VkPhysicalDevice physical, bool *bf16)
 {
@@ -184,12 +185,13 @@ static struct vkh_matrix_shape largest_matrix(const struct vkh_instance *instanc
         if (!multiplies(s, VK_COMPONENT_TYPE_FLOAT16_KHR) || s->MSize > MAX_SIDE ||
             s->NSize > MAX_SIDE || s->KSize > MAX_SIDE)
             continue;
-        const bool square = s->MSize == s->NSize && s->NSize == s->KSize;
-        const uint32_t worth = s->MSize * s->NSize * s->KSize + (square ? 1u << 16 : 0);
+        const struct vkh_matrix_shape shape = {s->MSize, s->NSize, s->KSize};
+        const uint32_t worth =
+            shape.m * shape.n * shape.k + (vkh_matrix_has_tile(&shape) ? 1u << 16 : 0);
         if (worth <= most)
             continue;
         most = worth;
-        best = (struct vkh_matrix_shape){s->MSize, s->NSize, s->KSize};
+        best = shape;
     }
     for (uint32_t i = 0; i < n; i++)
         *bf16 |= multiplies(&shapes[i], VK_COMPONENT_TYPE_BFLOAT16_KHR) &&
@@ -286,6 +288,7 @@ enum vkh_status vkh_caps_query(const struct vkh_instance *instance, VkPhysicalDe
     caps->subgroup_size = v11.subgroupSize;
     caps->min_subgroup_size = extensions.size_control ? sizes.minSubgroupSize : v11.subgroupSize;
     caps->max_subgroup_size = extensions.size_control ? sizes.maxSubgroupSize : v11.subgroupSize;
+    caps->max_subgroups = extensions.size_control ? sizes.maxComputeWorkgroupSubgroups : UINT32_MAX;
     const bool rows = extensions.size_control && sizes.maxSubgroupSize >= 16 &&
                       (sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT);
     bool bf16 = false;

@@ -8,14 +8,22 @@
 #include "gpu/stream.h"
 #include "shaders/table.h"
 
-static enum vkh_status ask_device(struct vkh_device *device, const struct vkh_shader *shader,
-                                  uint32_t side, uint32_t lanes, uint32_t seen[VKH_MATRIX_SEEN])
+// Invocations that hold a matrix: eight elements of an accumulator each.
+static uint32_t subgroup_of(const struct vkh_matrix_shape *shape)
 {
+    return shape->m * shape->n / 8;
+}
+
+static enum vkh_status ask_device(struct vkh_device *device, const struct vkh_shader *shader,
+                                  uint32_t seen[VKH_MATRIX_SEEN])
+{
+    const struct vkh_matrix_shape *shape = &device->caps.matrix;
+    const uint32_t lanes = subgroup_of(shape);
     const struct vkh_pipeline_desc desc = {
         .shader = shader,
         .n_bindings = 1,
-        .n_constants = 2,
-        .constants = {side, lanes},
+        .n_constants = 4,
+        .constants = {shape->m, shape->n, shape->k, lanes},
         .subgroup_size = vkh_device_subgroup(device, lanes),
     };
     const uint64_t bytes = (uint64_t)3 * lanes * VKH_MATRIX_SLOTS * 4;
@@ -49,8 +57,7 @@ static enum vkh_status ask_bf16(struct vkh_device *device, const uint32_t *seen,
     if (!vkh_shader_matrix_layout_bf16.bytes || !(device->caps.bits & VKH_CAP_MATRIX_BF16) ||
         layout->side != VKH_MATRIX_MAX_SIDE || layout->transposed)
         return VKH_OK;
-    const enum vkh_status status =
-        ask_device(device, &vkh_shader_matrix_layout_bf16, layout->side, layout->lanes, of_bf16);
+    const enum vkh_status status = ask_device(device, &vkh_shader_matrix_layout_bf16, of_bf16);
     layout->has_bf16 = status == VKH_OK && memcmp(seen, of_bf16, sizeof(of_bf16)) == 0;
     return status;
 }
@@ -58,17 +65,16 @@ static enum vkh_status ask_bf16(struct vkh_device *device, const uint32_t *seen,
 static enum vkh_status measure(struct vkh_device *device, struct vkh_matrix_layout *layout)
 {
     const struct vkh_matrix_shape *shape = &device->caps.matrix;
-    const uint32_t side = shape->m, lanes = side * side / 8;
     *layout = (struct vkh_matrix_layout){0};
     if (!vkh_shader_matrix_layout.bytes || !(device->caps.bits & VKH_CAP_MATRIX16) ||
-        (side != 8 && side != 16) || shape->n != side || shape->k != side ||
-        !vkh_device_has_subgroup(device, lanes))
+        !vkh_matrix_has_tile(shape) || !vkh_device_has_subgroup(device, subgroup_of(shape)) ||
+        !vkh_device_has_subgroup(device, shape->k * shape->k / 8))
         return VKH_OK;
     uint32_t seen[VKH_MATRIX_SEEN];
-    const enum vkh_status status = ask_device(device, &vkh_shader_matrix_layout, side, lanes, seen);
+    const enum vkh_status status = ask_device(device, &vkh_shader_matrix_layout, seen);
     if (status != VKH_OK)
         return status;
-    vkh_matrix_describe(seen, side, layout);
+    vkh_matrix_describe(seen, shape, layout);
     return ask_bf16(device, seen, layout);
 }
 

@@ -19,26 +19,34 @@ struct vkh_device;
 //
 // Accumulators must become left operands without moving. Where they lie like right ones instead
 // (AMD's), the device is given the transposed product: what is said here of left and right holds
-// for the product as its users see it. RDNA 3 holds an operand in both halves of a subgroup: an
-// invocation then reads two words of it, but has one of an accumulator.
+// for the product as its users see it. RDNA 3 holds an operand in both halves of a subgroup.
+//
+// A tile is always square. Where the device's accumulators are smaller (Intel's), it is made of
+// several, each of a word an invocation, and of as many operands as they have rows or columns of.
 struct vkh_matrix_layout {
-    uint32_t side;  // 8 or 16: every matrix is side x side; 0: the device has none of use
-    uint32_t lanes; // of a subgroup: side * side / 8
+    uint32_t side;          // of a tile, 8 or 16, which is what products sum at once; 0: the device
+                            // has no matrices of use
+    uint32_t rows, columns; // of an accumulator: a tile's, or half of them
+    uint32_t lanes;         // words of a tile: side * side / 8
+    uint32_t subgroup;      // invocations that hold a matrix: rows * columns / 8
     bool transposed;
-    uint32_t operand_words; // of an invocation: 1, or 2 where each half of a subgroup holds all
+    uint32_t copies; // of an operand in a subgroup: 1, or 2 where each half holds all of it
     uint32_t a, b, c;
-    uint32_t column_lanes; // bits of the invocation that are bits of the column
+    uint32_t column_lanes; // bits of the word that are bits of the column
     bool has_bf16;         // matrices of bf16 are there and lie alike
     // For who uses the layout to choose:
     bool bf16;    // operands are bf16, else fp16
     bool decodes; // products decode weights in blocks, which are else unpacked before them
 };
 
-// Which shaders: of side 8, of side 16, of side 16 and transposed.
-enum { VKH_MATRIX_KINDS = 3 };
+// Which shaders: of side 8, of side 16; of side 16 and transposed, with accumulators of 16x16, 16x8
+// and 8x8.
+enum { VKH_MATRIX_KINDS = 5 };
 static inline uint32_t vkh_matrix_kind(const struct vkh_matrix_layout *layout)
 {
-    return layout->transposed ? 2 : layout->side == 16;
+    if (!layout->transposed)
+        return layout->side == 16;
+    return layout->columns == 16 ? 2 : layout->rows == 16 ? 3 : 4;
 }
 
 // The same with operands of fp16.

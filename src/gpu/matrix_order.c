@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "base/size.h"
-
 enum { MAX_BITS = 8, MAX_ELEMENTS = VKH_MATRIX_MAX_SIDE * VKH_MATRIX_MAX_SIDE };
 enum { WORD = 8 }; // elements
 enum { LEFT, RIGHT, SUM };
@@ -13,6 +11,19 @@ enum { LEFT, RIGHT, SUM };
 struct order {
     uint32_t bit[MAX_BITS];
 };
+
+// A matrix as the device has it: rows x columns, `held` elements an invocation.
+struct use {
+    uint32_t rows, columns;
+    uint32_t held;
+};
+
+bool vkh_matrix_has_tile(const struct vkh_matrix_shape *shape)
+{
+    const bool whole = shape->m == shape->k && shape->n == shape->k;
+    return (whole && (shape->k == 8 || shape->k == 16)) ||
+           (shape->k == 16 && shape->m == 8 && (shape->n == 8 || shape->n == 16));
+}
 
 // Elements of an invocation: 8 or 16; 0: others.
 static uint32_t held(const uint32_t *seen, uint32_t lanes)
@@ -26,17 +37,30 @@ static uint32_t held(const uint32_t *seen, uint32_t lanes)
     return n == WORD || n == 2 * WORD ? n : 0;
 }
 
-// The elements of words, one an invocation. Where invocations hold two, the halves of the subgroup
-// hold the same: word w is then half w / (lanes / 2) of what invocation w % (lanes / 2) has.
-static bool fold(const uint32_t *seen, uint32_t lanes, uint32_t n_held, uint32_t *elements)
+// How often a subgroup holds each element.
+static uint32_t copies_of(const struct use *use, uint32_t lanes)
 {
-    const uint32_t half = n_held == WORD ? lanes : lanes / 2;
-    for (uint32_t place = 0; place < lanes * WORD; place++) {
-        const uint32_t word = place / WORD;
-        elements[place] = seen[word % half * VKH_MATRIX_SLOTS + word / half * WORD + place % WORD];
+    return use->held * lanes / (use->rows * use->columns);
+}
+
+// The elements of a tile's words, matrix after matrix, those below each other first; in a matrix
+// the first words of all invocations that differ, then the second ones. Where invocations hold each
+// element twice, halves of the subgroup must hold the same.
+static bool lay_out(const uint32_t *seen, const struct use *use, uint32_t side, uint32_t lanes,
+                    uint32_t elements[MAX_ELEMENTS])
+{
+    const uint32_t words = use->rows * use->columns / WORD, below = side / use->rows;
+    const uint32_t apart = words / (use->held / WORD);
+    for (uint32_t place = 0; place < side * side; place++) {
+        const uint32_t matrix = place / WORD / words, word = place / WORD % words;
+        const uint32_t element =
+            seen[word % apart * VKH_MATRIX_SLOTS + word / apart * WORD + place % WORD];
+        const uint32_t row = element / use->columns + matrix % below * use->rows;
+        const uint32_t column = element % use->columns + matrix / below * use->columns;
+        elements[place] = element == UINT32_MAX ? element : row * side + column;
     }
-    return half == lanes || memcmp(seen, seen + half * VKH_MATRIX_SLOTS,
-                                   half * VKH_MATRIX_SLOTS * sizeof(*seen)) == 0;
+    return apart == lanes || memcmp(seen, seen + apart * VKH_MATRIX_SLOTS,
+                                    (lanes - apart) * VKH_MATRIX_SLOTS * sizeof(*seen)) == 0;
 }
 
 // False unless every element is where the bits of its place say.
@@ -145,19 +169,34 @@ static void transpose(const struct order natural[3], uint32_t n_bits, struct ord
             turned[i].bit[j] = (natural[from[i]].bit[j] + n_bits / 2) % n_bits;
 }
 
+// Whether a tile's matrices are its upper and lower, left and right halves: the highest bits of a
+// place tell which.
+static bool parts_are_halves(const struct order *sum, uint32_t n_bits,
+                             const struct vkh_matrix_layout *layout)
+{
+    uint32_t bit = n_bits;
+    if (layout->rows < layout->side && sum->bit[--bit] != n_bits - 1)
+        return false;
+    return layout->columns == layout->side || sum->bit[--bit] == n_bits / 2 - 1;
+}
+
 // Accumulators that lie like operands but for their columns' order, a word of one row: its columns
-// are counted as the sum's index of the operand is, and so is all that meets them.
+// are counted as the sum's index of the operand is, and so is all that meets them. A right
+// operand's word is of one row of weights as well where tiles are one matrix: products then decode
+// it.
 static bool describe_transposed(const struct order turned[3], uint32_t n_bits,
                                 struct vkh_matrix_layout *layout)
 {
     const uint32_t half = n_bits / 2;
+    const bool whole = layout->rows == layout->side && layout->columns == layout->side;
     const struct order *left = &turned[LEFT], *sum = &turned[SUM];
     uint32_t number[MAX_BITS], columns[MAX_BITS];
     renumber(&turned[RIGHT], n_bits, number);
     for (uint32_t j = 0; j < n_bits; j++) {
         const bool is_column = sum->bit[j] < half;
         if (is_column != (left->bit[j] < half) || (!is_column && sum->bit[j] != left->bit[j]) ||
-            (j < 3 && (!is_column || turned[RIGHT].bit[j] < half || number[left->bit[j]] != j)))
+            (j < 3 && (!is_column || number[left->bit[j]] != j)) ||
+            (j < 3 && whole && turned[RIGHT].bit[j] < half))
             return false;
         if (is_column)
             columns[sum->bit[j]] = number[left->bit[j]];
@@ -167,27 +206,38 @@ static bool describe_transposed(const struct order turned[3], uint32_t n_bits,
     layout->a = layout->c = encode(&a, n_bits);
     layout->b = encode(&b, n_bits);
     layout->column_lanes = column_lanes(&a, n_bits);
-    return true;
+    return parts_are_halves(&a, n_bits, layout);
 }
 
-void vkh_matrix_describe(const uint32_t *seen, uint32_t side, struct vkh_matrix_layout *layout)
+void vkh_matrix_describe(const uint32_t *seen, const struct vkh_matrix_shape *shape,
+                         struct vkh_matrix_layout *layout)
 {
-    const uint32_t lanes = side * side / WORD, n_bits = side == 16 ? 8 : 6;
-    const uint32_t stride = lanes * VKH_MATRIX_SLOTS;
-    const uint32_t operand = held(seen, lanes);
+    const uint32_t side = shape->k, n_bits = side == 16 ? 8 : 6;
+    const uint32_t subgroup = shape->m * shape->n / WORD, stride = subgroup * VKH_MATRIX_SLOTS;
+    const bool whole = shape->m == side && shape->n == side;
+    struct use uses[3] = {{shape->m, side}, {side, shape->n}, {shape->m, shape->n}};
     struct order natural[3], turned[3];
     *layout = (struct vkh_matrix_layout){0};
-    if (!operand || held(seen + stride, lanes) != operand || held(seen + 2 * stride, lanes) != WORD)
-        return;
     for (uint32_t i = 0; i < 3; i++) {
         uint32_t elements[MAX_ELEMENTS];
-        if (!fold(seen + i * stride, lanes, i == SUM ? WORD : operand, elements) ||
+        uses[i].held = held(seen + i * stride, subgroup);
+        const uint32_t copies = copies_of(&uses[i], subgroup);
+        if (copies < 1 || copies > (i == SUM ? 1 : 2) ||
+            !lay_out(seen + i * stride, &uses[i], side, subgroup, elements) ||
             !find_order(elements, n_bits, &natural[i]))
             return;
     }
     struct vkh_matrix_layout found = {
-        .side = side, .lanes = lanes, .operand_words = operand / WORD};
-    if (operand == WORD && lies_straight(natural, side, n_bits)) {
+        .side = side,
+        .rows = shape->n,
+        .columns = shape->m,
+        .lanes = side * side / WORD,
+        .subgroup = subgroup,
+        .copies = copies_of(&uses[LEFT], subgroup),
+    };
+    if (found.copies != copies_of(&uses[RIGHT], subgroup) || (found.copies > 1 && !whole))
+        return;
+    if (whole && found.copies == 1 && lies_straight(natural, side, n_bits)) {
         describe_straight(natural, n_bits, &found);
         *layout = found;
         return;

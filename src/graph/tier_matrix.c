@@ -204,14 +204,15 @@ static void describe(const struct vkh_graph *graph, char *text, size_t size)
     const char *unpack = vkh_unpack_name(layout, gate->type);
     snprintf(text, size, "tier=matrix,operands=%s,%s%s%stile=%s (matrices of %ux%u)",
              layout->bf16 ? "bf16" : "f16", unpack ? "unpack=" : "", unpack ? unpack : "",
-             unpack ? "," : "", matmul->variant->name, layout->side, layout->side);
+             unpack ? "," : "", matmul->variant->name, layout->rows, layout->columns);
 }
 
 static void identify(const struct vkh_graph *graph, char *text, size_t size)
 {
-    const uint32_t side = graph->plan.layout.side;
+    const struct vkh_matrix_layout *layout = &graph->plan.layout;
     snprintf(text, size, "tier=matrix,operands=%s,rmsnorm=%s (matrices of %ux%u)",
-             graph->plan.layout.bf16 ? "bf16" : "f16", graph->norm.variant->name, side, side);
+             layout->bf16 ? "bf16" : "f16", graph->norm.variant->name, layout->rows,
+             layout->columns);
 }
 
 const struct vkh_tier vkh_tier_matrix = {

@@ -23,7 +23,8 @@ struct push {
 #define SHADERS(dim)                                                                               \
     {                                                                                              \
         &vkh_shader_attention_matrix_##dim##_8, &vkh_shader_attention_matrix_##dim##_16,           \
-            &vkh_shader_attention_matrix_##dim##_16t                                               \
+            &vkh_shader_attention_matrix_##dim##_16t, &vkh_shader_attention_matrix_##dim##_16x8,   \
+            &vkh_shader_attention_matrix_##dim##_8x8                                               \
     }
 static const struct size {
     uint32_t head_dim;
@@ -44,12 +45,33 @@ static const struct size *size_of(const struct vkh_attention_shape *shape)
     return NULL;
 }
 
+// What a workgroup is made of, as shaders/attention_matrix.comp has it.
+struct work {
+    uint32_t subgroups, split; // split: subgroups that share queries
+    uint32_t rows;             // queries of a subgroup
+};
+
+static struct work work_of(const struct vkh_matrix_layout *layout, const struct size *size)
+{
+    if (layout->columns < layout->side)
+        return (struct work){
+            .subgroups = (uint32_t)vkh_min_size(size->head_dim * 2, 256) / layout->subgroup,
+            .split = size->head_dim / 32,
+            .rows = layout->rows,
+        };
+    return (struct work){
+        .subgroups = size->subgroups,
+        .split = 1,
+        .rows = (layout->transposed ? 1 : size->row_tiles) * layout->side,
+    };
+}
+
 // Query heads of one kv head that share a workgroup.
-static uint32_t heads_of(const struct vkh_attention_shape *shape)
+static uint32_t heads_of(const struct vkh_attention_shape *shape, const struct work *work)
 {
     const uint32_t group = shape->n_heads / shape->n_kv_heads;
     uint32_t heads = MAX_HEADS;
-    while (group % heads)
+    while (group % heads || heads * work->split > work->subgroups)
         heads /= 2;
     return heads;
 }
@@ -68,19 +90,19 @@ enum vkh_status vkh_attention_matrix_create(struct vkh_device *device,
     *attention =
         (struct vkh_attention_matrix){.device = device, .layout = *layout, .shape = *shape};
     const struct size *size = size_of(shape);
-    attention->heads = heads_of(shape);
-    attention->block_queries = size->subgroups / attention->heads *
-                               (layout->transposed ? 1 : size->row_tiles) * layout->side;
+    const struct work work = work_of(layout, size);
+    attention->heads = heads_of(shape, &work);
+    attention->block_queries = work.subgroups / attention->heads / work.split * work.rows;
     struct vkh_pipeline_desc desc = {
         .shader = size->shaders[vkh_matrix_kind(layout)],
         .n_bindings = 4,
         .push_bytes = sizeof(struct push),
         .n_constants = VKH_MATRIX_CONSTANTS + 4,
-        .subgroup_size = vkh_device_subgroup(device, layout->lanes),
+        .subgroup_size = vkh_device_subgroup(device, layout->subgroup),
     };
     vkh_matrix_constants(layout, desc.constants);
-    const uint32_t own[] = {size->subgroups * layout->lanes, attention->heads,
-                            shape->soft_cap > 0.0f, layout->operand_words};
+    const uint32_t own[] = {work.subgroups * layout->subgroup, attention->heads,
+                            shape->soft_cap > 0.0f, layout->copies};
     for (uint32_t i = 0; i < VKH_COUNTOF(own); i++)
         desc.constants[VKH_MATRIX_CONSTANTS + i] = own[i];
     return vkh_pipeline_get(device, &desc, &attention->pipeline);

@@ -10,8 +10,6 @@
 #include "kernels/nll_reduce.h"
 #include "shaders/table.h"
 
-enum { TILES = 4 }; // of a subgroup, each way
-
 struct push {
     uint32_t n_tokens, n_rows, k_tiles;
     uint32_t x_blocks, w_blocks;
@@ -19,38 +17,47 @@ struct push {
     float cap;
 };
 
-// Subgroups of a workgroup: tokens, rows.
+#define SHADER(name) &vkh_shader_matmul_matrix_##name
+
+// A workgroup: its subgroups, the tiles of its block of tokens, which is a panel wide, and how many
+// a subgroup has across. Each layout has two, for accumulators as large as a tile and for the
+// smaller kinds.
+enum { TILES = 2, WHOLE_KINDS = 3, BF16_KIND = VKH_MATRIX_KINDS, DECODING_SHAPE = 1 };
 static const struct shape {
-    uint32_t x, w;
-} shapes[] = {{2, 2}, {4, 2}};
-
-enum { N_VARIANTS = VKH_COUNTOF(shapes) };
-
-#define VARIANTS                                                                                   \
-    {                                                                                              \
-        {"2x2", VKH_CAP_MATRIX16, &vkh_shader_matmul_matrix_2x2_16, 0},                            \
-            {"4x2", VKH_CAP_MATRIX16, &vkh_shader_matmul_matrix_4x2_16, 0},                        \
-    }
-#define OF_TYPE(NAME, name) [VKH_##NAME] = VARIANTS,
-
-static const struct vkh_variant variants[VKH_N_DTYPES][N_VARIANTS] = {
-    [VKH_F16] = VARIANTS, [VKH_BF16] = VARIANTS, VKH_BLOCK_DTYPES(OF_TYPE)};
-
-// Of weights in blocks that are decoded.
-static const struct vkh_variant decoding = {"4x2", VKH_CAP_MATRIX16,
-                                            &vkh_shader_matmul_matrix_blocks_4x2_16, 0};
-
-// By vkh_matrix_kind; then for operands of bf16, which the largest shape alone takes.
-static const struct vkh_shader *const shaders[N_VARIANTS][VKH_MATRIX_KINDS + 1] = {
-    {&vkh_shader_matmul_matrix_2x2_8, &vkh_shader_matmul_matrix_2x2_16,
-     &vkh_shader_matmul_matrix_2x2_16t, NULL},
-    {&vkh_shader_matmul_matrix_4x2_8, &vkh_shader_matmul_matrix_4x2_16,
-     &vkh_shader_matmul_matrix_4x2_16t, &vkh_shader_matmul_matrix_4x2_16_bf16},
+    uint32_t subgroups, x_tiles, w_each;
+    const struct vkh_shader *shaders[VKH_MATRIX_KINDS + 1]; // then for operands of bf16
+} shapes[] = {
+    {4, 8, 4, {SHADER(2x2_8), SHADER(2x2_16), SHADER(2x2_16t)}},
+    {8, 16, 4, {SHADER(4x2_8), SHADER(4x2_16), SHADER(4x2_16t), NULL, NULL, SHADER(4x2_16_bf16)}},
+    {16, 8, 2, {[3] = SHADER(4x4_16x8)}},
+    {32, 8, 2, {[3] = SHADER(8x4_16x8)}},
+    {32, 8, 2, {[4] = SHADER(8x4_8x8)}},
+    {64, 8, 2, {[4] = SHADER(16x4_8x8)}},
+};
+// Named by their subgroups down (tokens) and across (rows). Where nothing is measured, the last of
+// a layout's is taken: of the smaller kinds the one that needs fewer registers.
+static const struct vkh_variant tiles[VKH_COUNTOF(shapes)] = {
+    {"2x2", VKH_CAP_MATRIX16, SHADER(2x2_16), 0},   {"4x2", VKH_CAP_MATRIX16, SHADER(4x2_16), 0},
+    {"4x4", VKH_CAP_MATRIX16, SHADER(4x4_16x8), 0}, {"8x4", VKH_CAP_MATRIX16, SHADER(8x4_16x8), 0},
+    {"8x4", VKH_CAP_MATRIX16, SHADER(8x4_8x8), 0},  {"16x4", VKH_CAP_MATRIX16, SHADER(16x4_8x8), 0},
 };
 
+// Of weights in blocks that are decoded.
+static const struct vkh_variant decoding = {"4x2", VKH_CAP_MATRIX16, SHADER(blocks_4x2_16), 0};
 static const struct vkh_shader *const decoding_shaders[VKH_MATRIX_KINDS] = {
-    &vkh_shader_matmul_matrix_blocks_4x2_8, &vkh_shader_matmul_matrix_blocks_4x2_16,
-    &vkh_shader_matmul_matrix_blocks_4x2_16t};
+    SHADER(blocks_4x2_8), SHADER(blocks_4x2_16), SHADER(blocks_4x2_16t)};
+
+static bool takes_type(enum vkh_dtype type)
+{
+    return type == VKH_F16 || type == VKH_BF16 || vkh_dtype_info(type)->block_elements > 1;
+}
+
+// The first tile of a layout's.
+static uint32_t first_tile(const struct vkh_matrix_layout *layout)
+{
+    const uint32_t kind = vkh_matrix_kind(layout);
+    return kind < WHOLE_KINDS ? 0 : TILES * (kind - WHOLE_KINDS + 1);
+}
 
 const struct vkh_variant *vkh_matmul_matrix_variants(const struct vkh_matrix_layout *layout,
                                                      enum vkh_dtype type, uint32_t *n)
@@ -59,14 +66,14 @@ const struct vkh_variant *vkh_matmul_matrix_variants(const struct vkh_matrix_lay
         *n = 1;
         return &decoding;
     }
-    const uint32_t first = layout->bf16 ? N_VARIANTS - 1 : 0;
-    *n = variants[type][first].shader ? N_VARIANTS - first : 0;
-    return &variants[type][first];
+    const uint32_t skipped = layout->bf16 ? TILES - 1 : 0; // the largest alone takes bf16
+    *n = takes_type(type) ? TILES - skipped : 0;
+    return &tiles[first_tile(layout) + skipped];
 }
 
-static uint32_t index_of(const struct vkh_variant *variant)
+static const struct shape *shape_of(const struct vkh_variant *variant)
 {
-    return variant->name[0] == '4' ? 1 : 0;
+    return &shapes[variant == &decoding ? DECODING_SHAPE : variant - tiles];
 }
 
 static const struct vkh_shader *shader_of(const struct vkh_matrix_layout *layout,
@@ -74,7 +81,7 @@ static const struct vkh_shader *shader_of(const struct vkh_matrix_layout *layout
 {
     if (variant == &decoding)
         return layout->bf16 ? NULL : decoding_shaders[vkh_matrix_kind(layout)];
-    return shaders[index_of(variant)][layout->bf16 ? VKH_MATRIX_KINDS : vkh_matrix_kind(layout)];
+    return shape_of(variant)->shaders[layout->bf16 ? BF16_KIND : vkh_matrix_kind(layout)];
 }
 
 // Two steps of w, and the block's place; transposed, of both operands
@@ -83,8 +90,8 @@ static uint32_t shared_bytes(const struct vkh_matrix_layout *layout, const struc
 {
     const uint32_t tile_bytes = layout->side * layout->side * 2;
     if (layout->transposed)
-        return 2 * 2 * (shape->x + shape->w) * TILES * tile_bytes;
-    return 2 * shape->x * shape->w * TILES * tile_bytes + 8;
+        return 2 * 2 * (shape->x_tiles + VKH_PANEL_TILES) * tile_bytes;
+    return 2 * shape->x_tiles / 4 * VKH_PANEL_TILES * tile_bytes + 8;
 }
 
 bool vkh_matmul_matrix_supported(const struct vkh_device *device,
@@ -92,9 +99,10 @@ bool vkh_matmul_matrix_supported(const struct vkh_device *device,
                                  const struct vkh_variant *variant)
 {
     const struct vkh_caps *caps = vkh_device_caps(device);
-    const struct shape *shape = &shapes[index_of(variant)];
+    const struct shape *shape = shape_of(variant);
     return layout->side && vkh_variant_supported(device, variant) && shader_of(layout, variant) &&
-           shape->x * shape->w * layout->lanes <= caps->max_invocations &&
+           shape->subgroups * layout->subgroup <= caps->max_invocations &&
+           shape->subgroups <= caps->max_subgroups &&
            shared_bytes(layout, shape) <= caps->max_shared;
 }
 
@@ -129,24 +137,24 @@ vkh_matmul_matrix_create(struct vkh_device *device, const struct vkh_matrix_layo
     enum vkh_status status = variant ? VKH_OK : choose(matmul, type);
     if (status != VKH_OK)
         return status;
-    const struct shape *shape = &shapes[index_of(matmul->variant)];
+    const struct shape *shape = shape_of(matmul->variant);
     const bool is_glu = epilogue == VKH_EPILOGUE_GLU_SILU || epilogue == VKH_EPILOGUE_GLU_GELU;
-    matmul->block_tokens = shape->x * TILES * layout->side;
-    matmul->block_rows = shape->w * TILES * layout->side;
+    matmul->block_tokens = shape->x_tiles * layout->side;
+    matmul->block_rows = vkh_panel_rows(layout);
     struct vkh_pipeline_desc desc = {
         .shader = shader_of(layout, matmul->variant),
         .n_bindings = 4,
         .push_bytes = sizeof(struct push),
         .addressed = matmul->variant == &decoding ? 5 : 7, // x and out, and panels
         .n_constants = VKH_MATRIX_CONSTANTS + 6,
-        .subgroup_size = vkh_device_subgroup(device, layout->lanes),
+        .subgroup_size = vkh_device_subgroup(device, layout->subgroup),
     };
     vkh_matrix_constants(layout, desc.constants);
-    desc.constants[4] = shape->x * shape->w * layout->lanes;
+    desc.constants[4] = shape->subgroups * layout->subgroup;
     desc.constants[5] = is_glu ? 1 : epilogue == VKH_EPILOGUE_NLL ? 2 : 0;
     desc.constants[6] = epilogue == VKH_EPILOGUE_GLU_GELU;
     desc.constants[7] = (layout->c & 0xff) == 0x10; // an invocation has four neighbours of a row
-    desc.constants[8] = layout->transposed ? layout->operand_words : ends_odd && shape->x == 4;
+    desc.constants[8] = layout->transposed ? layout->copies : ends_odd && shape->x_tiles == 16;
     desc.constants[9] = matmul->variant == &decoding ? vkh_blocks_format(type) : 0;
     status = vkh_matrix_unpack_create(device, layout, type, &matmul->unpack);
     return status == VKH_OK ? vkh_pipeline_get(device, &desc, &matmul->pipeline) : status;
@@ -154,7 +162,8 @@ vkh_matmul_matrix_create(struct vkh_device *device, const struct vkh_matrix_layo
 
 uint32_t vkh_matmul_matrix_strips(const struct vkh_matrix_layout *layout, uint64_t vocab)
 {
-    return (uint32_t)(vkh_div_up(vocab, vkh_panel_rows(layout)) * VKH_PANEL_TILES / TILES);
+    const uint64_t tiles_each = shapes[first_tile(layout)].w_each;
+    return (uint32_t)(vkh_div_up(vocab, vkh_panel_rows(layout)) * VKH_PANEL_TILES / tiles_each);
 }
 
 uint64_t vkh_matmul_matrix_scratch_bytes(const struct vkh_matrix_layout *layout, uint64_t vocab,

@@ -6,8 +6,7 @@
 #include "gpu/device.h"
 #include "shaders/table.h"
 
-// Words that an invocation keeps, sums of rows that a workgroup has (shaders/rmsnorm_matrix.comp).
-enum { KEPT = 8, SUMS = 1024 };
+enum { SUMS = 1024 }; // of rows, of a workgroup (shaders/rmsnorm_matrix.comp)
 
 struct push {
     uint32_t n_tokens, width;
@@ -24,12 +23,18 @@ static uint32_t find_parts(const struct vkh_matrix_layout *layout, uint32_t *shi
     return 1;
 }
 
+// Words of a row that an invocation keeps: one where matrices say that registers are few (Intel's).
+static uint32_t words_kept(const struct vkh_matrix_layout *layout)
+{
+    return layout->subgroup < layout->lanes ? 1 : 8;
+}
+
 // Of a workgroup, so many that invocations keep a row's words, where it may be as large.
 static uint32_t subgroups(const struct vkh_rmsnorm_matrix *norm, uint32_t width)
 {
     const struct vkh_matrix_layout *layout = &norm->layout;
     const uint32_t most = vkh_device_caps(norm->device)->max_invocations / layout->lanes;
-    const uint64_t wanted = vkh_div_up(width / layout->side, norm->parts * KEPT);
+    const uint64_t wanted = vkh_div_up(width / layout->side, norm->parts * words_kept(layout));
     return (uint32_t)vkh_min_size(wanted, vkh_min_size(most, SUMS / layout->side));
 }
 
@@ -45,12 +50,12 @@ enum vkh_status vkh_rmsnorm_matrix_create(struct vkh_device *device,
             norm->layout.side == 16 ? &vkh_shader_rmsnorm_matrix_16 : &vkh_shader_rmsnorm_matrix_8,
         .n_bindings = 3,
         .push_bytes = sizeof(struct push),
-        .n_constants = VKH_MATRIX_CONSTANTS + 4,
+        .n_constants = VKH_MATRIX_CONSTANTS + 5,
         .subgroup_size = vkh_device_subgroup(device, norm->layout.lanes),
     };
     vkh_matrix_constants(&norm->layout, desc.constants);
     const uint32_t own[] = {subgroups(norm, width) * layout->lanes, layout->bf16, shift,
-                            norm->parts};
+                            norm->parts, words_kept(layout)};
     for (uint32_t i = 0; i < VKH_COUNTOF(own); i++)
         desc.constants[VKH_MATRIX_CONSTANTS + i] = own[i];
     return vkh_pipeline_get(device, &desc, &norm->pipeline);

@@ -183,7 +183,7 @@ int main(void)
         {3, 3, 96, 96, false, 64, 140, 0, 0.0f},   {7, 1, 128, 128, false, 64, 260, 100, 3.0f},
     };
 #ifdef MATRIX_MACHINE
-    const uint32_t widest = 64; // of what is emulated
+    const uint32_t widest = MATRIX_MACHINE < XE2_MACHINE ? 64 : 128; // of what is emulated
 #else
     const uint32_t widest = 256;
 #endif

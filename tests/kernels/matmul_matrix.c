@@ -280,7 +280,7 @@ static void test_layout(struct gpu_test *test, const struct vkh_matrix_layout *l
 #ifdef MATRIX_MACHINE
         if (type != VKH_F16 && type != VKH_Q8_0 && type != VKH_Q4_K)
             continue; // the rest are packed alike, and decoded in matrix_blocks.c
-        decoding.decodes = layout->transposed; // NVIDIA's are not emulated
+        decoding.decodes = MATRIX_MACHINE == RDNA3_MACHINE || MATRIX_MACHINE == RDNA4_MACHINE;
 #endif
         float *bits[CASES] = {NULL};
         test_variants(test, layout, (enum vkh_dtype)type, bits);

@@ -19,15 +19,6 @@ struct shape {
     float scale;
 };
 
-static struct vkh_matrix_layout layout_of(const struct matrix_machine *machine)
-{
-    struct vkh_matrix_layout layout;
-    uint32_t seen[VKH_MATRIX_SEEN];
-    matrix_machine_see(machine, seen);
-    vkh_matrix_describe(seen, VKH_MATRIX_MAX_SIDE, &layout);
-    return layout;
-}
-
 static struct vkh_matrix_weight make_weight(struct gpu_test *test,
                                             const struct vkh_matrix_layout *layout,
                                             enum vkh_dtype type, const struct shape *s)
@@ -126,7 +117,7 @@ static uint64_t differing(const struct vkh_matrix_layout *layout,
 static void test_shape(struct gpu_test *test, const struct matrix_machine *machine,
                        enum vkh_dtype type, const struct shape *s)
 {
-    const struct vkh_matrix_layout layout = layout_of(machine);
+    const struct vkh_matrix_layout layout = matrix_machine_layout(machine);
     struct vkh_matrix_layout decoding = layout;
     decoding.decodes = true;
     struct vkh_matrix_weight whole = make_weight(test, &layout, type, s);
@@ -154,7 +145,7 @@ static void test_shape(struct gpu_test *test, const struct matrix_machine *machi
 static void test_bytes(const struct matrix_machine *machine, enum vkh_dtype type)
 {
     const struct vkh_dtype_info *info = vkh_dtype_info(type);
-    struct vkh_matrix_layout layout = layout_of(machine);
+    struct vkh_matrix_layout layout = matrix_machine_layout(machine);
     layout.decodes = true;
     const uint64_t rows = 4096, cols = 4096;
     const double bits =
@@ -173,7 +164,7 @@ static void test_type(struct gpu_test *test, enum vkh_dtype type)
         {64, 256, 0, false, 0x1p-18f}, // subnormal halves
         {64, 256, 0, false, 0x1p17f},  // infinite ones
     };
-    for (size_t m = 0; m < VKH_COUNTOF(matrix_machines); m++) {
+    for (size_t m = 0; m <= RDNA4_MACHINE; m++) { // those after it unpack
         for (size_t i = 0; i < VKH_COUNTOF(shapes); i++)
             test_shape(test, &matrix_machines[m], type, &shapes[i]);
         test_bytes(&matrix_machines[m], type);

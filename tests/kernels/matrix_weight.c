@@ -165,9 +165,7 @@ int main(void)
     struct gpu_test test = gpu_test_open();
     struct vkh_matrix_layout layout;
     for (size_t i = 0; i < VKH_COUNTOF(matrix_machines); i++) {
-        uint32_t seen[VKH_MATRIX_SEEN];
-        matrix_machine_see(&matrix_machines[i], seen);
-        vkh_matrix_describe(seen, VKH_MATRIX_MAX_SIDE, &layout);
+        layout = matrix_machine_layout(&matrix_machines[i]);
         test_layout(&test, &layout, matrix_machines[i].name);
     }
     test_too_long(&test, &layout);

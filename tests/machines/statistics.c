@@ -152,11 +152,10 @@ static const struct matrix_machine *machine_named(const char *name)
 // A device that runs nothing cannot tell how its matrices lie.
 static void give_layout(struct vkh_device *device, const struct matrix_machine *machine)
 {
-    uint32_t seen[VKH_MATRIX_SEEN];
-    matrix_machine_see(machine, seen);
-    vkh_matrix_describe(seen, 16, &device->matrix);
+    device->matrix = matrix_machine_layout(machine);
     device->matrix_known = true;
     CHECK(device->matrix.side == 16);
+    CHECK(memcmp(&device->caps.matrix, &machine->shape, sizeof(machine->shape)) == 0);
 }
 
 static void make_matrix_products(struct vkh_device *device, const struct vkh_matrix_layout *layout,
@@ -190,6 +189,8 @@ static void make_products(struct vkh_device *device, bool chosen)
 // Those that are made where they are used, which takes a device that runs.
 static void make_layouts(struct vkh_device *device)
 {
+    const struct vkh_matrix_shape *shape = &device->caps.matrix;
+    const uint32_t lanes = device->matrix.subgroup;
     const struct vkh_pipeline_desc descs[] = {
         {.shader = &vkh_shader_matrix_pack,
          .n_bindings = 2,
@@ -198,9 +199,9 @@ static void make_layouts(struct vkh_device *device)
          .constants = {16}},
         {.shader = &vkh_shader_matrix_layout,
          .n_bindings = 1,
-         .n_constants = 2,
-         .constants = {16, 32},
-         .subgroup_size = 32},
+         .n_constants = 4,
+         .constants = {shape->m, shape->n, shape->k, lanes},
+         .subgroup_size = lanes},
     };
     const struct vkh_pipeline *pipeline;
     for (size_t i = 0; i < VKH_COUNTOF(descs); i++)

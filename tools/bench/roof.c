@@ -8,8 +8,7 @@
 #include "shaders/table.h"
 
 enum { GROUP = 64, COPY_GROUPS = 8192, FIRST_ROUNDS = 16, MOST_ROUNDS = 1 << 24 };
-// Of the matrix kernels: subgroups of a workgroup, sums of a subgroup, operands.
-enum { SUBGROUPS = 8, MATRIX_SUMS = 16, MATRIX_OPERANDS = 8 };
+enum { SUBGROUPS = 8, MOST_OPERANDS = 8 }; // of the matrix kernels
 static const uint64_t COPY_BYTES = (uint64_t)512 << 20, COPY_BYTES_CPU = (uint64_t)64 << 20;
 static const double SECONDS = 0.01; // of one call, at least
 
@@ -17,7 +16,7 @@ static const double SECONDS = 0.01; // of one call, at least
 // roof_push; a workgroup does `operations` a round.
 struct roof_kernel {
     const char *name;
-    uint32_t matrix_side; // of the device's cooperative matrices; 0: needs none
+    struct vkh_matrix_shape shape; // of the device's cooperative matrices; zeros: needs none
     const struct vkh_shader *shader;
     uint32_t groups, cpu_groups;
     double operations;
@@ -28,12 +27,18 @@ struct roof_push {
     float factor, addend;
 };
 
-#define MATRIX_OPERATIONS(side) (SUBGROUPS * MATRIX_SUMS * 2.0 * (side) * (side) * (side))
+#define MATRICES(m, n, k, tiles)                                                                   \
+    {                                                                                              \
+        "fp16 matrices " #m "x" #n "x" #k, {m, n, k}, &vkh_shader_roof_matrix_##m##x##n##x##k,     \
+            16384, 64, SUBGROUPS *(tiles) * (tiles)*2.0 * (m) * (n) * (k)                          \
+    }
 
 static const struct roof_kernel kernels[] = {
-    {"fp32", 0, &vkh_shader_roof_fma, 16384, 64, GROUP * 8.0 * 8 * 4 * 2},
-    {"fp16 matrices 16x16x16", 16, &vkh_shader_roof_matrix_16, 16384, 64, MATRIX_OPERATIONS(16)},
-    {"fp16 matrices 8x8x8", 8, &vkh_shader_roof_matrix_8, 16384, 64, MATRIX_OPERATIONS(8)},
+    {"fp32", {0}, &vkh_shader_roof_fma, 16384, 64, GROUP * 8.0 * 8 * 4 * 2},
+    MATRICES(16, 16, 16, 4),
+    MATRICES(8, 16, 16, 3),
+    MATRICES(8, 8, 16, 3),
+    MATRICES(8, 8, 8, 4),
 };
 
 struct roof_run {
@@ -75,7 +80,7 @@ static enum vkh_status choose_rounds(struct roof_run *run)
 static enum vkh_status measure_kernel(struct roof_run *run, const struct roof_kernel *kernel)
 {
     struct bench *bench = run->bench;
-    const uint32_t lanes = kernel->matrix_side * kernel->matrix_side / 8;
+    const uint32_t lanes = kernel->shape.m * kernel->shape.n / 8;
     struct vkh_pipeline_desc desc = {
         .shader = kernel->shader, .n_bindings = 1, .push_bytes = sizeof(struct roof_push)};
     if (lanes) {
@@ -148,11 +153,17 @@ static void share_out(const struct bench *bench)
     }
 }
 
+static bool is_shape(const struct bench *bench, const struct vkh_matrix_shape *shape)
+{
+    const struct vkh_matrix_shape *own = &vkh_device_caps(bench->device)->matrix;
+    return own->m == shape->m && own->n == shape->n && own->k == shape->k;
+}
+
 // What the copy has read becomes operands.
 static enum vkh_status measure_kernels(struct roof_run *run)
 {
     struct bench *bench = run->bench;
-    uint16_t operands[MATRIX_OPERANDS * 16 * 16];
+    uint16_t operands[MOST_OPERANDS * 16 * 16];
     uint64_t state = 1;
     struct vkh_matrix_layout layout;
     enum vkh_status status = vkh_matrix_layout(bench->device, &layout);
@@ -161,7 +172,7 @@ static enum vkh_status measure_kernels(struct roof_run *run)
         status =
             vkh_stream_write(bench->stream, vkh_range(run->from, 0, sizeof(operands)), operands);
     for (size_t i = 0; i < VKH_COUNTOF(kernels) && status == VKH_OK; i++)
-        if (kernels[i].matrix_side == 0 || kernels[i].matrix_side == layout.side)
+        if (kernels[i].shape.m == 0 || (layout.side && is_shape(bench, &kernels[i].shape)))
             status = measure_kernel(run, &kernels[i]);
     return status;
 }
