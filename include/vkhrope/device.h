@@ -55,7 +55,7 @@ struct vkh_caps {
     uint32_t max_group_count[3];
     uint32_t subgroup_size;                        // the default one
     uint32_t min_subgroup_size, max_subgroup_size; // what VKH_CAP_SUBGROUP_SIZE may require
-    uint32_t max_subgroups;                        // of a workgroup that requires their size
+    uint32_t max_subgroups;                        // of a workgroup, where it requires their size
     struct vkh_matrix_shape matrix;                // of VKH_CAP_MATRIX16, else zeros
     double timestamp_ns;                           // nanoseconds a tick; 0 without timestamps
 };

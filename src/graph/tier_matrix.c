@@ -202,17 +202,18 @@ static void describe(const struct vkh_graph *graph, char *text, size_t size)
         matmul_for(graph, graph->plan.layout.bf16, glu_of(graph), gate->type, gate->shape[1]);
     const struct vkh_matrix_layout *layout = &graph->plan.layout;
     const char *unpack = vkh_unpack_name(layout, gate->type);
-    snprintf(text, size, "tier=matrix,operands=%s,%s%s%stile=%s (matrices of %ux%u)",
+    const struct vkh_matrix_shape *shape = &vkh_device_caps(graph->device)->matrix;
+    snprintf(text, size, "tier=matrix,operands=%s,%s%s%stile=%s (matrices of %ux%ux%u)",
              layout->bf16 ? "bf16" : "f16", unpack ? "unpack=" : "", unpack ? unpack : "",
-             unpack ? "," : "", matmul->variant->name, layout->rows, layout->columns);
+             unpack ? "," : "", matmul->variant->name, shape->m, shape->n, shape->k);
 }
 
 static void identify(const struct vkh_graph *graph, char *text, size_t size)
 {
-    const struct vkh_matrix_layout *layout = &graph->plan.layout;
-    snprintf(text, size, "tier=matrix,operands=%s,rmsnorm=%s (matrices of %ux%u)",
-             layout->bf16 ? "bf16" : "f16", graph->norm.variant->name, layout->rows,
-             layout->columns);
+    const struct vkh_matrix_shape *shape = &vkh_device_caps(graph->device)->matrix;
+    snprintf(text, size, "tier=matrix,operands=%s,rmsnorm=%s (matrices of %ux%ux%u)",
+             graph->plan.layout.bf16 ? "bf16" : "f16", graph->norm.variant->name, shape->m,
+             shape->n, shape->k);
 }
 
 const struct vkh_tier vkh_tier_matrix = {
@@ -254,7 +255,7 @@ static bool takes_model(struct vkh_device *device, const struct vkh_matrix_layou
     const struct vkh_config *c = &model->config;
     const struct vkh_attention_shape attention = {
         .n_heads = c->n_heads, .n_kv_heads = c->n_kv_heads, .head_dim = c->head_dim};
-    if (!vkh_attention_matrix_takes(layout, &attention) ||
+    if (!vkh_attention_matrix_takes(device, layout, &attention) ||
         !takes_matrix(device, layout, model->output))
         return false;
     for (uint32_t i = 0; i < c->n_layers; i++)
@@ -303,8 +304,9 @@ enum vkh_status vkh_operands_choose(const struct vkh_device *device,
         vkh_variant_choose(device, "operands", NULL, operands, VKH_COUNTOF(operands), &chosen);
     layout->bf16 = status == VKH_OK && chosen == &operands[0];
     if (layout->bf16 && !layout->has_bf16)
-        return vkh_fail(vkh_device_log(device), VKH_ERR_ARGUMENT,
-                        "variant operands=bf16: the device's matrices of bf16 lie unlike fp16's");
+        return vkh_fail(
+            vkh_device_log(device), VKH_ERR_ARGUMENT,
+            "variant operands=bf16: there is no kernel for the device's matrices of it");
     return status;
 }
 
@@ -340,7 +342,8 @@ enum vkh_status vkh_unpack_choose(const struct vkh_device *device, struct vkh_ma
     layout->decodes = vkh_unpack_decodes(device, layout);
     if (!layout->decodes && vkh_variant_by_hand(device, "unpack"))
         return vkh_fail(vkh_device_log(device), VKH_ERR_ARGUMENT,
-                        "variant unpack=product: it needs operands of f16 and tile 4x2");
+                        "variant unpack=product: no product of the device's matrices decodes with "
+                        "these operands and this tile");
     return VKH_OK;
 }
 

@@ -76,10 +76,17 @@ static uint32_t heads_of(const struct vkh_attention_shape *shape, const struct w
     return heads;
 }
 
-bool vkh_attention_matrix_takes(const struct vkh_matrix_layout *layout,
+bool vkh_attention_matrix_takes(const struct vkh_device *device,
+                                const struct vkh_matrix_layout *layout,
                                 const struct vkh_attention_shape *shape)
 {
-    return layout->side && size_of(shape);
+    const struct vkh_caps *caps = vkh_device_caps(device);
+    const struct size *size = size_of(shape);
+    if (!layout->side || !size)
+        return false;
+    const uint32_t subgroups = work_of(layout, size).subgroups;
+    return subgroups <= caps->max_subgroups &&
+           subgroups * layout->subgroup <= caps->max_invocations;
 }
 
 enum vkh_status vkh_attention_matrix_create(struct vkh_device *device,

@@ -21,7 +21,9 @@ struct vkh_attention_matrix {
     uint32_t block_queries; // of a workgroup
 };
 
-bool vkh_attention_matrix_takes(const struct vkh_matrix_layout *layout,
+// Whether there is a kernel for the head size, and the device has its workgroups.
+bool vkh_attention_matrix_takes(const struct vkh_device *device,
+                                const struct vkh_matrix_layout *layout,
                                 const struct vkh_attention_shape *shape);
 
 enum vkh_status vkh_attention_matrix_create(struct vkh_device *device,

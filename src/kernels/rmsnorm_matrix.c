@@ -23,7 +23,8 @@ static uint32_t find_parts(const struct vkh_matrix_layout *layout, uint32_t *shi
     return 1;
 }
 
-// Words of a row that an invocation keeps: one where matrices say that registers are few (Intel's).
+// Words of a row that an invocation keeps: one where registers are few, as on Intel's GPUs, whose
+// subgroups of matrices are smaller.
 static uint32_t words_kept(const struct vkh_matrix_layout *layout)
 {
     return layout->subgroup < layout->lanes ? 1 : 8;
@@ -33,7 +34,8 @@ static uint32_t words_kept(const struct vkh_matrix_layout *layout)
 static uint32_t subgroups(const struct vkh_rmsnorm_matrix *norm, uint32_t width)
 {
     const struct vkh_matrix_layout *layout = &norm->layout;
-    const uint32_t most = vkh_device_caps(norm->device)->max_invocations / layout->lanes;
+    const struct vkh_caps *caps = vkh_device_caps(norm->device);
+    const uint64_t most = vkh_min_size(caps->max_invocations / layout->lanes, caps->max_subgroups);
     const uint64_t wanted = vkh_div_up(width / layout->side, norm->parts * words_kept(layout));
     return (uint32_t)vkh_min_size(wanted, vkh_min_size(most, SUMS / layout->side));
 }

@@ -48,6 +48,9 @@ int main(void)
         test_rmsnorm(&test, &layout, 37, 76, 76, 30.0f);
         test_rmsnorm(&test, &layout, 300, 36, 36, 1e-3f);
         test_rmsnorm(&test, &layout, 19, 84, 4, 1.0f); // more words than are kept
+#ifndef MATRIX_MACHINE
+        test_rmsnorm(&test, &layout, 2, 512, 512, 1.0f); // more subgroups than a workgroup has
+#endif
     }
     return gpu_test_close(&test);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // GPUs' cooperative matrices on any device, slowly, as tests/matrix_machines.h has them: NVIDIA's
 // without MATRIX_TRANSPOSED, RDNA 3's with it, RDNA 4's with EMULATED_HALVES, Intel's with accumulators
-// of 16x8 (Xe2) or 8x8 (Xe-HPG). So many invocations of a workgroup as its machine has stand for a
-// subgroup and exchange through shared memory, so all of a workgroup must get here together. In place of
-// what shaders/common/matrix.glsl declares for a device.
+// of 16x8 (Xe2) or 8x8 (Xe-HPG). SUBGROUP_LANES invocations stand for a subgroup and exchange through
+// shared memory, so all of a workgroup must get here together. In place of what
+// shaders/common/matrix.glsl declares for a device.
 
 #define LANE (gl_LocalInvocationIndex % SUBGROUP_LANES)
 #define SUBGROUP (gl_LocalInvocationIndex / SUBGROUP_LANES)
