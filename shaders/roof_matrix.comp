@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #version 450
 #pragma use_vulkan_memory_model
+#extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 #extension GL_EXT_shader_16bit_storage : require
@@ -8,11 +9,15 @@
 #extension GL_KHR_memory_scope_semantics : require
 // The device's rate of fp16 products of cooperative matrices summed in fp32, with every operand in
 // a register: TILES * TILES independent sums a subgroup, and a store that never happens but that the compiler
-// must allow for. Define M, N and K of a product, and the TILES of each operand that it has.
+// must allow for. Define M, N and K of a product.
 layout(local_size_x_id = 0) in;
 layout(binding = 0) writeonly buffer Out { float outs[]; };
-layout(binding = 1) readonly buffer In { float16_t halves[]; }; // [TILES][M][K], [TILES][K][N], within 1
+// [TILES][M][K], then [TILES][K][N], within 1.
+layout(binding = 1) readonly buffer In { float16_t halves[]; };
 layout(push_constant) uniform Push { uint rounds; };
+
+#include "roof_tiles.h"
+const uint TILES = ROOF_TILES(M, K); // of each operand
 
 void main()
 {

@@ -163,9 +163,9 @@ static void write_table(const struct bench *bench)
     if (bench->kv_type)
         printf(", %s keys and values, chunks of %u", bench->kv_type, bench->chunk);
     printf("\nmemory   %s of the device at the peak\n", tool_bytes(bench->peak_bytes).text);
-    const uint32_t side = bench->layout.side;
-    if (side)
-        printf("tier     matrix: cooperative matrices of %ux%u\n", side, side);
+    const struct vkh_matrix_shape *shape = &vkh_device_caps(bench->device)->matrix;
+    if (bench->layout.side)
+        printf("tier     matrix: cooperative matrices of %ux%ux%u\n", shape->m, shape->n, shape->k);
     else
         printf("tier     rows: fp32\n");
     if (*bench->variants)

@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "base/size.h"
 #include "bench.h"
+#include "shaders/roof_tiles.h"
 #include "shaders/table.h"
 
 enum { GROUP = 64, COPY_GROUPS = 8192, FIRST_ROUNDS = 16, MOST_ROUNDS = 1 << 24 };
@@ -27,18 +28,18 @@ struct roof_push {
     float factor, addend;
 };
 
-#define MATRICES(m, n, k, tiles)                                                                   \
+#define MATRICES(m, n, k)                                                                          \
     {                                                                                              \
         "fp16 matrices " #m "x" #n "x" #k, {m, n, k}, &vkh_shader_roof_matrix_##m##x##n##x##k,     \
-            16384, 64, SUBGROUPS *(tiles) * (tiles)*2.0 * (m) * (n) * (k)                          \
+            16384, 64, SUBGROUPS *ROOF_TILES(m, k) * ROOF_TILES(m, k) * 2.0 * (m) * (n) * (k)      \
     }
 
 static const struct roof_kernel kernels[] = {
     {"fp32", {0}, &vkh_shader_roof_fma, 16384, 64, GROUP * 8.0 * 8 * 4 * 2},
-    MATRICES(16, 16, 16, 4),
-    MATRICES(8, 16, 16, 3),
-    MATRICES(8, 8, 16, 3),
-    MATRICES(8, 8, 8, 4),
+    MATRICES(16, 16, 16),
+    MATRICES(8, 16, 16),
+    MATRICES(8, 8, 16),
+    MATRICES(8, 8, 8),
 };
 
 struct roof_run {
