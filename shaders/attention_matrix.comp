@@ -13,10 +13,10 @@
 // Causal attention on cooperative matrices with an online softmax. Subgroups share the keys of one kv
 // head; each takes the queries of ROW_TILES accumulators' rows, all of one head, through them, KEY_TILES
 // at a step. Where registers do not hold a head's sums, DIM_SPLIT subgroups have the same queries, make
-// the same scores, and share the dimensions of the values. A step's
-// values travel to registers while its probabilities are made, the next one's keys while these meet
-// the values. Workgroups are small, so that a processor has two at different points of a step.
-// Exponents are to base 2; queries come scaled for it. Define HEAD_DIM.
+// the same scores, and share the dimensions of the values. A step's values travel to registers while its
+// probabilities are made, the next one's keys while these meet the values. Workgroups are small, so that
+// a processor has two at different points of a step. Exponents are to base 2; queries come scaled for
+// it. Define HEAD_DIM.
 layout(local_size_x_id = 4) in;
 layout(constant_id = 5) const uint HEADS = 1; // of a workgroup, all of one kv head
 layout(constant_id = 6) const uint CAPPED = 0;
@@ -39,7 +39,8 @@ layout(push_constant) uniform Push {
 #include "common/matrix.glsl"
 
 // As many rows as the registers hold beside the sums, and keys as leave room for what travels.
-// Transposed operands may be twice as large: of the widest heads, queries are then read each time.
+// Transposed operands may be twice as large, or registers fewer: of the widest heads, or of all,
+// queries are then read each time.
 #ifdef MATRIX_TRANSPOSED
 const uint ROW_TILES = 1;
 #if defined(MATRIX_ROWS)

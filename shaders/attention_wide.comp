@@ -27,9 +27,9 @@ layout(push_constant) uniform Push {
 #include "common/soft_cap.glsl"
 
 const uint QUERIES = 64, KEYS = 64, VALUE_SLAB = 8;
-const uint COLUMNS = HEAD_DIM / 4;            // of four elements
-const uint PIECES = (COLUMNS + 15) / 16;      // of an invocation
-const uint SLAB = COLUMNS > 48 ? 8 : 16;      // within 32 KiB of shared memory
+const uint COLUMNS = HEAD_DIM / 4;       // of four elements
+const uint PIECES = (COLUMNS + 15) / 16; // of an invocation
+const uint SLAB = COLUMNS > 48 ? 8 : 16; // within 32 KiB of shared memory
 const float LOWEST = -3.402823466e38;
 
 shared vec4 q_slab[SLAB][QUERIES / 4 + 1];

@@ -185,7 +185,7 @@ static const char *why_not(const struct listing *listing, bool by_hand)
 static const char *why_never(const char *operation, const char *variant)
 {
     return strcmp(operation, "unpack") == 0 && strcmp(variant, "product") == 0
-               ? "needs operands of f16 and tile 4x2"
+               ? "not with these matrices, operands and tile"
                : "not within the device's limits";
 }
 

@@ -26,7 +26,7 @@ const uint ROW_PARTS = SIDE / SUM_ROWS, COLUMN_PARTS = SIDE / SUM_COLUMNS; // ac
 const uint LEFT_WORDS = LANES / ROW_PARTS, RIGHT_WORDS = LANES / COLUMN_PARTS; // of an operand
 const uint PANEL = 8;                                   // tiles side by side
 
-// Bits of an accumulator's index that are rows: all devices of one side agree (src/gpu/matrix.c).
+// Bits of an accumulator's index that are rows: src/gpu/matrix_order.c holds the device to it.
 #if defined(MATRIX_TRANSPOSED)
 const uint ROW_ELEMENTS = 0;
 #elif MATRIX_SIDE == 16
@@ -148,8 +148,9 @@ uvec4 left_word(MATRIX_C m)
 #if defined(MATRIX_ROWS)
 #define LEFT_OF_SUMS(m, sums, at)                                                                  \
     {                                                                                              \
-        SET_WORD(m, 0, left_word(sums[at]))                                                        \
-        SET_WORD(m, 8, left_word(sums[(at) + 1]))                                                  \
+        const uvec4 first_ = left_word(sums[at]), second_ = left_word(sums[(at) + 1]);             \
+        SET_WORD(m, 0, first_)                                                                     \
+        SET_WORD(m, 8, second_)                                                                    \
     }
 #elif defined(MATRIX_TRANSPOSED)
 // What the other half of the subgroup has, comes from there.

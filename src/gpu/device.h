@@ -12,7 +12,7 @@ const char *vkh_device_variants(const struct vkh_device *device);
 uint32_t vkh_device_validation_messages(const struct vkh_device *device);
 // Whether compute shaders can run in subgroups of this many invocations.
 bool vkh_device_has_subgroup(const struct vkh_device *device, uint32_t size);
-// What asks a pipeline for them: the size, or 0 where it is the only one.
+// What asks a pipeline for them: the size, or 0 where it cannot be asked for.
 uint32_t vkh_device_subgroup(const struct vkh_device *device, uint32_t size);
 
 #endif

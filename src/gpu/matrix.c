@@ -68,7 +68,7 @@ static enum vkh_status measure(struct vkh_device *device, struct vkh_matrix_layo
     *layout = (struct vkh_matrix_layout){0};
     if (!vkh_shader_matrix_layout.bytes || !(device->caps.bits & VKH_CAP_MATRIX16) ||
         !vkh_matrix_has_tile(shape) || !vkh_device_has_subgroup(device, subgroup_of(shape)) ||
-        !vkh_device_has_subgroup(device, shape->k * shape->k / 8))
+        !vkh_device_has_subgroup(device, shape->k * shape->k / 8)) // the norm's
         return VKH_OK;
     uint32_t seen[VKH_MATRIX_SEEN];
     const enum vkh_status status = ask_device(device, &vkh_shader_matrix_layout, seen);

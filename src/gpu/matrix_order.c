@@ -127,7 +127,7 @@ static struct order renumbered(const struct order *order, uint32_t n_bits, const
     return changed;
 }
 
-// What shaders/common/matrix.glsl and shaders/matrix_unpack.comp were compiled for: accumulators
+// What shaders/common/matrix.glsl and shaders/matrix/product.glsl were compiled for: accumulators
 // like left operands; an invocation's elements of an accumulator in two rows (16) or eight (8), of
 // a right operand four neighbours of the sum in two rows, or one in eight.
 static bool lies_straight(const struct order natural[3], uint32_t side, uint32_t n_bits)
@@ -169,21 +169,11 @@ static void transpose(const struct order natural[3], uint32_t n_bits, struct ord
             turned[i].bit[j] = (natural[from[i]].bit[j] + n_bits / 2) % n_bits;
 }
 
-// Whether a tile's matrices are its upper and lower, left and right halves: the highest bits of a
-// place tell which.
-static bool parts_are_halves(const struct order *sum, uint32_t n_bits,
-                             const struct vkh_matrix_layout *layout)
-{
-    uint32_t bit = n_bits;
-    if (layout->rows < layout->side && sum->bit[--bit] != n_bits - 1)
-        return false;
-    return layout->columns == layout->side || sum->bit[--bit] == n_bits / 2 - 1;
-}
-
 // Accumulators that lie like operands but for their columns' order, a word of one row: its columns
 // are counted as the sum's index of the operand is, and so is all that meets them. A right
 // operand's word is of one row of weights as well where tiles are one matrix: products then decode
-// it.
+// it. Where tiles are several, these stay their halves: the highest places are those of the highest
+// row and column, and the others' numbers are taken.
 static bool describe_transposed(const struct order turned[3], uint32_t n_bits,
                                 struct vkh_matrix_layout *layout)
 {
@@ -206,7 +196,7 @@ static bool describe_transposed(const struct order turned[3], uint32_t n_bits,
     layout->a = layout->c = encode(&a, n_bits);
     layout->b = encode(&b, n_bits);
     layout->column_lanes = column_lanes(&a, n_bits);
-    return parts_are_halves(&a, n_bits, layout);
+    return true;
 }
 
 void vkh_matrix_describe(const uint32_t *seen, const struct vkh_matrix_shape *shape,

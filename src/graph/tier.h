@@ -70,8 +70,8 @@ enum vkh_status vkh_operands_choose(const struct vkh_device *device,
 // takes no room and reads them once, or where products do not, or by hand, from panels of fp16 that
 // they are unpacked to. Both give the same bits.
 const struct vkh_variant *vkh_unpack_variants(uint32_t *n);
-// Whether products of such operands decode: of fp16, in tile 4x2, where the device has it and no
-// other is chosen by hand.
+// Whether products of such operands decode: of fp16, in tile 4x2, which matrices of less than a tile
+// do not have, and unless another is chosen by hand.
 bool vkh_unpack_decodes(const struct vkh_device *device, const struct vkh_matrix_layout *layout);
 // Chooses for a layout of the device with its operands. Fails as vkh_variant_choose does.
 enum vkh_status vkh_unpack_choose(const struct vkh_device *device,

@@ -20,19 +20,19 @@ struct push {
 #define SHADER(name) &vkh_shader_matmul_matrix_##name
 
 // A workgroup: its subgroups, the tiles of its block of tokens, which is a panel wide, and how many
-// a subgroup has across. Each layout has two, for accumulators as large as a tile and for the
-// smaller kinds.
-enum { TILES = 2, WHOLE_KINDS = 3, BF16_KIND = VKH_MATRIX_KINDS, DECODING_SHAPE = 1 };
+// a subgroup has across. Kinds whose accumulators are as large as a tile have the first two, the
+// others two each.
+enum { SHAPES_OF_KIND = 2, WHOLE_KINDS = 3, BF16_KIND = VKH_MATRIX_KINDS, DECODING_SHAPE = 1 };
 static const struct shape {
     uint32_t subgroups, x_tiles, w_each;
-    const struct vkh_shader *shaders[VKH_MATRIX_KINDS + 1]; // then for operands of bf16
+    const struct vkh_shader *shaders[VKH_MATRIX_KINDS + 1]; // by vkh_matrix_kind, then of bf16
 } shapes[] = {
     {4, 8, 4, {SHADER(2x2_8), SHADER(2x2_16), SHADER(2x2_16t)}},
     {8, 16, 4, {SHADER(4x2_8), SHADER(4x2_16), SHADER(4x2_16t), NULL, NULL, SHADER(4x2_16_bf16)}},
-    {16, 8, 2, {[3] = SHADER(4x4_16x8)}},
-    {32, 8, 2, {[3] = SHADER(8x4_16x8)}},
-    {32, 8, 2, {[4] = SHADER(8x4_8x8)}},
-    {64, 8, 2, {[4] = SHADER(16x4_8x8)}},
+    {16, 8, 2, {[WHOLE_KINDS] = SHADER(4x4_16x8)}},
+    {32, 8, 2, {[WHOLE_KINDS] = SHADER(8x4_16x8)}},
+    {32, 8, 2, {[WHOLE_KINDS + 1] = SHADER(8x4_8x8)}},
+    {64, 8, 2, {[WHOLE_KINDS + 1] = SHADER(16x4_8x8)}},
 };
 // Named by their subgroups down (tokens) and across (rows). Where nothing is measured, the last of
 // a layout's is taken: of the smaller kinds the one that needs fewer registers.
@@ -56,7 +56,7 @@ static bool takes_type(enum vkh_dtype type)
 static uint32_t first_tile(const struct vkh_matrix_layout *layout)
 {
     const uint32_t kind = vkh_matrix_kind(layout);
-    return kind < WHOLE_KINDS ? 0 : TILES * (kind - WHOLE_KINDS + 1);
+    return kind < WHOLE_KINDS ? 0 : SHAPES_OF_KIND * (kind - WHOLE_KINDS + 1);
 }
 
 const struct vkh_variant *vkh_matmul_matrix_variants(const struct vkh_matrix_layout *layout,
@@ -66,8 +66,8 @@ const struct vkh_variant *vkh_matmul_matrix_variants(const struct vkh_matrix_lay
         *n = 1;
         return &decoding;
     }
-    const uint32_t skipped = layout->bf16 ? TILES - 1 : 0; // the largest alone takes bf16
-    *n = takes_type(type) ? TILES - skipped : 0;
+    const uint32_t skipped = layout->bf16 ? SHAPES_OF_KIND - 1 : 0; // the larger alone has bf16
+    *n = takes_type(type) ? SHAPES_OF_KIND - skipped : 0;
     return &tiles[first_tile(layout) + skipped];
 }
 

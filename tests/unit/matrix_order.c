@@ -177,6 +177,13 @@ static void test_machine(const struct matrix_machine *m)
     test_lanes(m, &layout);
 }
 
+// As Mesa's compiler for NVIDIA's numbers them: elements 2 and 3 are of another row.
+static void nvk_left(uint32_t lane, uint32_t i, uint32_t *row, uint32_t *column)
+{
+    *row = lane / 4 + (i & 2 ? 8 : 0);
+    *column = lane % 4 * 2 + i % 2 + (i & 4 ? 8 : 0);
+}
+
 // One element in another's place, and one held by no one.
 static void test_strange(const struct matrix_machine *m)
 {
@@ -198,6 +205,18 @@ static void test_strange(const struct matrix_machine *m)
     }
 }
 
+// Accumulators that do not lie like either operand, and those that lie like the wrong one.
+static void test_others(void)
+{
+    static const struct matrix_machine others[] = {
+        {"NVK", {16, 16, 16}, 8, 8, nvk_left, nvidia_right, nvk_left},
+        {"Xe2 in fp16", {8, 16, 16}, 8, 16, xe2_left, intel_column, xe2_left},
+        {"mixed", {16, 16, 16}, 8, 8, nvidia_left, nvidia_right, rdna4_right},
+    };
+    for (size_t i = 0; i < VKH_COUNTOF(others); i++)
+        CHECK_MSG(matrix_machine_layout(&others[i]).side == 0, "%s: a layout", others[i].name);
+}
+
 static void test_shapes(void)
 {
     static const struct vkh_matrix_shape good[] = {
@@ -216,6 +235,7 @@ int main(void)
         test_machine(&matrix_machines[i]);
         test_strange(&matrix_machines[i]);
     }
+    test_others();
     test_shapes();
     return check_result();
 }
