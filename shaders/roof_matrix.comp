@@ -8,8 +8,8 @@
 #extension GL_KHR_cooperative_matrix : require
 #extension GL_KHR_memory_scope_semantics : require
 // The device's rate of fp16 products of cooperative matrices summed in fp32, with every operand in
-// a register: TILES * TILES independent sums a subgroup, and a store that never happens but that the compiler
-// must allow for. Define M, N and K of a product.
+// a register: TILES * TILES independent sums a subgroup, and a store that never happens but that the
+// compiler must allow for. Define M, N and K of a product.
 layout(local_size_x_id = 0) in;
 layout(binding = 0) writeonly buffer Out { float outs[]; };
 // [TILES][M][K], then [TILES][K][N], within 1.
