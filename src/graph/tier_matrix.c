@@ -370,6 +370,11 @@ bool vkh_tier_matrix_takes(struct vkh_device *device, const struct vkh_model *mo
         if (chooses_matrix(device, model))
             return true;
     }
+    if (vkh_variant_by_hand(device, "tier") && chooses_matrix(device, model))
+        vkh_logf(
+            vkh_device_log(device), VKH_LOG_WARNING,
+            "variant tier=matrix: not with the model's sizes and types on the device's matrices; "
+            "rows instead");
     *layout = (struct vkh_matrix_layout){0};
     return false;
 }
