@@ -184,6 +184,8 @@ static const char *why_not(const struct listing *listing, bool by_hand)
 
 static const char *why_never(const char *operation, const char *variant)
 {
+    if (strcmp(operation, "tier") == 0)
+        return "not as the device's matrices lie: no kernel reads them";
     return strcmp(operation, "unpack") == 0 && strcmp(variant, "product") == 0
                ? "not with these matrices, operands and tile"
                : "not within the device's limits";

@@ -38,18 +38,22 @@ static enum vkh_status visit_all(const struct vkh_device *device, const char *op
     return status;
 }
 
-static enum vkh_status visit_tiers(const struct vkh_device *device, visit_fn *visit, void *user)
+// Tiers, operands, what unpacks and tiles depend on how the device lays out its matrices: without a
+// layout that kernels can use, the first tier is all there is.
+static enum vkh_status visit_tiers(const struct vkh_device *device,
+                                   const struct vkh_matrix_layout *layout, visit_fn *visit,
+                                   void *user)
 {
     uint32_t n;
     const struct vkh_variant *tiers = vkh_tier_variants(&n), *chosen;
     const enum vkh_status status = vkh_tier_choose(device, VKH_F16, &chosen);
     for (uint32_t i = 0; i < n && status == VKH_OK; i++)
-        visit_one(device, "tier", &tiers[i], vkh_variant_supported(device, &tiers[i]),
-                  &tiers[i] == chosen, visit, user);
+        visit_one(device, "tier", &tiers[i],
+                  vkh_variant_supported(device, &tiers[i]) && (i == 0 || layout->side),
+                  layout->side ? &tiers[i] == chosen : i == 0, visit, user);
     return status;
 }
 
-// Operands, what unpacks and tiles depend on how the device lays out its matrices.
 static enum vkh_status visit_operands(const struct vkh_device *device,
                                       struct vkh_matrix_layout *layout, visit_fn *visit, void *user)
 {
@@ -112,11 +116,11 @@ enum vkh_status vkh_ppl_variants(struct vkh_device *device, visit_fn *visit, voi
     for (int i = 0; i < N && status == VKH_OK; i++)
         status = visit_all(device, tables[i].operation, tables[i].type, tables[i].variants, n[i],
                            visit, user);
-    if (status == VKH_OK)
-        status = visit_tiers(device, visit, user);
     struct vkh_matrix_layout layout;
     if (status == VKH_OK)
         status = vkh_matrix_layout(device, &layout);
+    if (status == VKH_OK)
+        status = visit_tiers(device, &layout, visit, user);
     if (status == VKH_OK)
         status = visit_operands(device, &layout, visit, user);
     if (status == VKH_OK)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/log.h"
 #include "gpu/internal.h"
 #include "gpu/matrix_order.h"
 #include "gpu/stream.h"
@@ -75,6 +76,10 @@ static enum vkh_status measure(struct vkh_device *device, struct vkh_matrix_layo
     if (status != VKH_OK)
         return status;
     vkh_matrix_describe(seen, shape, layout);
+    if (!layout->side)
+        vkh_logf(vkh_device_log(device), VKH_LOG_INFO,
+                 "no kernel reads the device's matrices of %ux%ux%u: rows of fp32 instead",
+                 shape->m, shape->n, shape->k);
     return ask_bf16(device, seen, layout);
 }
 

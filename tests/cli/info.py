@@ -58,7 +58,10 @@ def test_masks(t, rows):
     chosen = [row[:2] for row in least if row[2]]
     t.check(('tier', 'rows') in chosen, f'minimum limits: {chosen}')
     matrix = next(row for row in rows if row[:2] == ('tier', 'matrix'))
-    t.check(matrix[2] or matrix[3].startswith(('needs matrix16', 'processors take it')), matrix)
+    t.check(matrix[2] or matrix[3].startswith(('needs matrix16', 'processors take it', 'not as')), matrix)
+    operands = any(row[2] for row in rows if row[0] == 'operands')
+    t.check(operands or not matrix[2], f'matrices without operands: {rows}')
+    t.check(operands != matrix[3].startswith(('needs', 'not as')), f'{matrix}, operands {operands}')
 
 
 def test_model(t):
