@@ -359,22 +359,28 @@ static bool chooses_matrix(const struct vkh_device *device, const struct vkh_mod
            chosen != &tiers[0];
 }
 
+static enum vkh_status choose_layout(struct vkh_device *device, struct vkh_matrix_layout *layout)
+{
+    enum vkh_status status = vkh_matrix_layout(device, layout);
+    if (status == VKH_OK)
+        status = vkh_operands_choose(device, layout);
+    return status == VKH_OK ? vkh_unpack_choose(device, layout) : status;
+}
+
 bool vkh_tier_matrix_takes(struct vkh_device *device, const struct vkh_model *model,
                            struct vkh_matrix_layout *layout)
 {
-    *layout = (struct vkh_matrix_layout){0};
-    if (chooses_matrix(device, model) && vkh_matrix_layout(device, layout) == VKH_OK &&
-        vkh_operands_choose(device, layout) == VKH_OK &&
-        vkh_unpack_choose(device, layout) == VKH_OK && takes_model(device, layout, model)) {
-        vkh_tune_matrix(device, model);
-        if (chooses_matrix(device, model))
-            return true;
+    if (chooses_matrix(device, model) && choose_layout(device, layout) == VKH_OK) {
+        if (takes_model(device, layout, model)) {
+            vkh_tune_matrix(device, model);
+            if (chooses_matrix(device, model))
+                return true;
+        } else if (vkh_variant_by_hand(device, "tier")) {
+            vkh_logf(vkh_device_log(device), VKH_LOG_WARNING,
+                     "variant tier=matrix: not with the model's sizes and types on the device's "
+                     "matrices; rows instead");
+        }
     }
-    if (vkh_variant_by_hand(device, "tier") && chooses_matrix(device, model))
-        vkh_logf(
-            vkh_device_log(device), VKH_LOG_WARNING,
-            "variant tier=matrix: not with the model's sizes and types on the device's matrices; "
-            "rows instead");
     *layout = (struct vkh_matrix_layout){0};
     return false;
 }
