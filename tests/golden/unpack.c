@@ -59,6 +59,15 @@ static void check_choices(const struct vkh_model *model)
     CHECK(!refused.layout.side && heard.errors == 1);
 }
 
+// A tier by hand that does not take the model: rows, and a word of it.
+static void check_rows(const struct vkh_model *model)
+{
+    const struct vkh_graph_plan plan = plan_by("tier=matrix", model);
+    CHECK_MSG(!plan.layout.side && heard.errors == 1, "%d messages", heard.errors);
+    const struct vkh_graph_plan own = plan_by(NULL, model);
+    CHECK_MSG(!own.layout.side && heard.errors == 0, "%d messages", heard.errors);
+}
+
 static struct forward forward_by(const char *variants, const struct vkh_model *model)
 {
     struct vkh_device *device = open_device(variants);
@@ -130,13 +139,18 @@ int main(void)
         .embedding_scale = 1.0,
         .attention_scale = 0.125,
     };
-    struct vkh_model blocks, halves;
+    struct vkh_config odd_config = config; // heads that attention on matrices does not have
+    odd_config.head_dim = odd_config.rotary_dim = 80;
+    struct vkh_model blocks, halves, odd;
     random_model(&config, VKH_Q8_0, true, 5, &blocks);
     random_model(&config, VKH_F16, true, 5, &halves);
+    random_model(&odd_config, VKH_F16, true, 5, &odd);
     check_choices(&blocks);
+    check_rows(&odd);
     check_forward(&blocks, &halves);
     check_tiles();
     vkh_arena_fini(&blocks.arena);
     vkh_arena_fini(&halves.arena);
+    vkh_arena_fini(&odd.arena);
     return check_result();
 }
