@@ -96,11 +96,6 @@ static const struct matrix_machine matrix_machines[] = {
     {"Xe-HPG", {8, 8, 16}, 16, 16, xe_hpg_left, intel_column, intel_column},
 };
 
-static inline uint32_t matrix_machine_lanes(const struct matrix_machine *machine)
-{
-    return machine->shape.m * machine->shape.n / 8;
-}
-
 static inline void matrix_machine_see(const struct matrix_machine *machine,
                                       uint32_t seen[VKH_MATRIX_SEEN])
 {
@@ -111,7 +106,7 @@ static inline void matrix_machine_see(const struct matrix_machine *machine,
     } uses[] = {{machine->left, machine->held_left, shape->k},
                 {machine->right, machine->held_right, shape->n},
                 {machine->sum, 8, shape->n}};
-    const uint32_t lanes = matrix_machine_lanes(machine);
+    const uint32_t lanes = vkh_matrix_subgroup(shape);
     memset(seen, 0xff, VKH_MATRIX_SEEN * sizeof(*seen));
     for (uint32_t use = 0; use < 3; use++) {
         for (uint32_t lane = 0; lane < lanes; lane++) {

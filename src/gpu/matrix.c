@@ -9,17 +9,11 @@
 #include "gpu/stream.h"
 #include "shaders/table.h"
 
-// Invocations that hold a matrix: eight elements of an accumulator each.
-static uint32_t subgroup_of(const struct vkh_matrix_shape *shape)
-{
-    return shape->m * shape->n / 8;
-}
-
 static enum vkh_status ask_device(struct vkh_device *device, const struct vkh_shader *shader,
                                   uint32_t seen[VKH_MATRIX_SEEN])
 {
     const struct vkh_matrix_shape *shape = &device->caps.matrix;
-    const uint32_t lanes = subgroup_of(shape);
+    const uint32_t lanes = vkh_matrix_subgroup(shape);
     const struct vkh_pipeline_desc desc = {
         .shader = shader,
         .n_bindings = 1,
@@ -68,7 +62,8 @@ static enum vkh_status measure(struct vkh_device *device, struct vkh_matrix_layo
     const struct vkh_matrix_shape *shape = &device->caps.matrix;
     *layout = (struct vkh_matrix_layout){0};
     if (!vkh_shader_matrix_layout.bytes || !(device->caps.bits & VKH_CAP_MATRIX16) ||
-        !vkh_matrix_has_tile(shape) || !vkh_device_has_subgroup(device, subgroup_of(shape)) ||
+        !vkh_matrix_has_tile(shape) ||
+        !vkh_device_has_subgroup(device, vkh_matrix_subgroup(shape)) ||
         !vkh_device_has_subgroup(device, shape->k * shape->k / 8)) // the norm's
         return VKH_OK;
     uint32_t seen[VKH_MATRIX_SEEN];

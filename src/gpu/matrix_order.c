@@ -203,7 +203,7 @@ void vkh_matrix_describe(const uint32_t *seen, const struct vkh_matrix_shape *sh
                          struct vkh_matrix_layout *layout)
 {
     const uint32_t side = shape->k, n_bits = side == 16 ? 8 : 6;
-    const uint32_t subgroup = shape->m * shape->n / WORD, stride = subgroup * VKH_MATRIX_SLOTS;
+    const uint32_t subgroup = vkh_matrix_subgroup(shape), stride = subgroup * VKH_MATRIX_SLOTS;
     const bool whole = shape->m == side && shape->n == side;
     struct use uses[3] = {{shape->m, side}, {side, shape->n}, {shape->m, shape->n}};
     struct order natural[3], turned[3];

@@ -14,6 +14,12 @@ enum { VKH_MATRIX_MAX_SIDE = 16, VKH_MATRIX_MAX_LANES = 32, VKH_MATRIX_SLOTS = 1
 // invocations][SLOTS].
 enum { VKH_MATRIX_SEEN = 3 * VKH_MATRIX_MAX_LANES * VKH_MATRIX_SLOTS };
 
+// Invocations that hold a matrix: eight elements of an accumulator each.
+static inline uint32_t vkh_matrix_subgroup(const struct vkh_matrix_shape *shape)
+{
+    return shape->m * shape->n / 8;
+}
+
 // Whether the kernels have a tile for matrices of this shape, if they lie well.
 bool vkh_matrix_has_tile(const struct vkh_matrix_shape *shape);
 

@@ -170,7 +170,7 @@ static void test_machine(const struct matrix_machine *m)
     CHECK_MSG(layout.side == SIDE && layout.lanes == LANES, "%s: no layout", m->name);
     if (!layout.side)
         return;
-    CHECK(layout.subgroup == matrix_machine_lanes(m));
+    CHECK(layout.subgroup == vkh_matrix_subgroup(&m->shape));
     CHECK(layout.copies == (m == &matrix_machines[RDNA3_MACHINE] ? 2 : 1));
     CHECK(layout.transposed == (m != &matrix_machines[NVIDIA_MACHINE]));
     test_products(m, &layout);
@@ -189,7 +189,7 @@ static void test_strange(const struct matrix_machine *m)
 {
     uint32_t seen[VKH_MATRIX_SEEN];
     struct vkh_matrix_layout layout;
-    const uint32_t lanes = matrix_machine_lanes(m);
+    const uint32_t lanes = vkh_matrix_subgroup(&m->shape);
     for (uint32_t use = 0; use < 3; use++) {
         uint32_t *at = &seen[(use * lanes + 5 * lanes / 8) * VKH_MATRIX_SLOTS];
         matrix_machine_see(m, seen);

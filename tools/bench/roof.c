@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "base/size.h"
 #include "bench.h"
+#include "gpu/matrix_order.h"
 #include "shaders/roof_tiles.h"
 #include "shaders/table.h"
 
@@ -81,7 +82,7 @@ static enum vkh_status choose_rounds(struct roof_run *run)
 static enum vkh_status measure_kernel(struct roof_run *run, const struct roof_kernel *kernel)
 {
     struct bench *bench = run->bench;
-    const uint32_t lanes = kernel->shape.m * kernel->shape.n / 8;
+    const uint32_t lanes = vkh_matrix_subgroup(&kernel->shape);
     struct vkh_pipeline_desc desc = {
         .shader = kernel->shader, .n_bindings = 1, .push_bytes = sizeof(struct roof_push)};
     if (lanes) {
