@@ -37,13 +37,13 @@ static const struct shape {
 // Named by their subgroups down (tokens) and across (rows). Where nothing is measured, the last of
 // a layout's is taken: of the smaller kinds the one that needs fewer registers.
 static const struct vkh_variant tiles[VKH_COUNTOF(shapes)] = {
-    {"2x2", VKH_CAP_MATRIX16, SHADER(2x2_16), 0},   {"4x2", VKH_CAP_MATRIX16, SHADER(4x2_16), 0},
-    {"4x4", VKH_CAP_MATRIX16, SHADER(4x4_16x8), 0}, {"8x4", VKH_CAP_MATRIX16, SHADER(8x4_16x8), 0},
-    {"8x4", VKH_CAP_MATRIX16, SHADER(8x4_8x8), 0},  {"16x4", VKH_CAP_MATRIX16, SHADER(16x4_8x8), 0},
+    {.name = "2x2", .needs = VKH_CAP_MATRIX16}, {.name = "4x2", .needs = VKH_CAP_MATRIX16},
+    {.name = "4x4", .needs = VKH_CAP_MATRIX16}, {.name = "8x4", .needs = VKH_CAP_MATRIX16},
+    {.name = "8x4", .needs = VKH_CAP_MATRIX16}, {.name = "16x4", .needs = VKH_CAP_MATRIX16},
 };
 
 // Of weights in blocks that are decoded.
-static const struct vkh_variant decoding = {"4x2", VKH_CAP_MATRIX16, SHADER(blocks_4x2_16), 0};
+static const struct vkh_variant decoding = {.name = "4x2", .needs = VKH_CAP_MATRIX16};
 static const struct vkh_shader *const decoding_shaders[VKH_MATRIX_KINDS] = {
     SHADER(blocks_4x2_8), SHADER(blocks_4x2_16), SHADER(blocks_4x2_16t)};
 
